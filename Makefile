@@ -1,0 +1,47 @@
+# Two commands: `make demo` and `make test`. Both set up their own environment.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-full check unit format docs clean
+
+help:  ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/.run: requirements/run.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "flask-assay needs Python 3.11 or newer; PYTHON=$(PYTHON) is $$($(PYTHON) -V)"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: on Debian and Ubuntu, install python3-venv"; exit 2; }
+	$(BIN)/pip install -q -r requirements/run.txt
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	$(BIN)/pip install -q -r requirements/dev.txt
+	@touch $@
+
+demo: $(VENV)/.run  ## Run the main job on examples/legacy_shop, end with a report
+	cd examples/legacy_shop && ../../$(BIN)/flask --app legacy_shop assay run
+
+test: check unit  ## Everything: checks and all tests (slow matrices: test-full)
+
+check: $(VENV)/.dev  ## Lint, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.dev
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -m "not slow"
+	$(BIN)/coverage combine -q && $(BIN)/coverage report --skip-covered --show-missing | tail -40
+
+test-full: $(VENV)/.dev  ## The slow matrices as well
+	$(BIN)/pytest
+
+format: $(VENV)/.dev  ## Format the code
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+clean:  ## Remove what the build made
+	rm -rf $(VENV) build dist .coverage* .mypy_cache .ruff_cache .pytest_cache
