@@ -1,0 +1,8 @@
+"""Gunicorn, as in production."""
+
+workers = 2
+worker_class = "gthread"
+threads = 8
+timeout = 60
+keepalive = 5
+preload_app = False
