@@ -1,1 +1,1 @@
-"""To be described by its owner."""
+"""What the app may reach, and what load may be put on."""

@@ -1,1 +1,6 @@
-"""To be described by its owner."""
+"""One change per file, each with its way to apply it and to take it back.
+
+A change to the database has ``change_database(lab, databases, parameters)`` and returns its
+prices. A change inside the target has ``apply(app, parameters)``; it runs in the target's
+process. A change of the server has ``server_settings(parameters)``.
+"""

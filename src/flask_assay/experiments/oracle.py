@@ -1,0 +1,121 @@
+"""Compare the responses of a changed target with those of the unchanged one.
+
+The unchanged target is run twice, as A and as null arm: what differs between these two is
+volatile (a clock, a token) and masked. Whatever else differs is a finding, never a saving.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from flask_assay.experiments.replay import Answer
+from flask_assay.model.effect import OracleVerdict
+
+__all__ = ["Oracle"]
+
+# Worst last: a route's verdict is the worst of its requests.
+_ORDER = (
+    OracleVerdict.EQUAL,
+    OracleVerdict.VOLATILE,
+    OracleVerdict.REORDERED,
+    OracleVerdict.DIFFERENT,
+    OracleVerdict.ERROR,
+)
+_TOKENS = re.compile(rb"[0-9a-fA-F]{8,}|[0-9]+|[A-Za-z0-9_\-]{20,}")
+
+
+@dataclass
+class Oracle:
+    """Judges the answers of one route.
+
+    Attributes:
+        volatile: JSON paths, or "(text)", in which A and the null arm differed.
+    """
+
+    volatile: set[str] = field(default_factory=set)
+
+    def learn(self, unchanged: Answer, null: Answer) -> None:
+        """Take note of what differs without any change."""
+        left, right = _decoded(unchanged), _decoded(null)
+        if left is None or right is None:
+            if unchanged.body != null.body:
+                self.volatile.add("(text)")
+        else:
+            self.volatile.update(_differing(left, right, "$"))
+
+    def compare(self, unchanged: Answer, changed: Answer) -> tuple[OracleVerdict, str]:
+        """Return how one changed answer compares, and what differed (paths only)."""
+        if changed.status == 0 or unchanged.status == 0:
+            return OracleVerdict.ERROR, "no response"
+        if changed.status != unchanged.status:
+            worse = OracleVerdict.ERROR if changed.status >= 500 else OracleVerdict.DIFFERENT
+            return worse, f"status {unchanged.status} became {changed.status}"
+        if changed.content_type != unchanged.content_type:
+            return OracleVerdict.DIFFERENT, "content type"
+        if changed.body == unchanged.body:
+            return OracleVerdict.EQUAL, ""
+        left, right = _decoded(unchanged), _decoded(changed)
+        if left is None or right is None:
+            return self._compare_text(unchanged, changed)
+        return self._compare_json(left, right)
+
+    def _compare_text(self, unchanged: Answer, changed: Answer) -> tuple[OracleVerdict, str]:
+        if "(text)" not in self.volatile:
+            lines = sorted(unchanged.body.splitlines()) == sorted(changed.body.splitlines())
+            return (OracleVerdict.REORDERED if lines else OracleVerdict.DIFFERENT), "body text"
+        masked = _TOKENS.sub(b"?", unchanged.body) == _TOKENS.sub(b"?", changed.body)
+        if masked:
+            return OracleVerdict.VOLATILE, "body text differs in tokens, as it does without change"
+        return OracleVerdict.DIFFERENT, "body text"
+
+    def _compare_json(self, left: object, right: object) -> tuple[OracleVerdict, str]:
+        if left == right:
+            return OracleVerdict.EQUAL, ""
+        paths = sorted(set(_differing(left, right, "$")) - self.volatile)
+        if not paths:
+            return OracleVerdict.VOLATILE, f"masked: {', '.join(sorted(self.volatile)[:5])}"
+        if _canonical(left) == _canonical(right):
+            return OracleVerdict.REORDERED, ", ".join(paths[:5])
+        return OracleVerdict.DIFFERENT, ", ".join(paths[:5])
+
+
+def worst(verdicts: Iterable[tuple[OracleVerdict, str]]) -> tuple[OracleVerdict, str]:
+    """Return the worst of the verdicts; equal if there are none."""
+    return max(verdicts, key=lambda each: _ORDER.index(each[0]), default=(OracleVerdict.EQUAL, ""))
+
+
+def _decoded(answer: Answer) -> object | None:
+    if "json" not in answer.content_type:
+        return None
+    try:
+        found: object = json.loads(answer.body)
+    except ValueError:
+        return None
+    return found
+
+
+def _differing(left: object, right: object, path: str) -> Iterable[str]:
+    """Yield the paths in which two values differ; list positions are folded to ``[]``."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        for name in left.keys() | right.keys():
+            if name not in left or name not in right:
+                yield f"{path}.{name}"
+            else:
+                yield from _differing(left[name], right[name], f"{path}.{name}")
+    elif isinstance(left, list) and isinstance(right, list):
+        if len(left) != len(right):
+            yield f"{path}[] (length)"
+        for one, other in zip(left, right, strict=False):
+            yield from _differing(one, other, f"{path}[]")
+    elif left != right or type(left) is not type(right):
+        yield path
+
+
+def _canonical(value: object) -> object:
+    """Return a value in which the order of lists no longer counts."""
+    if isinstance(value, dict):
+        return {name: _canonical(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return sorted(json.dumps(_canonical(each), sort_keys=True) for each in value)
+    return value

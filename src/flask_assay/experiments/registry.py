@@ -1,0 +1,37 @@
+"""Which interventions exist, and what kind of change each one is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+
+from flask_assay.gather.lab import Databases, Lab
+
+__all__ = ["INTERVENTIONS", "Intervention"]
+
+
+@dataclass(frozen=True, slots=True)
+class Intervention:
+    """One kind of change.
+
+    Attributes:
+        name: Name by which remedies refer to it.
+        where: "database", "target" (inside the app's process) or "server".
+    """
+
+    name: str
+    where: str
+
+    def _module(self) -> object:
+        return import_module(f"flask_assay.experiments.interventions.{self.name.replace('-', '_')}")
+
+    def change_database(
+        self, lab: Lab, databases: Databases, parameters: Mapping[str, object]
+    ) -> dict[str, float]:
+        """Apply a database change to a copy and return its prices."""
+        function: Callable[..., dict[str, float]] = self._module().change_database  # type: ignore[attr-defined]
+        return function(lab, databases, parameters)
+
+
+INTERVENTIONS: Mapping[str, Intervention] = {
+    each.name: each for each in (Intervention("index", "database"),)
+}

@@ -1,0 +1,125 @@
+"""Read what PostgreSQL knows: tables, statistics, statement counts, settings."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["Catalog"]
+
+Query = Callable[[str], list[tuple[str, ...]]]
+
+_TABLES = """
+SELECT coalesce(json_agg(t), '[]') FROM (
+ SELECT n.nspname AS schema, c.relname AS name,
+  greatest(c.reltuples, 0)::bigint AS row_count, pg_total_relation_size(c.oid) AS bytes,
+  s.seq_scan, s.seq_tup_read, coalesce(s.idx_scan, 0) AS idx_scan,
+  s.n_tup_ins, s.n_tup_upd, s.n_tup_del,
+  (SELECT json_agg(json_build_object('name', a.attname,
+     'type', format_type(a.atttypid, a.atttypmod), 'nullable', NOT a.attnotnull)
+     ORDER BY a.attnum)
+   FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+  coalesce((SELECT json_agg(json_build_object('name', ic.relname, 'unique', i.indisunique,
+     'primary', i.indisprimary, 'bytes', pg_relation_size(ic.oid), 'columns',
+     (SELECT json_agg(pg_get_indexdef(i.indexrelid, k, true) ORDER BY k)
+      FROM generate_series(1, i.indnkeyatts) k)))
+   FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid WHERE i.indrelid = c.oid), '[]')
+   AS indexes,
+  coalesce((SELECT json_agg(json_build_object('columns',
+      (SELECT json_agg(a.attname ORDER BY u.o) FROM unnest(f.conkey) WITH ORDINALITY u(k, o)
+       JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = u.k),
+     'table', rc.relname, 'referred_columns',
+      (SELECT json_agg(a.attname ORDER BY u.o) FROM unnest(f.confkey) WITH ORDINALITY u(k, o)
+       JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = u.k)))
+   FROM pg_constraint f JOIN pg_class rc ON rc.oid = f.confrelid
+   WHERE f.conrelid = c.oid AND f.contype = 'f'), '[]') AS foreign_keys
+ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ JOIN pg_stat_user_tables s ON s.relid = c.oid
+ WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'assay%'
+ ORDER BY 1, 2) t
+"""
+
+_COUNTERS = ("seq_scan", "seq_tup_read", "idx_scan", "n_tup_ins", "n_tup_upd", "n_tup_del")
+
+_STATEMENTS = """
+SELECT coalesce(json_agg(t), '[]') FROM (
+ SELECT s.queryid::text, s.query, s.calls, s.total_exec_time / 1000 AS total_s, s.rows,
+  s.shared_blks_hit + s.shared_blks_read AS shared_blocks
+ FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid
+ JOIN pg_database d ON d.oid = s.dbid
+ WHERE r.rolname = 'assay_app' AND s.toplevel AND d.datname = ANY('{%s}')
+ ORDER BY s.total_exec_time DESC LIMIT 5000) t
+"""
+
+_LIVE = """
+SELECT json_build_object('connections', count(*),
+ 'active', count(*) FILTER (WHERE state = 'active'),
+ 'idle_in_transaction', count(*) FILTER (WHERE state LIKE 'idle in transaction%'),
+ 'waiting_locks', count(*) FILTER (WHERE wait_event_type = 'Lock'))
+FROM pg_stat_activity WHERE usename = 'assay_app'
+"""
+
+# What drivers ask on their own when a connection is made; not the app's statements.
+_DRIVER_SET_UP = (
+    "hstore",
+    "pg_catalog.version()",
+    "current_schema()",
+    "pg_type",
+    "transaction_isolation",
+)
+
+
+class Catalog:
+    """Questions to one database server.
+
+    Args:
+        ask: Runs SQL with our own role in the app's main database and returns rows of text.
+        databases: Names of the app's databases.
+    """
+
+    def __init__(self, ask: Query, databases: list[str]) -> None:
+        self._ask = ask
+        self._databases = databases
+        self._before: dict[str, dict[str, int]] = {}
+
+    def start_counting(self) -> None:
+        """Forget all statement counts and note the tables' counters."""
+        self._ask("SELECT pg_stat_statements_reset()")
+        self._before = {_key(each): each for each in self._tables()}
+
+    def tables(self) -> dict[str, Any]:
+        """Return the document ``tables.json``; counters are deltas since ``start_counting``."""
+        found = self._tables()
+        for each in found:
+            before = self._before.get(_key(each), {})
+            for name in _COUNTERS:
+                each[name] = int(each[name] or 0) - int(before.get(name) or 0)
+        return {"tables": found}
+
+    def statements(self) -> dict[str, Any]:
+        """Return the document ``statements.json``."""
+        names = ",".join(self._databases)
+        found: list[dict[str, Any]] = json.loads(self._ask(_STATEMENTS % names)[0][0])
+        set_up = sum(each["calls"] for each in found if _is_set_up(each["query"]))
+        return {
+            "executions": sum(each["calls"] for each in found),
+            "statements": found,
+            "unseen_explained": {"driver set-up of new connections": set_up} if set_up else {},
+        }
+
+    def live(self) -> dict[str, int]:
+        """Return counts of the app's connections by state, now."""
+        found: dict[str, int] = json.loads(self._ask(_LIVE)[0][0])
+        return found
+
+    def _tables(self) -> list[dict[str, Any]]:
+        text = "".join(row[0] for row in self._ask("SELECT pg_stat_clear_snapshot();" + _TABLES))
+        found: list[dict[str, Any]] = json.loads(text)
+        return found
+
+
+def _key(table: Mapping[str, Any]) -> str:
+    return f"{table['schema']}.{table['name']}"
+
+
+def _is_set_up(query: str) -> bool:
+    return any(word in query for word in _DRIVER_SET_UP)

@@ -1,0 +1,96 @@
+"""Write ``app.json``: what the loaded app consists of, shapes and settings, no secrets."""
+
+import inspect
+import sys
+from typing import Any
+
+__all__ = ["describe_app"]
+
+_SHOWN_CONFIG = (
+    "DEBUG",
+    "TESTING",
+    "SQLALCHEMY_ECHO",
+    "SQLALCHEMY_RECORD_QUERIES",
+    "TEMPLATES_AUTO_RELOAD",
+    "CACHE_TYPE",
+    "SESSION_TYPE",
+)
+
+
+def describe_app(app: Any, project_root: str) -> dict[str, Any]:
+    """Return the document ``app.json``.
+
+    Args:
+        app: The loaded Flask app.
+        project_root: Directory to which file names are made relative.
+    """
+    return {
+        "import_name": app.import_name,
+        "root_path": app.root_path,
+        "project_root": project_root,
+        "debug": bool(app.debug),
+        "testing": bool(app.testing),
+        "routes": [_route(app, rule, project_root) for rule in app.url_map.iter_rules()],
+        "engines": _engines(app),
+        "config": {name: repr(app.config[name]) for name in _SHOWN_CONFIG if name in app.config},
+        "extensions": sorted(app.extensions),
+    }
+
+
+def _route(app: Any, rule: Any, project_root: str) -> dict[str, Any]:
+    converters = {
+        name: type(converter).__name__.removesuffix("Converter").lower()
+        for name, converter in rule._converters.items()  # noqa: SLF001 - Werkzeug has no public view of them
+    }
+    return {
+        "rule": rule.rule,
+        "endpoint": rule.endpoint,
+        "methods": sorted(rule.methods or ()),
+        "arguments": {name: converters.get(name, "string") for name in rule.arguments},
+        "defaults": sorted(rule.defaults or {}),
+        "view": _place(app.view_functions.get(rule.endpoint), project_root),
+    }
+
+
+def _place(view: Any, project_root: str) -> dict[str, Any] | None:
+    function = inspect.unwrap(view) if view is not None else None
+    function = getattr(function, "view_class", function)
+    code = getattr(function, "__code__", None)
+    try:
+        file = code.co_filename if code else inspect.getsourcefile(function)  # type: ignore[arg-type]
+        line = code.co_firstlineno if code else inspect.getsourcelines(function)[1]  # type: ignore[arg-type]
+    except (OSError, TypeError):
+        return None
+    name = getattr(function, "__qualname__", "")
+    return {"file": str(file).removeprefix(project_root + "/"), "line": line, "function": name}
+
+
+def _engines(app: Any) -> list[dict[str, Any]]:
+    extension = app.extensions.get("sqlalchemy")
+    if extension is None:
+        return []
+    with app.app_context():
+        return [_engine(bind, engine) for bind, engine in _found(extension, app).items()]
+
+
+def _found(extension: Any, app: Any) -> dict[Any, Any]:
+    db = getattr(extension, "db", extension)  # Flask-SQLAlchemy 2 keeps a state object here
+    if hasattr(db, "engines"):
+        return dict(db.engines)
+    binds = [None, *(app.config.get("SQLALCHEMY_BINDS") or {})]
+    return {bind: db.get_engine(app, bind) for bind in binds}
+
+
+def _engine(bind: Any, engine: Any) -> dict[str, Any]:
+    pool = engine.pool
+    size = getattr(pool, "size", None)
+    return {
+        "bind": bind or "",
+        "dialect": engine.dialect.name,
+        "driver": engine.dialect.driver,
+        "pool_class": type(pool).__name__,
+        "pool_size": size() if callable(size) else None,
+        "max_overflow": getattr(pool, "_max_overflow", None),
+        "timeout_s": getattr(pool, "_timeout", None),
+        "python": sys.version.split()[0],
+    }

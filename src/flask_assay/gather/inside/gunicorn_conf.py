@@ -1,0 +1,80 @@
+"""Gunicorn's config file for a target: the user's own settings first, then what a run needs.
+
+Settings that a version of Gunicorn does not know are ignored in a file, so this one serves all
+versions. Ours replaces Gunicorn's search for ``gunicorn.conf.py``, hence the user's is run here.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+_plan = json.loads(Path(os.environ["ASSAY_TARGET_PLAN"]).read_text(encoding="utf-8"))
+if _plan["gunicorn_config"]:
+    __file__ = _plan["gunicorn_config"]
+    exec(compile(Path(__file__).read_text(encoding="utf-8"), __file__, "exec"))  # noqa: S102
+for _name, _value in _plan["gunicorn_overrides"].items():
+    globals()[_name] = _value
+
+# The control socket would appear in the user's home, where a second run takes it over.
+control_socket_disable = True
+daemon = False
+pidfile = None
+reload = False
+accesslog = None
+errorlog = "-"
+user = None
+group = None
+certfile = None
+keyfile = None
+worker_tmp_dir = None
+chdir = _plan["directory"]
+
+_theirs = {name: globals().get(name) for name in ("when_ready", "post_worker_init", "worker_exit")}
+
+
+def _tell(event: dict[str, Any]) -> None:
+    line = json.dumps(event) + "\n"
+    path = Path(_plan["recording"]) / "events.jsonl"
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(descriptor, line.encode())
+    os.close(descriptor)
+
+
+def when_ready(server: Any) -> None:
+    """Write down the settings that are in force."""
+    cfg = server.cfg
+    from gunicorn import __version__ as version
+
+    document = {
+        "name": "gunicorn",
+        "version": version,
+        "workers": server.num_workers,
+        "threads": cfg.threads,
+        "worker_class": cfg.worker_class_str,
+        "timeout_s": cfg.timeout,
+        "preload": cfg.preload_app,
+        "keepalive_s": cfg.keepalive,
+        "config_file": _plan["gunicorn_config"],
+        "cmd_args": os.environ.get("GUNICORN_CMD_ARGS", ""),
+    }
+    path = Path(_plan["recording"]) / "server.json"
+    beside = path.with_suffix(".part")
+    beside.write_text(json.dumps(document), encoding="utf-8")
+    beside.replace(path)
+    if _theirs["when_ready"]:
+        _theirs["when_ready"](server)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Tell that a worker has loaded the app."""
+    _tell({"event": "worker-ready", "pid": worker.pid})
+    if _theirs["post_worker_init"]:
+        _theirs["post_worker_init"](worker)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Tell that a worker ended; the probe's rows are flushed by its own exit hook."""
+    _tell({"event": "worker-exit", "pid": worker.pid, "ppid": os.getppid()})
+    if _theirs["worker_exit"]:
+        _theirs["worker_exit"](server, worker)

@@ -1,0 +1,56 @@
+"""Load the user's app the way ``flask`` does, with our routing in place before its import."""
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from flask_assay.gather.inside.target_plan import TargetPlan
+from flask_assay.guard import egress
+from flask_assay.routing.drivers import DriverRouter
+from flask_assay.routing.engines import EngineRouter
+from flask_assay.routing.redis import RedisRouter
+
+__all__ = ["attach_routing", "load_app", "resolve_hook"]
+
+
+def attach_routing(plan: TargetPlan, router: EngineRouter) -> None:
+    """Reroute engines, drivers and Redis clients; refuse other hosts."""
+    router.attach()
+    DriverRouter(plan.route).attach()
+    RedisRouter(plan.route).attach()
+    if plan.blocks_egress:
+        egress.attach(frozenset(plan.egress_allow), Path(plan.recording))
+
+
+def load_app(plan: TargetPlan) -> Any:
+    """Return the Flask app object.
+
+    ``.env`` and ``.flaskenv`` were read by the parent ``flask`` command and are inherited.
+
+    Raises:
+        Exception: Whatever the app raises at import or in its factory, unchanged.
+    """
+    os.chdir(plan.directory)
+    if plan.directory not in sys.path:
+        sys.path.insert(0, plan.directory)
+    from flask.cli import ScriptInfo
+
+    return ScriptInfo(app_import_path=plan.app or None).load_app()
+
+
+def resolve_hook(spec: str) -> Any:
+    """Return the callable that "module:function" names.
+
+    Raises:
+        ValueError: If the form is wrong.
+        ImportError, AttributeError: If it does not exist.
+    """
+    module, colon, name = spec.partition(":")
+    if not colon or not module or not name:
+        raise ValueError(f"{spec!r} is not of the form module:function")
+    found: Any = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found

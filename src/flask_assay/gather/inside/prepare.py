@@ -1,0 +1,168 @@
+"""The prepare process: load the app on our empty database, make its schema, fill it.
+
+Run as ``python -m flask_assay.gather.inside.prepare``. Exit code 0, or 1 with a one-line JSON
+``{"step", "kind", "message", "traceback"}`` as the last line of its standard error.
+"""
+
+import inspect
+import json
+import random
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from flask_assay.gather.inside.describe import describe_app
+from flask_assay.gather.inside.loading import attach_routing, load_app, resolve_hook
+from flask_assay.gather.inside.target_plan import TargetPlan
+from flask_assay.recording.directory import append_line, write_document
+from flask_assay.routing.engines import EngineRouter
+from flask_assay.routing.plan import RoutePlan
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Prepare the database of this process's plan."""
+    plan = TargetPlan.read()
+    step = "load the app"
+    try:
+        router = EngineRouter(plan.route, _create_database)
+        attach_routing(plan, router)
+        app = load_app(plan)
+        for step, action in (
+            ("describe the app", _describe),
+            ("make the schema", _make_schema),
+            ("fill the database", _fill),
+        ):
+            _say(plan, step)
+            action(app, plan)
+        databases = {"databases": router.databases}
+        write_document(Path(plan.recording), "databases", databases)
+    except BaseException as error:  # noqa: BLE001 - sys.exit in the app is one of the cases
+        _fail(step, error)
+
+
+def _say(plan: TargetPlan, step: str) -> None:
+    append_line(Path(plan.recording), "events.jsonl", {"event": "step", "step": step})
+
+
+def _fail(step: str, error: BaseException) -> None:
+    told = {
+        "step": step,
+        "kind": type(error).__name__,
+        "message": str(error)[:2000],
+        "traceback": traceback.format_exc(limit=-12)[-6000:],
+    }
+    sys.stderr.write("\n" + json.dumps(told) + "\n")
+    raise SystemExit(1)
+
+
+def _create_database(key: str, route: RoutePlan) -> str:
+    """Create the database of a further bind, through the app's own driver."""
+    import sqlalchemy
+
+    name = f"{route.database}_{key}"
+    url = EngineRouter(route).routed(sqlalchemy.engine.make_url("postgresql:///x"), {})[0]
+    engine = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f'CREATE DATABASE "{name}"'))
+    engine.dispose()
+    return name
+
+
+def _describe(app: Any, plan: TargetPlan) -> None:
+    write_document(Path(plan.recording), "app", describe_app(app, plan.directory))
+
+
+def _make_schema(app: Any, plan: TargetPlan) -> None:
+    if plan.schema == "none":
+        return
+    if ":" in plan.schema:
+        with app.app_context():
+            _call(resolve_hook(plan.schema), app, plan)
+        return
+    migrations = _migrations(app)
+    if plan.schema == "alembic" and migrations is None:
+        raise RuntimeError("schema = alembic, and the app has no migrations directory")
+    with app.app_context():
+        if migrations is not None and plan.schema in {"auto", "alembic"}:
+            _upgrade(migrations)
+        else:
+            _create_all(app)
+
+
+def _migrations(app: Any) -> Path | None:
+    """Return the directory of Alembic migrations, if Flask-Migrate or the project has one."""
+    extension = app.extensions.get("migrate")
+    named = getattr(extension, "directory", None) or "migrations"
+    for base in (Path.cwd(), Path(app.root_path), Path(app.root_path).parent):
+        versions = base / named / "versions"
+        if versions.is_dir() and any(versions.glob("*.py")):
+            return base / named if extension is not None else None
+    return None
+
+
+def _upgrade(directory: Path) -> None:
+    from flask_migrate import upgrade
+
+    upgrade(directory=str(directory))
+
+
+def _create_all(app: Any) -> None:
+    extension = app.extensions.get("sqlalchemy")
+    db = getattr(extension, "db", extension)
+    if db is not None and hasattr(db, "create_all"):
+        db.create_all()
+        return
+    for metadata, engine in _plain_metadata():
+        metadata.create_all(engine)
+
+
+def _plain_metadata() -> list[tuple[Any, Any]]:
+    """Return (metadata, engine) of an app on plain SQLAlchemy: its modules' own objects."""
+    from sqlalchemy import MetaData
+    from sqlalchemy.engine import Engine
+
+    engines: list[Any] = []
+    found: dict[int, Any] = {}
+    for module in list(sys.modules.values()):
+        for value in list(vars(module).values()) if hasattr(module, "__dict__") else ():
+            if isinstance(value, Engine) and value not in engines:
+                engines.append(value)
+            metadata = value if isinstance(value, MetaData) else None
+            if metadata is None and isinstance(value, type):
+                metadata = vars(value).get("metadata")
+            if isinstance(metadata, MetaData) and metadata.tables:
+                found[id(metadata)] = metadata
+    return [(metadata, engines[0]) for metadata in found.values()] if engines else []
+
+
+def _fill(app: Any, plan: TargetPlan) -> None:
+    if plan.seed:
+        with app.app_context():
+            _call(resolve_hook(plan.seed), app, plan)
+        return
+    import sqlalchemy
+
+    from flask_assay.gather import autoseed
+
+    url = EngineRouter(plan.route).routed(sqlalchemy.engine.make_url("postgresql:///x"), {})[0]
+    engine = sqlalchemy.create_engine(url)
+    with engine.connect() as connection:
+        seeded = autoseed.fill(connection, scale=plan.scale, rng=random.Random(plan.random_seed))
+        connection.commit()
+    engine.dispose()
+    tables = [[each.table, each.row_count, each.skipped_reason] for each in seeded]
+    write_document(Path(plan.recording), "seeded", {"tables": tables})
+
+
+def _call(hook: Any, app: Any, plan: TargetPlan) -> None:
+    """Call a hook with those of app, scale and rng that it names as parameters."""
+    offered = {"app": app, "scale": plan.scale, "rng": random.Random(plan.random_seed)}
+    taken = inspect.signature(hook).parameters
+    hook(**{name: value for name, value in offered.items() if name in taken})
+
+
+if __name__ == "__main__":
+    main()

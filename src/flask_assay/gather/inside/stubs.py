@@ -1,0 +1,35 @@
+"""The process that holds what the app calls: runs the user's ``services`` hook and stays.
+
+The hook returns a mapping of environment variables, or a context manager that yields one.
+They are written to the file named by the first argument; the process ends when its standard
+input closes.
+"""
+
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from flask_assay.gather.inside.loading import resolve_hook
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the hook named by the second argument until standard input closes."""
+    answer, spec = Path(sys.argv[1]), sys.argv[2]
+    sys.path.insert(0, str(Path.cwd()))
+    made: Any = resolve_hook(spec)()
+    entered = made if hasattr(made, "__enter__") else contextlib.nullcontext(made)
+    with entered as environment:
+        beside = answer.with_suffix(".part")
+        beside.write_text(json.dumps(dict(environment or {})), encoding="utf-8")
+        beside.replace(answer)
+        while os.read(0, 1):
+            pass
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""The WSGI app that Gunicorn serves: the user's, with routing, probe and interventions in place.
+
+Importing this module loads the user's app, once per worker (or once in the master with
+``preload_app``), because that is when Gunicorn imports it.
+"""
+
+from typing import Any
+
+from flask_assay.gather.inside.loading import attach_routing, load_app
+from flask_assay.gather.inside.target_plan import TargetPlan
+from flask_assay.routing.engines import EngineRouter
+
+__all__ = ["application"]
+
+
+def _load() -> Any:
+    plan = TargetPlan.read()
+    attach_routing(plan, EngineRouter(plan.route))
+    if plan.probe is not None:
+        from flask_assay import probe
+        from flask_assay.probe.plan import ProbePlan
+
+        probe.attach(ProbePlan.from_json(plan.probe))
+    app = load_app(plan)
+    if plan.interventions:
+        from importlib import import_module
+
+        for name, parameters in plan.interventions:
+            module = "flask_assay.experiments.interventions." + name.replace("-", "_")
+            import_module(module).apply(app, parameters)
+    return app
+
+
+application = _load()

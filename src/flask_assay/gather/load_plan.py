@@ -1,0 +1,1 @@
+"""Decide what the load is: the user's locustfile, else journeys derived from the routes."""

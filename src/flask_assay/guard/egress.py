@@ -1,0 +1,103 @@
+"""Refuse connections that leave this machine, and list them.
+
+An audit hook sees every connection made through Python sockets; libpq and other C clients
+are out of its sight (the database routing catches those). A hook can not be removed, so it is
+installed once per process and switched by a flag.
+
+References:
+    Python documentation, "Audit events table": ``socket.connect``, ``socket.getaddrinfo``.
+"""
+
+import ipaddress
+import sys
+from pathlib import Path
+from typing import Any
+
+from flask_assay.recording.directory import append_line
+
+__all__ = ["attach", "detach", "is_local"]
+
+_LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", ""})
+_MOST_LISTED = 200
+
+
+class _State:
+    """The switch of the one hook of this process."""
+
+    is_installed = False
+    is_on = False
+    allowed: frozenset[str] = frozenset()
+    recording: Path | None = None
+    listed: dict[str, int] = {}  # noqa: RUF012 - one hook per process, so one table
+
+
+def attach(allowed: frozenset[str], recording: Path | None = None) -> None:
+    """Refuse hosts that are neither on this machine nor allowed.
+
+    Args:
+        allowed: Host names or addresses that may be reached.
+        recording: Directory whose events list each refused host once.
+    """
+    _State.allowed, _State.recording, _State.is_on = allowed, recording, True
+    _State.listed = {}
+    if not _State.is_installed:
+        sys.addaudithook(_hook)
+        _State.is_installed = True
+
+
+def detach() -> None:
+    """Let everything pass again."""
+    _State.is_on = False
+
+
+def is_local(host: str) -> bool:
+    """Return whether a host name or address is this machine."""
+    if host.lower() in _LOCAL_NAMES:
+        return True
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def _hook(event: str, arguments: tuple[Any, ...]) -> None:
+    if not _State.is_on or event not in {"socket.connect", "socket.getaddrinfo"}:
+        return
+    address = arguments[1] if event == "socket.connect" else arguments[0]
+    if not isinstance(address, tuple | str | bytes):
+        return
+    host = _host(event, address)
+    if host is None or is_local(host) or host in _State.allowed or _is_resolved(host):
+        return
+    _list(host)
+    raise ConnectionRefusedError(
+        f"flask-assay: {host} is outside this machine and not in egress_allow"
+    )
+
+
+def _host(event: str, address: tuple[Any, ...] | str | bytes) -> str | None:
+    if event == "socket.connect":
+        # a unix socket's address is a path
+        return str(address[0]) if isinstance(address, tuple) and address else None
+    return address.decode(errors="replace") if isinstance(address, bytes) else str(address)
+
+
+def _is_resolved(host: str) -> bool:
+    """Whether names are allowed, so that the addresses they resolve to must pass as well."""
+    if not _State.allowed:
+        return False
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _list(host: str) -> None:
+    seen = _State.listed.get(host, 0)
+    if len(_State.listed) < _MOST_LISTED:
+        _State.listed[host] = seen + 1
+    if not seen and _State.recording is not None:
+        event = {"event": "incident", "kind": "egress-refused", "text": host}
+        append_line(_State.recording, "events.jsonl", event)

@@ -1,0 +1,42 @@
+"""Where connections go: plain data that travels to child processes as JSON."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["RoutePlan"]
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePlan:
+    """The servers that stand in for the app's own.
+
+    Attributes:
+        host: Directory of PostgreSQL's unix socket, or a host name.
+        port: PostgreSQL's port.
+        user: Role that the app connects as.
+        password: Its password, "" where none is needed.
+        database: Database of the first URL that the app uses.
+        further: Key of each further URL (``url_key``) to its database.
+        redis_path: Unix socket of the Redis server; "" leaves Redis alone.
+        redis_host: Host of a Redis server reached by TCP; "" if by socket.
+        redis_port: Its port.
+    """
+
+    host: str
+    port: int
+    user: str
+    database: str
+    password: str = ""
+    further: dict[str, str] = field(default_factory=dict)
+    redis_path: str = ""
+    redis_host: str = ""
+    redis_port: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON-able data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "RoutePlan":
+        """Return the plan that ``to_json`` described."""
+        return cls(**data)
