@@ -1,0 +1,175 @@
+"""A PostgreSQL data directory: initialised once per (wheel, options), copied per run."""
+
+import fcntl
+import getpass
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from flask_assay.errors import ServiceError
+from flask_assay.services.binaries import PostgresBinaries
+from flask_assay.services.privileges import give, service_user
+from flask_assay.services.supervisor import Supervisor
+from flask_assay.services.waiting import WaitTimeoutError
+
+__all__ = ["APP_ROLE", "OUR_ROLE", "Purpose", "configuration", "lay_out"]
+
+Purpose = Literal["tests", "measured"]
+
+OUR_ROLE = "assay"
+APP_ROLE = "assay_app"
+INITDB_S = 120.0
+
+INITDB_OPTIONS = (
+    "--no-sync",
+    "--encoding=UTF8",
+    # The same order and case rules on every machine; btree serves LIKE 'abc%'.
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--no-locale",
+    f"--username={OUR_ROLE}",
+    "--auth=trust",
+)
+
+_BOTH = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "dynamic_shared_memory_type": "mmap",
+    "max_wal_size": "256MB",
+    "min_wal_size": "32MB",
+    "shared_preload_libraries": "pg_stat_statements,auto_explain",
+    "compute_query_id": "on",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "lc_messages": "C",
+    "cluster_name": "",
+    # Shapes, never values: what is logged and kept must hold none of the app's data.
+    "pg_stat_statements.track_utility": "off",
+    "pg_stat_statements.save": "off",
+    "auto_explain.log_parameter_max_length": "0",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
+    "log_min_messages": "log",
+    "log_checkpoints": "off",
+}
+
+_BY_PURPOSE: dict[Purpose, dict[str, str]] = {
+    # A killed process loses nothing by these; only a crash of the machine would.
+    "tests": {
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        "autovacuum": "off",
+        "wal_level": "minimal",
+        "max_wal_senders": "0",
+        "max_connections": "200",
+    },
+    # What is not named here is PostgreSQL's default, durability above all.
+    "measured": {"track_io_timing": "on"},
+}
+
+
+def configuration(purpose: Purpose) -> dict[str, str]:
+    """Return the settings that a server for this purpose starts with."""
+    return {**_BOTH, **_BY_PURPOSE[purpose]}
+
+
+def lay_out(
+    supervisor: Supervisor,
+    binaries: PostgresBinaries,
+    directory: Path,
+    settings: dict[str, str],
+    *,
+    initialise: Callable[[Supervisor, PostgresBinaries, Path], None] | None = None,
+) -> None:
+    """Make a data directory for one run.
+
+    Args:
+        supervisor: Runs ``initdb``, if this wheel's cluster is not cached yet.
+        binaries: PostgreSQL's programs.
+        directory: Where it belongs; must not exist.
+        settings: Written into its configuration.
+        initialise: Makes an initial cluster; by default ``initdb``.
+
+    Raises:
+        ServiceError: If it cannot be made.
+    """
+    key = hashlib.sha256("\0".join((binaries.version, *INITDB_OPTIONS)).encode()).hexdigest()[:12]
+    template = supervisor.run.cache / f"cluster-{key}-{_service_uid()}"
+    if not template.exists():
+        _fill(supervisor, binaries, template, initialise or _initdb)
+    _copy(template, directory)
+    _configure(directory, settings)
+
+
+def _service_uid() -> int:
+    user = service_user()
+    return user.uid if user else os.geteuid()
+
+
+def _fill(
+    supervisor: Supervisor,
+    binaries: PostgresBinaries,
+    template: Path,
+    initialise: Callable[[Supervisor, PostgresBinaries, Path], None],
+) -> None:
+    """Initialise the cached cluster; of several runs that want it, one does."""
+    with (template.parent / f"{template.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if template.exists():
+            return
+        beside = supervisor.run.data / "initial"
+        beside.mkdir(mode=0o700)
+        give(beside)
+        initialise(supervisor, binaries, beside)
+        beside.rename(template)
+
+
+def _initdb(supervisor: Supervisor, binaries: PostgresBinaries, directory: Path) -> None:
+    process = supervisor.start(
+        "initdb",
+        [binaries.path("initdb"), "-D", str(directory), *INITDB_OPTIONS],
+        env={"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath},
+        cwd=Path("/"),
+        drop_root=True,
+    )
+    try:
+        code = process.wait(INITDB_S)
+    except WaitTimeoutError:
+        code = -1
+    process.stop()
+    if code != 0:
+        raise ServiceError(
+            f"initdb ended with {code}",
+            why=process.log_tail(),
+            todo="Run `flask assay doctor`; it looks for the usual causes.",
+        )
+
+
+def _copy(template: Path, directory: Path) -> None:
+    try:
+        shutil.copytree(template, directory, symlinks=True)
+    except (OSError, shutil.Error) as error:
+        raise ServiceError(
+            f"{directory} could not be filled",
+            why=str(error)[:500],
+            todo="Look for a full disk or a quota; 1 GB must be free.",
+        ) from error
+    give(directory)
+
+
+def _configure(directory: Path, settings: dict[str, str]) -> None:
+    lines = [f"{name} = '{value}'" for name, value in settings.items()]
+    with (directory / "postgresql.conf").open("a") as file:
+        file.write("\n# flask-assay\n" + "\n".join(lines) + "\n")
+    # The socket's directory is closed to others already. The peer's name also shuts out other
+    # processes of the user that root's servers are dropped to.
+    (directory / "pg_hba.conf").write_text(
+        "local all all peer map=assay\nhost all all 127.0.0.1/32 scram-sha-256\n"
+    )
+    (directory / "pg_ident.conf").write_text(f'assay "{getpass.getuser()}" all\n')

@@ -1,0 +1,135 @@
+"""End every process of a run, whoever asks: the watchdog, the reaper, or the owner's last resort.
+
+Polite first: a postmaster that is killed leaves its shared memory segment behind. CONT before
+all: a stopped process ignores everything but KILL until it continues.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from flask_assay.services.processes import (
+    Identity,
+    ProcessRow,
+    boot_id,
+    family,
+    is_alive,
+    marked,
+    table,
+)
+from flask_assay.services.waiting import WaitTimeoutError, wait_until
+
+__all__ = ["Registration", "extinguish", "read_registrations", "register", "remove", "send"]
+
+GRACE_S = 2.0
+KILL_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """One process that a run started.
+
+    Attributes:
+        name: Its name within the run.
+        identity: Which process.
+        end_signal: What asks it to end at once and orderly.
+        session: Its session, by which members of its group are known after its death.
+    """
+
+    name: str
+    identity: Identity
+    end_signal: int
+    session: int
+
+
+def register(directory: Path, registration: Registration) -> None:
+    """Write down a process, whole or not at all."""
+    path = directory / f"{registration.identity.pid}.json"
+    beside = path.with_suffix(".part")
+    beside.write_text(json.dumps(asdict(registration)))
+    beside.replace(path)
+
+
+def read_registrations(directory: Path) -> list[Registration]:
+    """Return the processes that a run wrote down; what is not readable is left out."""
+    found = []
+    for path in directory.glob("*.json"):
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            document = json.loads(path.read_text())
+            identity = Identity(**document.pop("identity"))
+            found.append(Registration(identity=identity, **document))
+    return found
+
+
+def send(pids: Iterable[int], number: int) -> None:
+    """Signal processes; those that are gone meanwhile are none of our concern."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def extinguish(run: Path, run_id: str, *, grace_s: float = GRACE_S) -> bool:
+    """End all processes of a run.
+
+    Args:
+        run: The run's directory.
+        run_id: The mark that its processes carry.
+        grace_s: Seconds between the polite signal and KILL.
+
+    Returns:
+        True if nothing is left alive.
+    """
+    leaders = [r for r in read_registrations(run / "processes") if is_alive(r.identity)]
+    everyone = _members(run, run_id)
+    send(everyone, signal.SIGCONT)
+    for registration in leaders:
+        send([registration.identity.pid], registration.end_signal)
+    send(everyone - {r.identity.pid for r in leaders}, signal.SIGCONT)
+    with contextlib.suppress(WaitTimeoutError):
+        wait_until(lambda: not _members(run, run_id), timeout_s=grace_s, what="an orderly end")
+        return True
+    deadline = time.monotonic() + KILL_S
+    while (members := _members(run, run_id)) and time.monotonic() < deadline:
+        send(members, signal.SIGKILL)
+        with contextlib.suppress(WaitTimeoutError):
+            wait_until(lambda: not _members(run, run_id), timeout_s=0.1, what="a hard end")
+    return not members
+
+
+def _members(run: Path, run_id: str) -> set[int]:
+    rows = table()
+    found = marked(rows, run_id, run / "data")
+    for registration in read_registrations(run / "processes"):
+        found |= _of_one(rows, registration)
+    return family(rows, found) - {os.getpid()}
+
+
+def _of_one(rows: Mapping[int, ProcessRow], registration: Registration) -> set[int]:
+    """Return a registered process or, if it is dead, what is left of its group.
+
+    The system gives a group's id to nobody else while the group has members. That its leader is
+    gone, the session is the same rules out a later group of that id.
+    """
+    identity = registration.identity
+    row = rows.get(identity.pid)
+    if row is not None:
+        return {row.pid} if is_alive(identity) else set()
+    if identity.boot != boot_id():
+        return set()
+    return {
+        row.pid
+        for row in rows.values()
+        if row.group == identity.pid and row.session == registration.session
+    }
+
+
+def remove(run: Path, sockets: Path) -> None:
+    """Remove what a run left on disk, its sockets first."""
+    shutil.rmtree(sockets, ignore_errors=True)
+    shutil.rmtree(run, ignore_errors=True)
