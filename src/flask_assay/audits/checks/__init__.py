@@ -1,1 +1,1 @@
-"""To be described by its owner."""
+"""The audits. A file is named for the failing state; its docstring is its documentation page."""

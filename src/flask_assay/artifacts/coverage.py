@@ -1,0 +1,123 @@
+"""coverage: what the recording saw and what it may have missed, counted from two sides."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask_assay.artifacts.view import View, artifact
+from flask_assay.model.document import Reconciliation
+from flask_assay.model.rows import ClientFlag, RequestFlag
+
+__all__ = ["Coverage", "coverage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What was seen.
+
+    Attributes:
+        reconciliations: Client = probe, probe = PostgreSQL.
+        spans_dropped_count: Spans over the probe's caps.
+        sensor_errors: Sensor and its last error, for those that failed.
+        sensors_off: Sensors that are not running.
+        unexercised_routes: "GET /about" of the app that no request reached in the whole run.
+        probe_file_count: Processes of the target that recorded.
+    """
+
+    reconciliations: tuple[Reconciliation, ...]
+    spans_dropped_count: int
+    sensor_errors: Mapping[str, str]
+    sensors_off: tuple[str, ...]
+    unexercised_routes: tuple[str, ...]
+    probe_file_count: int
+
+
+@artifact("coverage")
+def coverage(view: View) -> Coverage:
+    """Count both sides over the whole run."""
+    recording = view.recording
+    errors: dict[str, str] = {}
+    off: set[str] = set()
+    for file in recording.probe_files:
+        for name, state in _mapping(file.counters.get("sensors")).items():
+            state_of = _mapping(state)
+            if state_of.get("errors"):
+                errors[name] = str(state_of.get("last_error", ""))
+            if not state_of.get("on", True):
+                off.add(name)
+    found = [one for one in (_requests(view), _statements(view)) if one is not None]
+    return Coverage(
+        reconciliations=tuple(found),
+        spans_dropped_count=sum(row.dropped_count for row in recording.requests),
+        sensor_errors=errors,
+        sensors_off=tuple(sorted(off)),
+        unexercised_routes=_unexercised(view),
+        probe_file_count=len(recording.probe_files),
+    )
+
+
+def _requests(view: View) -> Reconciliation | None:
+    clients = view.recording.client_requests
+    if not clients:
+        return None
+    sent = [row for row in clients if not row.flags & ClientFlag.CENSORED]
+    exchanges = sum(max(1, row.exchange_count) for row in sent)
+    seen = sum(
+        1
+        for row in view.recording.requests
+        if row.request_id and not row.flags & RequestFlag.BACKGROUND
+    )
+    lost = sum(1 for row in sent if row.flags & ClientFlag.NO_RESPONSE)
+    missing = exchanges - seen
+    explained = (
+        {"no response (cut off or refused)": min(lost, missing)} if missing > 0 < lost else {}
+    )
+    return Reconciliation(
+        what="requests",
+        left_name="sent by the client",
+        left=exchanges,
+        right_name="seen by the probe",
+        right=seen,
+        explained=explained,
+        ok=missing == sum(explained.values()),
+    )
+
+
+def _statements(view: View) -> Reconciliation | None:
+    document = view.recording.document("statements")
+    executions = document.get("executions")
+    counters = [file.counters.get("queries") for file in view.recording.probe_files]
+    counted = [count for count in counters if isinstance(count, int)]
+    if not isinstance(executions, int) or not counted:
+        return None
+    explained = {
+        name: count
+        for name, count in _mapping(document.get("unseen_explained")).items()
+        if isinstance(count, int)
+    }
+    return Reconciliation(
+        what="statements",
+        left_name="seen by the probe",
+        left=sum(counted),
+        right_name="counted by PostgreSQL",
+        right=executions,
+        explained=explained,
+        ok=executions - sum(counted) == sum(explained.values()),
+    )
+
+
+def _unexercised(view: View) -> tuple[str, ...]:
+    reached = {row.route for row in view.recording.requests}
+    routes = view.recording.document("app").get("routes")
+    found = []
+    for entry in routes if isinstance(routes, list) else []:
+        about = _mapping(entry)
+        methods = about.get("methods")
+        for method in methods if isinstance(methods, list) else []:
+            route = f"{method} {about.get('rule', '')}"
+            if method not in {"HEAD", "OPTIONS"} and route not in reached:
+                found.append(route)
+    return tuple(sorted(set(found)))
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}

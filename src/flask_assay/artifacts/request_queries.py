@@ -1,0 +1,245 @@
+"""request-queries: how often each statement runs within one request, and after what."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from flask_assay.artifacts.steady_state import steady_state
+from flask_assay.artifacts.view import View, artifact
+from flask_assay.model.rows import RequestRow, Span, SpanFlag, SpanKind
+
+__all__ = ["DISTINCT_MIN", "QueryUse", "Source", "request_queries"]
+
+DISTINCT_MIN = 5  # executions with different parameters from which a request is kept as a loop
+_KEPT_PAIRS = 1_000  # per source; more would not change a correlation
+_READ = re.compile(r"\s*(SELECT|WITH|VALUES|TABLE)\b", re.IGNORECASE)
+_WRITE_INSIDE = re.compile(
+    r"\b(INSERT\s+INTO|UPDATE|DELETE\s+FROM|FOR\s+(NO\s+KEY\s+)?UPDATE|nextval)\b", re.IGNORECASE
+)
+
+
+@dataclass(slots=True)
+class Source:
+    """An earlier statement whose rows may drive a loop: (rows, executions of the loop) pairs."""
+
+    request_count: int = 0
+    pairs: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class QueryUse:
+    """One statement in one route, over the steady state.
+
+    Attributes:
+        route: "GET /orders".
+        statement: Shape.
+        request_count: Requests in which it ran.
+        execution_count: Executions; an executemany counts once.
+        wall_ns: Their wall time.
+        row_count: Rows of the executions that know theirs.
+        row_known_count: Executions that know theirs.
+        row_max: Most rows of one execution.
+        count_max: Most executions in one request.
+        sites: Call sites seen in the steady state, by executions.
+        details: Relationships, likewise.
+        loop_counts: Executions with different parameters, one figure for each request that
+            had `DISTINCT_MIN` or more of them.
+        loop_wall_ns: Wall time of those requests' executions but the first of each.
+        loop_sites: Call sites of those executions.
+        loop_details: Relationships of those executions.
+        loop_sources: Earlier statements of those requests with at least as many rows.
+        repeat_request_count: Requests with the same parameters again and nothing written
+            between.
+        repeat_count: Executions that only repeated an earlier one.
+        repeat_wall_ns: Their wall time.
+        repeat_sites: Their call sites.
+        single_write_counts: For writes: single-row executions, one figure per request.
+        single_write_wall_ns: For writes: wall time of those.
+    """
+
+    route: str
+    statement: str
+    request_count: int = 0
+    execution_count: int = 0
+    wall_ns: int = 0
+    row_count: int = 0
+    row_known_count: int = 0
+    row_max: int = 0
+    count_max: int = 0
+    sites: Counter[str] = field(default_factory=Counter)
+    details: Counter[str] = field(default_factory=Counter)
+    loop_counts: list[int] = field(default_factory=list)
+    loop_wall_ns: int = 0
+    loop_sites: Counter[str] = field(default_factory=Counter)
+    loop_details: Counter[str] = field(default_factory=Counter)
+    loop_sources: dict[str, Source] = field(default_factory=dict)
+    repeat_request_count: int = 0
+    repeat_count: int = 0
+    repeat_wall_ns: int = 0
+    repeat_sites: Counter[str] = field(default_factory=Counter)
+    single_write_counts: list[int] = field(default_factory=list)
+    single_write_wall_ns: int = 0
+
+    @property
+    def wall_s(self) -> float:
+        """Wall time of all executions, seconds."""
+        return self.wall_ns / 1e9
+
+    @property
+    def rows_mean(self) -> float | None:
+        """Rows per execution, None if unknown."""
+        return self.row_count / self.row_known_count if self.row_known_count else None
+
+
+@dataclass(slots=True)
+class _Group:
+    """One statement within one request."""
+
+    spans: list[Span] = field(default_factory=list)
+    digests: set[int] = field(default_factory=set)
+    unknown_count: int = 0
+    repeats: list[Span] = field(default_factory=list)
+    rows: int = 0
+
+    @property
+    def distinct_count(self) -> int:
+        return len(self.digests) + self.unknown_count
+
+
+class _Reads:
+    """Remembers which statements only read."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, statement: str) -> bool:
+        known = self._known.get(statement)
+        if known is None:
+            reads = _READ.match(statement) is not None
+            known = self._known[statement] = reads and _WRITE_INSIDE.search(statement) is None
+        return known
+
+
+@artifact("request-queries")
+def request_queries(view: View) -> Mapping[tuple[str, str], QueryUse]:
+    """Return the use of each statement by (route, statement)."""
+    uses: dict[tuple[str, str], QueryUse] = {}
+    is_read = _Reads()
+    for request in view[steady_state].requests:
+        if not request.spans:
+            continue
+        groups = _group(request.spans, is_read)
+        for statement, group in groups.items():
+            key = (request.route, statement)
+            use = uses.get(key)
+            if use is None:
+                use = uses[key] = QueryUse(request.route, statement)
+            _count(use, group)
+            if len(group.spans) > 1:
+                _repeats(use, group, groups, is_read(statement))
+            elif not is_read(statement):
+                _single_writes(use, group)
+    return uses
+
+
+def _group(spans: tuple[Span, ...], is_read: _Reads) -> dict[str, _Group]:
+    """Gather a request's statements; mark repeats that nothing was written before."""
+    groups: dict[str, _Group] = {}
+    seen: set[tuple[str, int]] = set()
+    query, commit = SpanKind.QUERY, SpanKind.COMMIT
+    for span in spans:
+        if span.kind is query:
+            group = groups.get(span.name)
+            if group is None:
+                group = groups[span.name] = _Group()
+            if not is_read(span.name):
+                seen.clear()
+            _gather(group, span, seen)
+        elif span.kind is commit:
+            seen.clear()
+    return groups
+
+
+def _gather(group: _Group, span: Span, seen: set[tuple[str, int]]) -> None:
+    """Add one execution; unknown parameters are taken to differ from all others."""
+    group.spans.append(span)
+    if span.rows > 0:
+        group.rows += span.rows
+    if not span.digest and "?" in span.name:
+        group.unknown_count += 1
+        return
+    group.digests.add(span.digest)
+    key = (span.name, span.digest)
+    if key in seen:
+        group.repeats.append(span)
+    else:
+        seen.add(key)
+
+
+def _count(use: QueryUse, group: _Group) -> None:
+    count = len(group.spans)
+    use.request_count += 1
+    use.execution_count += count
+    use.count_max = max(use.count_max, count)
+    for span in group.spans:
+        use.wall_ns += span.wall_ns
+        if span.rows >= 0:
+            use.row_known_count += 1
+            use.row_count += span.rows
+            use.row_max = max(use.row_max, span.rows)
+        if span.site:
+            use.sites[span.site] += 1
+        if span.detail:
+            use.details[span.detail] += 1
+
+
+def _repeats(use: QueryUse, group: _Group, groups: dict[str, _Group], reads: bool) -> None:  # noqa: FBT001  (private, one caller)
+    if not reads:
+        _single_writes(use, group)
+        return
+    distinct = group.distinct_count
+    if distinct >= DISTINCT_MIN:
+        _loop(use, group, groups)
+    if group.repeats and (distinct < DISTINCT_MIN or len(group.repeats) >= distinct):
+        use.repeat_request_count += 1
+        use.repeat_count += len(group.repeats)
+        for span in group.repeats:
+            use.repeat_wall_ns += span.wall_ns
+            if span.site:
+                use.repeat_sites[span.site] += 1
+
+
+def _single_writes(use: QueryUse, group: _Group) -> None:
+    singles = [s for s in group.spans if s.rows <= 1 and not s.flags & SpanFlag.EXECUTEMANY]
+    if singles:
+        use.single_write_counts.append(len(singles))
+        use.single_write_wall_ns += sum(span.wall_ns for span in singles)
+
+
+def _loop(use: QueryUse, group: _Group, groups: dict[str, _Group]) -> None:
+    count = group.distinct_count
+    use.loop_counts.append(count)
+    use.loop_wall_ns += sum(span.wall_ns for span in group.spans[1:])
+    for span in group.spans:
+        use.loop_sites[span.site] += 1
+        if span.detail:
+            use.loop_details[span.detail] += 1
+    first = group.spans[0].start_ns
+    for statement, other in groups.items():
+        if other is not group and other.rows >= count and other.spans[0].start_ns < first:
+            source = use.loop_sources.setdefault(statement, Source())
+            source.request_count += 1
+            if len(source.pairs) < _KEPT_PAIRS:
+                source.pairs.append((other.rows, count))
+
+
+def total_wall_s(uses: Iterable[QueryUse]) -> float:
+    """Return the wall time of several uses together, seconds."""
+    return sum(use.wall_ns for use in uses) / 1e9
+
+
+def statements_per_request(requests: Iterable[RequestRow]) -> float:
+    """Return the mean number of SQL statements of some requests."""
+    counts = [sum(1 for s in request.spans if s.kind is SpanKind.QUERY) for request in requests]
+    return sum(counts) / len(counts) if counts else 0.0

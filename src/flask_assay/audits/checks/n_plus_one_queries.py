@@ -1,0 +1,218 @@
+"""n-plus-one-queries: a request runs one statement again for every row of another.
+
+## What it detects
+A statement that runs at least `LOOP_MIN` times in a request with different parameters, where the
+number of executions follows the number of rows: lazy loads in a view, a serialiser or a template,
+counts in a loop, `get` in a loop, plain SQL in a loop.
+
+## Why it matters
+Each execution costs a round trip, the driver and the ORM, whether or not the row is small. The
+page that is fine with ten rows on a laptop takes seconds with the rows of the third year.
+
+## How it is detected
+Executions are counted by statement and request; times play no part in the verdict. The count
+must grow with rows: it equals or follows the rows of an earlier statement of the same request,
+or differs between requests, or a relationship loaded it. Executions with equal parameters count
+once; they belong to `duplicate-queries`. Statements that fetch a list of keys or a slice
+(`IN (?)` alone, `OFFSET`, keyset pages) are batches and never count.
+
+## Known problems
+A loop whose length is the same in every request and equals no other statement's rows is taken
+for a fixed set of queries. The time given is the statements' own; what the ORM spends around
+them comes on top.
+
+## How to fix
+Load the relation with the rows: `selectinload(Parent.children)` in the query at the root, or one
+query with `IN`, `GROUP BY` or a join instead of the loop.
+
+## References
+SQLAlchemy, "Relationship Loading Techniques"; M. Fowler, "Patterns of Enterprise Application
+Architecture", Lazy Load, 2002.
+"""
+
+import re
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from flask_assay.artifacts.call_sites import CallSites, call_sites
+from flask_assay.artifacts.places import most_frequent, place_of
+from flask_assay.artifacts.request_queries import DISTINCT_MIN, QueryUse, Source, request_queries
+from flask_assay.artifacts.statement_shapes import statement_shapes
+from flask_assay.artifacts.steady_state import SteadyState, steady_state
+from flask_assay.artifacts.view import Given
+from flask_assay.audits.audit import Meta
+from flask_assay.audits.weighing import name_routes, severity_of
+from flask_assay.model.finding import Evidence, Finding, Place, Remedy
+
+LOOP_MIN = DISTINCT_MIN  # executions with different parameters in one request
+LOOP_REQUESTS_RATIO = 0.1  # of a route's requests must loop
+SOURCE_REQUESTS_RATIO = 0.8  # of the looping requests must have run the source before
+FOLLOWS_RATIO = 0.3  # a loop over unique keys of n rows runs at least this share of n
+VARIES_RATIO = 0.2  # spread of the counts, as a share of their median
+ROWS_PER_EXECUTION_MAX = 200  # a slice of a large result fetches more
+
+META = Meta(
+    audit_id="n-plus-one-queries",
+    title="No statement runs once per row",
+    failure_title="Statements run once per row",
+    needs=(steady_state, request_queries, call_sites, statement_shapes),
+)
+
+_PARAMETER_EQUALS = re.compile(r"(=\s*\?|\?\s*=)")
+_SLICE = re.compile(r"\bOFFSET\b|(?:[<>]=?\s*\?.*\bLIMIT\b)", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(slots=True)
+class _Loop:
+    """Uses of one statement at one place, over routes."""
+
+    site: str
+    detail: str
+    statement: str
+    uses: list[QueryUse] = field(default_factory=list)
+
+
+def audit(given: Given) -> Sequence[Finding]:
+    """Return one finding per statement and place."""
+    steady, sites = given[steady_state], given[call_sites]
+    loops: dict[tuple[str, str, str], _Loop] = {}
+    for (route, statement), use in given[request_queries].items():
+        if not _is_loop(use, len(steady.by_route[route])):
+            continue
+        site, detail = _origin(use, sites.get((route, statement)))
+        loop = loops.setdefault((site, detail, statement), _Loop(site, detail, statement))
+        loop.uses.append(use)
+    shapes = given[statement_shapes]
+    return [_finding(loop, steady, shapes[loop.statement].statement_id) for loop in loops.values()]
+
+
+def _is_loop(use: QueryUse, route_request_count: int) -> bool:
+    if len(use.loop_counts) < max(1, LOOP_REQUESTS_RATIO * route_request_count):
+        return False
+    if not _PARAMETER_EQUALS.search(use.statement) or _SLICE.search(use.statement):
+        return False
+    if (use.rows_mean or 0) > ROWS_PER_EXECUTION_MAX:
+        return False
+    return bool(use.loop_details) or _grows(use)
+
+
+def _grows(use: QueryUse) -> bool:
+    """Return whether the count follows the rows of another statement, or differs by request."""
+    varies = max(use.loop_counts) - min(use.loop_counts) >= max(
+        2, VARIES_RATIO * statistics.median(use.loop_counts)
+    )
+    return varies or _source(use) is not None
+
+
+def _source(use: QueryUse) -> str | None:
+    """Return the earlier statement whose rows the loop runs over."""
+    needed = SOURCE_REQUESTS_RATIO * len(use.loop_counts)
+    found = [
+        (-_closeness(source), statement)
+        for statement, source in use.loop_sources.items()
+        if source.request_count >= needed and _closeness(source) >= FOLLOWS_RATIO
+    ]
+    return min(found)[1] if found else None
+
+
+def _closeness(source: Source) -> float:
+    return statistics.fmean(count / rows for rows, count in source.pairs)
+
+
+def _origin(use: QueryUse, sampled: CallSites | None) -> tuple[str, str]:
+    site, detail = most_frequent(use.loop_sites), most_frequent(use.loop_details)
+    if sampled is not None:
+        site = site or most_frequent(sampled.sites)
+        detail = detail or most_frequent(sampled.details)
+    return site, detail
+
+
+def _finding(loop: _Loop, steady: SteadyState, statement_id: str) -> Finding:
+    uses = sorted(loop.uses, key=lambda use: -use.loop_wall_ns)
+    costs = {use.route: use.loop_wall_ns / 1e9 for use in uses}
+    routes = tuple(costs)
+    counts = [count for use in uses for count in use.loop_counts]
+    place = place_of(loop.site)
+    typical = statistics.median(counts)
+    what = f"{loop.detail} is loaded" if loop.detail else "a statement runs"
+    return Finding(
+        audit=META.audit_id,
+        key=_key(place, loop),
+        severity=severity_of(costs, steady),
+        title=f"{name_routes(routes)}: {what} {typical:.0f} times per request, once per row",
+        routes=routes,
+        detail=_detail(uses[0]),
+        place=place,
+        cost_s=sum(costs.values()),
+        cost_per_request_s=sum(costs.values()) / len(counts),
+        evidence=_evidence(uses, counts),
+        sql=loop.statement,
+        statement_id=statement_id,
+        remedies=_remedies(loop, uses, steady.by_route),
+    )
+
+
+def _key(place: Place | None, loop: _Loop) -> str:
+    where = f"{place.file}:{place.function}" if place else "unknown"
+    return f"{where}:{loop.detail or _tables(loop.statement)}"
+
+
+def _tables(statement: str) -> str:
+    names = Counter(re.findall(r"\bFROM\s+([\w.\"]+)", statement, re.IGNORECASE))
+    return most_frequent(names).replace('"', "") or "statement"
+
+
+def _detail(use: QueryUse) -> str:
+    source = _source(use)
+    if source is None:
+        return "The number of executions differs from request to request, as rows do."
+    rows = statistics.median(rows for rows, _ in use.loop_sources[source].pairs)
+    return (
+        f"An earlier statement of the same request gives {rows:.0f} rows (median), and this one "
+        f"runs for each of them: {source[:200]}"
+    )
+
+
+def _evidence(uses: Sequence[QueryUse], counts: Sequence[int]) -> tuple[Evidence, ...]:
+    executions = sum(use.execution_count for use in uses)
+    mean_ms = sum(use.wall_ns for use in uses) / executions / 1e6
+    return (
+        Evidence(
+            "executions per request, different parameters",
+            float(statistics.median(counts)),
+            "statements",
+            n=len(counts),
+            low=float(min(counts)),
+            high=float(max(counts)),
+        ),
+        Evidence("mean time of one execution", round(mean_ms, 3), "ms", n=executions),
+    )
+
+
+def _remedies(
+    loop: _Loop, uses: Sequence[QueryUse], by_route: Mapping[str, tuple[object, ...]]
+) -> tuple[Remedy, ...]:
+    endpoints: dict[str, None] = defaultdict(None)
+    for use in uses:
+        endpoints[getattr(by_route[use.route][0], "endpoint", "")] = None
+    if loop.detail:
+        return tuple(_eager(loop, endpoint) for endpoint in endpoints)
+    return tuple(
+        Remedy(
+            "batch",
+            {"endpoint": endpoint, "statement": loop.statement, "site": loop.site},
+            "Ask for all rows with one statement instead of one per row.",
+        )
+        for endpoint in endpoints
+    )
+
+
+def _eager(loop: _Loop, endpoint: str) -> Remedy:
+    return Remedy(
+        "eager-load",
+        {"endpoint": endpoint, "relationship": loop.detail, "site": loop.site},
+        f"Load {loop.detail} together with its rows.",
+        f"from sqlalchemy.orm import selectinload\n\nquery.options(selectinload({loop.detail}))\n",
+    )

@@ -1,0 +1,51 @@
+"""The common rule by which a finding's seconds become its severity, and shared wording."""
+
+from collections.abc import Mapping
+
+from flask_assay.artifacts.steady_state import SteadyState
+from flask_assay.model.finding import Severity
+
+__all__ = ["name_routes", "route_share", "severity_of"]
+
+DOMINATES_RATIO = 0.20  # of some route's server time: error
+MATTERS_RATIO = 0.05  # of some route's server time: warning
+MATTERS_S = 0.002  # mean seconds per request below which nothing is more than a note
+
+
+def route_share(cost_s: Mapping[str, float], steady: SteadyState) -> float:
+    """Return the largest share of a route's server time among attributable seconds by route."""
+    return max(
+        (cost / total for route, cost in cost_s.items() if (total := steady.route_s(route)) > 0),
+        default=0.0,
+    )
+
+
+def severity_of(cost_s: Mapping[str, float], steady: SteadyState) -> Severity:
+    """Return error where the cost dominates a route, warning where it matters, else note.
+
+    Args:
+        cost_s: Attributable seconds of the steady state by route.
+        steady: Gives each route's server time.
+    """
+    worst = Severity.NOTE
+    for route, cost in cost_s.items():
+        total, count = steady.route_s(route), len(steady.by_route.get(route, ()))
+        if not count or not total or cost / count < MATTERS_S:
+            continue
+        if cost / total > DOMINATES_RATIO:
+            return Severity.ERROR
+        if cost / total > MATTERS_RATIO:
+            worst = Severity.WARNING
+    return worst
+
+
+def name_routes(routes: tuple[str, ...]) -> str:
+    """Return routes as words: "GET /a", "GET /a and GET /b", "GET /a and 3 other routes".
+
+    Example:
+        >>> name_routes(("GET /a", "GET /b", "GET /c"))
+        'GET /a and 2 other routes'
+    """
+    if len(routes) <= 2:
+        return " and ".join(routes)
+    return f"{routes[0]} and {len(routes) - 1} other routes"

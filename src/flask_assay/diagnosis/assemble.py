@@ -1,0 +1,83 @@
+"""Assemble the diagnosis document from whatever a recording holds."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from flask_assay.artifacts.coverage import Coverage, coverage
+from flask_assay.artifacts.view import UnavailableError, View
+from flask_assay.audits.registry import AUDITS
+from flask_assay.diagnosis.context import environment_of, load_of, overhead_of, warnings_of
+from flask_assay.diagnosis.ranking import rank
+from flask_assay.diagnosis.runner import run_audits
+from flask_assay.diagnosis.series import series_of
+from flask_assay.diagnosis.summaries import route_summaries, statement_summaries
+from flask_assay.diagnosis.traces import traces_of
+from flask_assay.diagnosis.trials import read_trials, saved_s
+from flask_assay.diagnosis.verdict import judge
+from flask_assay.model.document import SCHEMA_VERSION, Diagnosis
+from flask_assay.recording.reader import Recording
+
+__all__ = ["diagnose"]
+
+T = TypeVar("T")
+
+
+def diagnose(recording: Recording, *, allow: Mapping[str, str] | None = None) -> Diagnosis:
+    """Judge a recording.
+
+    Args:
+        recording: Opened, whole or partial; what it lacks makes audits not applicable.
+        allow: "audit:GET /route" or "audit:key" and the reason why that finding may stay.
+
+    Returns:
+        The document that every report renders. The same recording gives the same document.
+    """
+    view = View(recording)
+    manifest = recording.manifest
+    results = run_audits(view, AUDITS, allow or {})
+    trials, trial_warnings = read_trials(recording)
+    routes = _or_empty(lambda: route_summaries(view))
+    measured = saved_s(trials, {route.route: route.request_count for route in routes})
+    findings = rank((one for result in results for one in result.findings), measured)
+    verdict, headline = judge(routes, findings, results)
+    seen = view[coverage]
+    return Diagnosis(
+        schema_version=SCHEMA_VERSION,
+        run_id=str(manifest.get("run_id", "")),
+        app=str(manifest.get("app", "")),
+        started_at=str(manifest.get("started_at", "")),
+        status="complete" if manifest.get("status") == "complete" else "partial",
+        status_reason=_status_reason(manifest),
+        headline=headline,
+        verdict=verdict,
+        findings=findings,
+        results=results,
+        trials=trials,
+        routes=routes,
+        statements=_or_empty(lambda: statement_summaries(view)),
+        traces=_or_empty(lambda: traces_of(view)),
+        series=series_of(recording),
+        reconciliations=seen.reconciliations,
+        load=load_of(view),
+        overhead=overhead_of(view, seen),
+        environment=environment_of(view),
+        warnings=(*_warnings(view, seen), *trial_warnings),
+    )
+
+
+def _or_empty(make: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
+    try:
+        return make()
+    except UnavailableError:
+        return ()
+
+
+def _warnings(view: View, seen: Coverage) -> tuple[str, ...]:
+    return warnings_of(view, seen)
+
+
+def _status_reason(manifest: Mapping[str, object]) -> str:
+    reason = str(manifest.get("status_reason") or "")
+    if reason or manifest.get("status") == "complete":
+        return reason
+    return "The run did not reach its end; this is what it had recorded."

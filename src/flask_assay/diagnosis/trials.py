@@ -1,0 +1,54 @@
+"""Read the trials that experiments wrote beside the recording."""
+
+from collections.abc import Iterable, Mapping
+
+from flask_assay.model.effect import Effect, OracleVerdict, Trial, TrialOutcome
+from flask_assay.recording.reader import Recording
+
+__all__ = ["read_trials", "saved_s"]
+
+
+def read_trials(recording: Recording) -> tuple[tuple[Trial, ...], tuple[str, ...]]:
+    """Return the trials of ``trials.json`` and a warning for each entry that cannot be read."""
+    entries = recording.document("trials").get("trials")
+    trials, warnings = [], []
+    for entry in entries if isinstance(entries, list) else []:
+        try:
+            trials.append(_trial(entry))
+        except (KeyError, TypeError, ValueError) as error:
+            warnings.append(f"A trial could not be read and is left out: {error!r}")
+    return tuple(trials), tuple(warnings)
+
+
+def saved_s(trials: Iterable[Trial], requests_by_route: Mapping[str, int]) -> dict[str, float]:
+    """Return measured seconds given back in the steady state, by "<audit>/<finding key>".
+
+    Of several remedies of one finding the best counts: savings are not added up.
+    """
+    found: dict[str, float] = {}
+    for trial in trials:
+        if trial.outcome is not TrialOutcome.FASTER:
+            continue
+        seconds = sum(
+            -effect.change_s * requests_by_route.get(effect.route, 0)
+            for effect in trial.effects
+            if effect.high_s < 0
+        )
+        finding_id = trial.remedy_id.rpartition("/")[0]
+        found[finding_id] = max(found.get(finding_id, 0.0), seconds)
+    return found
+
+
+def _trial(entry: Mapping[str, object]) -> Trial:
+    effects = entry.get("effects") or ()
+    fields: dict[str, object] = dict(entry)
+    fields["outcome"] = TrialOutcome(str(entry["outcome"]))
+    fields["effects"] = tuple(_effect(e) for e in effects if isinstance(e, dict))  # type: ignore[attr-defined]
+    return Trial(**fields)  # type: ignore[arg-type]
+
+
+def _effect(entry: Mapping[str, object]) -> Effect:
+    fields: dict[str, object] = dict(entry)
+    fields["oracle"] = OracleVerdict(str(entry["oracle"]))
+    fields.pop("excludes_zero", None)
+    return Effect(**fields)  # type: ignore[arg-type]

@@ -1,0 +1,49 @@
+"""The verdict, and the one sentence above everything else."""
+
+from collections.abc import Sequence
+
+from flask_assay.model.document import RouteSummary
+from flask_assay.model.finding import AuditResult, Finding, Severity
+
+__all__ = ["REQUESTS_MIN", "judge"]
+
+REQUESTS_MIN = 30  # fewer in the steady state prove nothing
+FAILING_RATIO = 0.05  # of the responses
+
+
+def judge(
+    routes: Sequence[RouteSummary], findings: Sequence[Finding], results: Sequence[AuditResult]
+) -> tuple[str, str]:
+    """Return (verdict, headline).
+
+    Args:
+        routes: Of the steady state.
+        findings: Ranked, worst first.
+        results: Of all audits.
+    """
+    requests = sum(route.request_count for route in routes)
+    errors = sum(route.error_count for route in routes)
+    if requests and errors / requests > FAILING_RATIO:
+        return "failing", _failing(routes, requests, errors)
+    serious = [one for one in findings if one.severity is not Severity.NOTE]
+    if requests < REQUESTS_MIN:
+        return "inconclusive", (
+            f"Inconclusive: {requests} requests in the steady state are too few to judge by."
+        )
+    if not serious:
+        passed = sum(1 for result in results if not result.findings)
+        return "healthy", (
+            f"Healthy: {requests:,} requests, no problem found ({passed} audits without a finding)."
+        )
+    worst = serious[0]
+    where = f" ({worst.place})" if worst.place else ""
+    rest = f" {len(serious) - 1} more below." if len(serious) > 1 else ""
+    return "problems", f"{worst.title}{where}.{rest}"
+
+
+def _failing(routes: Sequence[RouteSummary], requests: int, errors: int) -> str:
+    worst = max(routes, key=lambda route: route.error_count)
+    return (
+        f"Failing: {errors:,} of {requests:,} responses were errors, most of them on "
+        f"{worst.route} ({worst.error_count:,} of {worst.request_count:,})."
+    )

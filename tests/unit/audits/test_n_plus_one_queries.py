@@ -1,0 +1,56 @@
+from flask_assay.diagnosis import diagnose
+from flask_assay.model.finding import Outcome
+from tests.recordings.builder import RecordingBuilder
+
+
+def result_of(recording, audit_id="n-plus-one-queries"):
+    return next(r for r in diagnose(recording).results if r.audit == audit_id)
+
+
+def build(path, *, rows, sql="SELECT c.id FROM c WHERE c.id = ?", detail="", same=False, loop=None):
+    builder = RecordingBuilder(path)
+    for number in range(40):
+        with builder.request("GET /orders") as request:
+            count = rows(number)
+            request.query(
+                "SELECT o.id FROM o LIMIT ?", rows=count, digest=9, site="shop/views.py:10 orders"
+            )
+            for k in range(loop if loop is not None else count):
+                request.query(
+                    sql, digest=7 if same else k + 1, site="shop/views.py:12 orders", detail=detail
+                )
+            request.work(3)
+    return builder.write()
+
+
+def test_a_lazy_load_per_row_is_found_at_its_line_with_its_relationship(tmp_path):
+    result = result_of(build(tmp_path, rows=lambda n: 10 + n % 5, detail="Order.customer"))
+    [finding] = result.findings
+    assert str(finding.place) == "shop/views.py:12"
+    assert finding.remedies[0].intervention == "eager-load"
+    assert finding.remedies[0].parameters["relationship"] == "Order.customer"
+    assert finding.cost_s > 0
+
+
+def test_a_page_of_constant_size_is_found_since_the_count_equals_the_rows(tmp_path):
+    assert result_of(build(tmp_path, rows=lambda n: 20)).outcome is Outcome.FAILED
+
+
+def test_a_fixed_number_of_different_queries_is_no_loop(tmp_path):
+    assert result_of(build(tmp_path, rows=lambda n: 400, loop=6)).outcome is Outcome.PASSED
+
+
+def test_chunks_with_in_lists_are_no_loop(tmp_path):
+    sql = "SELECT c.id FROM c WHERE c.id IN (?)"
+    assert result_of(build(tmp_path, rows=lambda n: 10 + n % 5, sql=sql)).outcome is Outcome.PASSED
+
+
+def test_keyset_pages_are_no_loop(tmp_path):
+    sql = "SELECT c.id FROM c WHERE c.tenant = ? AND c.id > ? ORDER BY c.id LIMIT ?"
+    assert result_of(build(tmp_path, rows=lambda n: 10 + n % 5, sql=sql)).outcome is Outcome.PASSED
+
+
+def test_retries_with_the_same_parameters_are_no_loop(tmp_path):
+    assert (
+        result_of(build(tmp_path, rows=lambda n: 10 + n % 5, same=True)).outcome is Outcome.PASSED
+    )
