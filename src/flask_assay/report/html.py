@@ -1,0 +1,198 @@
+"""The page: one file, no network, no script but ours.
+
+Two defences, because each alone failed in trials: everything is escaped (autoescape on, JSON
+without ``<``, DOM by ``textContent``), and a policy in the page lets run only the script whose
+hash it names.
+"""
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from flask_assay.model.document import Diagnosis, RequestTrace, StatementSummary
+from flask_assay.model.effect import Effect, Trial, TrialOutcome
+from flask_assay.model.finding import Finding, Outcome, Remedy
+from flask_assay.report import caps, figures, geometry, summary, timelines
+from flask_assay.report.highlight import highlight
+
+__all__ = ["MAX_BYTES", "escape_json", "policy", "render", "script"]
+
+MAX_BYTES = 1_000_000
+_OPEN_FINDINGS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _RemedyView:
+    remedy: Remedy
+    trial: Trial | None
+
+
+@dataclass(frozen=True, slots=True)
+class _FindingView:
+    number: int
+    finding: Finding
+    cost: str
+    gain: Effect | None
+    remedies: tuple[_RemedyView, ...]
+    statement: StatementSummary | None
+    is_open: bool
+
+
+def render(diagnosis: Diagnosis) -> str:
+    """Return the report as one HTML document of less than ``MAX_BYTES`` in UTF-8.
+
+    What does not fit is left out, and the page says what.
+    """
+    page = ""
+    for limits in caps.LEVELS:
+        fitted, left_out = caps.fit(diagnosis, limits)
+        page = _page(fitted, caps.left_out_words(left_out))
+        if len(page.encode(errors="replace")) < MAX_BYTES:
+            break
+    # A lone surrogate has no UTF-8: it could not be written to a file.
+    return page.encode(errors="replace").decode()
+
+
+def script() -> str:
+    """Return the page's one script: the vendored uPlot, then ours."""
+    return _asset("vendor/uPlot.iife.min.js") + "\n" + _asset("assets/report.js")
+
+
+def policy() -> str:
+    """Return the content security policy of the page."""
+    digest = base64.b64encode(hashlib.sha256(script().encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def escape_json(data: object) -> Markup:
+    """Return JSON that can stand in a script element: it can neither end nor open anything."""
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - no character that HTML gives a meaning is left
+
+
+@cache
+def _asset(name: str) -> str:
+    text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return text.replace("\r\n", "\n")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("flask_assay.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        seconds=figures.seconds,
+        change=figures.change,
+        count=figures.count,
+        number=figures.number,
+        percent=figures.percent,
+        size=figures.byte_size,
+        highlight=highlight,
+    )
+    environment.globals.update(
+        figures=figures,
+        geometry=geometry,
+        summary=summary,
+        Outcome=Outcome,
+        TrialOutcome=TrialOutcome,
+        cell=_cell,
+        flatten=_flatten,
+    )
+    return environment
+
+
+def _page(diagnosis: Diagnosis, left_out: str) -> str:
+    made = timelines.charts(diagnosis.series)
+    styles = _asset("vendor/uPlot.min.css") + "\n" + _asset("assets/report.css")
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            d=diagnosis,
+            left_out=left_out,
+            policy=policy(),
+            # Files of this package; a test looks that neither holds "</style" or "</script".
+            script=Markup(script()),  # noqa: S704
+            styles=Markup(styles),  # noqa: S704
+            findings=_findings(diagnosis),
+            axis=geometry.latency_axis(diagnosis.routes),
+            charts=made,
+            chart_data=escape_json(timelines.as_data(made)),
+            traces=_traces(diagnosis),
+            trials=_trials(diagnosis),
+            audits={o: [r for r in diagnosis.results if r.outcome is o] for o in Outcome},
+        )
+    )
+
+
+def _findings(diagnosis: Diagnosis) -> list[_FindingView]:
+    statements = {s.statement_id: s for s in diagnosis.statements}
+    views = []
+    for number, finding in enumerate(diagnosis.findings, 1):
+        pairs = summary.remedies_with_trials(finding, diagnosis)
+        gains = [e for e in (summary.gain(t) for _, t in pairs) if e is not None]
+        views.append(
+            _FindingView(
+                number=number,
+                finding=finding,
+                cost=summary.cost_words(finding),
+                gain=min(gains, key=lambda e: e.change_s, default=None),
+                remedies=tuple(_RemedyView(r, t) for r, t in pairs),
+                statement=statements.get(finding.statement_id),
+                is_open=number <= _OPEN_FINDINGS,
+            )
+        )
+    return views
+
+
+def _traces(diagnosis: Diagnosis) -> list[tuple[str, list[RequestTrace]]]:
+    by_route: dict[str, list[RequestTrace]] = {}
+    for trace in diagnosis.traces:
+        by_route.setdefault(trace.route, []).append(trace)
+    return list(by_route.items())
+
+
+def _trials(diagnosis: Diagnosis) -> list[tuple[str, list[Trial]]]:
+    groups = (
+        ("Measured", (TrialOutcome.FASTER, TrialOutcome.SLOWER)),
+        ("Tried, no effect", (TrialOutcome.NO_EFFECT,)),
+        ("Refused: the responses changed", (TrialOutcome.REFUSED,)),
+        ("Not tried", (TrialOutcome.NOT_TRIED,)),
+    )
+    trials = summary.other_trials(diagnosis)
+    return [(title, [t for t in trials if t.outcome in outcomes]) for title, outcomes in groups]
+
+
+def _flatten(value: object, name: str = "") -> list[tuple[str, object]]:
+    """Return nested mappings as (dotted name, plain value)."""
+    if isinstance(value, dict):
+        pairs = value.items()
+        return [p for k, v in pairs for p in _flatten(v, f"{name}.{k}" if name else str(k))]
+    if isinstance(value, tuple | list):
+        return [(name, ", ".join(str(v) for v in value))]
+    return [(name, value)]
+
+
+def _cell(value: object) -> str:
+    """Return a free-form value in words."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: figures.NOTHING}[value]
+    if isinstance(value, float):
+        return figures.number(value)
+    return figures.count(value) if isinstance(value, int) else str(value)
