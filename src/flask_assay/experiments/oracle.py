@@ -70,9 +70,10 @@ class Oracle:
         return OracleVerdict.DIFFERENT, "body text"
 
     def _compare_json(self, left: object, right: object) -> tuple[OracleVerdict, str]:
-        if left == right:
+        differing = set(_differing(left, right, "$"))
+        if not differing:
             return OracleVerdict.EQUAL, ""
-        paths = sorted(set(_differing(left, right, "$")) - self.volatile)
+        paths = sorted(differing - self.volatile)
         if not paths:
             return OracleVerdict.VOLATILE, f"masked: {', '.join(sorted(self.volatile)[:5])}"
         if _canonical(left) == _canonical(right):

@@ -176,11 +176,13 @@ def _catalog(lab: Lab) -> Catalog:
     )
 
 
-def _probe(lab: Lab) -> dict[str, Any]:
+def _probe(lab: Lab) -> str:
     plan = ProbePlan(
-        recording_dir=str(lab.recording),
-        project_root=str(Path.cwd()),
-        private_dir=str(lab.run.private),
+        recording_dir=lab.recording,
+        project_root=Path.cwd(),
+        private_dir=lab.run.private,
+        digests=True,
+        salt=lab.run.nonce,
     )
     return plan.to_json()
 

@@ -38,7 +38,7 @@ class TargetPlan:
     directory: str
     recording: str
     route: RoutePlan
-    probe: dict[str, Any] | None = None
+    probe: str | None = None
     schema: str = "auto"
     seed: str = ""
     scale: float = 1.0

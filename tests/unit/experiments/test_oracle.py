@@ -1,0 +1,61 @@
+"""The oracle: equal, reordered, volatile and different answers are told apart."""
+
+import json
+
+import pytest
+
+from flask_assay.experiments.oracle import Oracle, worst
+from flask_assay.experiments.replay import Answer
+from flask_assay.model.effect import OracleVerdict as V
+
+
+def answer(value, status=200, kind="application/json"):
+    body = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return Answer(status, kind, body, 0.001)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "verdict"),
+    [
+        ({"a": 1, "b": [1, 2]}, {"b": [1, 2], "a": 1}, V.EQUAL),
+        ([{"id": 1}, {"id": 2}], [{"id": 2}, {"id": 1}], V.REORDERED),
+        ([{"id": 1}], [{"id": 3}], V.DIFFERENT),
+        ([1, 2], [1], V.DIFFERENT),
+        ({"a": 1}, {"a": True}, V.DIFFERENT),
+        ({"a": None}, {}, V.DIFFERENT),
+    ],
+)
+def test_json_answers_are_compared_by_value(left, right, verdict):
+    assert Oracle().compare(answer(left), answer(right))[0] is verdict
+
+
+def test_what_differs_without_a_change_is_masked_and_named():
+    oracle = Oracle()
+    oracle.learn(answer({"id": 1, "now": 5}), answer({"id": 1, "now": 6}))
+    verdict, detail = oracle.compare(answer({"id": 1, "now": 7}), answer({"id": 1, "now": 9}))
+    assert verdict is V.VOLATILE
+    assert "$.now" in detail
+    assert (
+        oracle.compare(answer({"id": 1, "now": 7}), answer({"id": 2, "now": 9}))[0] is V.DIFFERENT
+    )
+
+
+def test_a_server_error_is_worse_than_another_status():
+    assert Oracle().compare(answer({}), answer({}, status=500))[0] is V.ERROR
+    assert Oracle().compare(answer({}), answer({}, status=404))[0] is V.DIFFERENT
+    assert Oracle().compare(answer({}), Answer(0, "", b"", 0.0))[0] is V.ERROR
+
+
+def test_text_may_differ_in_tokens_only_where_it_does_so_without_a_change():
+    page = answer(b"<p>token 1a2b3c4d5e</p>", kind="text/html")
+    other = answer(b"<p>token 9f8e7d6c5b</p>", kind="text/html")
+    assert Oracle().compare(page, other)[0] is V.DIFFERENT
+    oracle = Oracle()
+    oracle.learn(page, other)
+    assert oracle.compare(page, other)[0] is V.VOLATILE
+    assert oracle.compare(page, answer(b"<p>gone</p>", kind="text/html"))[0] is V.DIFFERENT
+
+
+def test_the_worst_of_many_verdicts_is_the_routes():
+    assert worst([(V.EQUAL, ""), (V.ERROR, "x"), (V.REORDERED, "")]) == (V.ERROR, "x")
+    assert worst([]) == (V.EQUAL, "")

@@ -1,0 +1,53 @@
+"""Egress: this machine passes, the rest is refused and listed."""
+
+import json
+import socket
+
+import pytest
+
+from flask_assay.guard import egress
+
+
+@pytest.fixture
+def guarded(tmp_path):
+    egress.attach(frozenset({"api.allowed.test"}), tmp_path)
+    yield tmp_path
+    egress.detach()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "0.0.0.0", ""])
+def test_this_machine_is_local(host):
+    assert egress.is_local(host)
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "example.org", "192.168.1.1", "localhost.evil.test"])
+def test_any_other_host_is_not(host):
+    assert not egress.is_local(host)
+
+
+def test_a_name_outside_is_refused_before_it_is_looked_up(guarded):
+    with pytest.raises(ConnectionRefusedError, match="outside.test"):
+        socket.create_connection(("outside.test", 80), timeout=1)
+
+
+def test_a_refused_host_is_listed_once(guarded):
+    for _ in range(3):
+        with pytest.raises(ConnectionRefusedError):
+            socket.getaddrinfo("outside.test", 80)
+    lines = (guarded / "events.jsonl").read_text().splitlines()
+    assert [json.loads(line)["text"] for line in lines] == ["outside.test"]
+
+
+def test_a_connection_on_this_machine_passes(guarded):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname(), timeout=2).close()
+
+
+def test_nothing_is_refused_after_detach(tmp_path):
+    egress.attach(frozenset(), tmp_path)
+    egress.detach()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname(), timeout=2).close()
+    with pytest.raises(OSError) as caught:
+        socket.getaddrinfo("name.invalid", 80)
+    assert not isinstance(caught.value, ConnectionRefusedError)

@@ -1,0 +1,89 @@
+"""Engines: whatever URL the app uses, the sandboxed database is what it reaches."""
+
+import sqlalchemy
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import StaticPool
+
+import pytest
+
+from flask_assay.routing.engines import EngineRouter, url_key
+from flask_assay.routing.plan import RoutePlan
+
+PLAN = RoutePlan(host="/sockets", port=5433, user="assay_app", database="app")
+
+
+def routed(url: str, **arguments):
+    return EngineRouter(PLAN).routed(make_url(url), arguments)
+
+
+def test_a_postgresql_url_keeps_its_driver_and_loses_its_server():
+    url, _ = routed("postgresql+psycopg://u:secret@db.prod:5432/shop?sslmode=require")
+    assert url.drivername == "postgresql+psycopg"
+    assert (url.username, url.password, url.database) == ("assay_app", None, "app")
+    assert url.query == {"host": "/sockets", "port": "5433"}
+
+
+def test_an_engine_on_sqlite_becomes_one_on_postgresql():
+    url, kept = routed(
+        "sqlite:///:memory:",
+        poolclass=StaticPool,
+        connect_args={"check_same_thread": False},
+        echo=True,
+    )
+    assert url.get_backend_name() == "postgresql"
+    assert kept == {"echo": True}
+
+
+def test_connect_arguments_about_the_users_server_are_dropped():
+    _, kept = routed(
+        "postgresql://db/shop", connect_args={"sslmode": "require", "options": "-c x=1"}
+    )
+    assert kept["connect_args"] == {"options": "-c x=1"}
+
+
+def test_two_binds_on_one_url_share_a_database_and_another_url_gets_its_own():
+    made = []
+    router = EngineRouter(PLAN, lambda key, plan: made.append(key) or f"app_{key}")
+    first, _ = router.routed(make_url("postgresql://db/shop"), {})
+    again, _ = router.routed(make_url("postgresql://other_user@db/shop"), {})
+    other, _ = router.routed(make_url("postgresql://db/audit"), {})
+    assert first.database == again.database == "app"
+    assert other.database == f"app_{url_key(make_url('postgresql://db/audit'))}"
+    assert len(made) == 1
+
+
+def test_a_plan_that_knows_the_urls_sends_each_to_its_database():
+    key = url_key(make_url("postgresql://db/audit"))
+    plan = RoutePlan(host="/s", port=1, user="u", database="app", further={key: "app_audit"})
+    url, _ = EngineRouter(plan).routed(make_url("postgresql://db/audit"), {})
+    assert url.database == "app_audit"
+
+
+def test_a_url_that_is_ours_already_is_left_alone():
+    mine = make_url("postgresql://assay_app@/app?host=/sockets&port=5433")
+    url, kept = routed(str(mine), pool_size=3)
+    assert url.query["host"] == "/sockets"
+    assert kept == {"pool_size": 3}
+
+
+@pytest.fixture
+def attached():
+    router = EngineRouter(PLAN)
+    before = sqlalchemy.create_engine
+    router.attach()
+    router.attach()
+    yield router
+    router.detach()
+    router.detach()
+    assert sqlalchemy.create_engine is before
+
+
+def test_an_engine_made_while_attached_points_at_the_sandbox(attached):
+    engine = sqlalchemy.create_engine("mysql://u:p@h/db", pool_size=3)
+    assert engine.url.database == "app"
+    assert engine.dialect.name == "postgresql"
+
+
+def test_engine_from_config_is_rerouted_too(attached):
+    engine = sqlalchemy.engine_from_config({"url": "postgresql://h/db"}, prefix="")
+    assert engine.url.database == "app"
