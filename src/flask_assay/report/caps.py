@@ -1,9 +1,11 @@
 """Bounds of a report: what is left out so that it stays small, and the sentence that says so."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from enum import StrEnum
 from typing import cast
 
 from flask_assay.model.document import Diagnosis, Series
@@ -12,6 +14,8 @@ from flask_assay.report import figures
 __all__ = ["LEVELS", "Limits", "fit", "left_out_words", "thin"]
 
 _CODE_FIELDS = frozenset({"sql", "snippet", "detail", "headline"})
+# Terminal escapes, text that runs backwards and halves of a pair: none belongs in a report.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LARGEST = 1e15  # beyond it no axis can be drawn; no quantity of a run comes near
 _PEAKS = ("p50_s", "p90_s", "p95_s", "p99_s", "max_s", "errors_per_s")
 
@@ -60,6 +64,7 @@ def fit(diagnosis: Diagnosis, limits: Limits) -> tuple[Diagnosis, tuple[str, ...
     """Return a document within the limits, and what was left out, in words.
 
     The findings inside of ``results`` are dropped: they are the document's findings over again.
+    Control characters become U+FFFD.
     """
     results = tuple(replace(r, findings=()) for r in diagnosis.results)
     thinned = tuple(thin(s, limits.points) for s in diagnosis.series)
@@ -121,7 +126,7 @@ class _Walker:
 
     def value(self, name: str, value: object) -> object:
         if isinstance(value, str):
-            return self.text(name, value)
+            return value if isinstance(value, StrEnum) else self.text(name, value)
         if is_dataclass(value) and not isinstance(value, type):
             owner = type(value).__name__
             return replace(
@@ -145,6 +150,7 @@ class _Walker:
         return list(items[:cap])
 
     def text(self, name: str, text: str) -> str:
+        text = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text) if text else text
         is_code = name.rpartition(".")[2] in _CODE_FIELDS
         cap = self.limits.code if is_code else self.limits.text
         if len(text) <= cap:

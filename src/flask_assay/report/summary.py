@@ -164,17 +164,14 @@ def severity_words(diagnosis: Diagnosis) -> str:
 
 
 def reconciliation_words(reconciliation: Reconciliation) -> str:
-    """Return one reconciliation in a line."""
+    """Return one reconciliation in a sentence: both counts, and what explains a difference."""
     r = reconciliation
-    sign = "=" if r.left == r.right else "≠"
-    text = (
-        f"{r.what}: {figures.count(r.left)} {r.left_name} {sign} "
-        f"{figures.count(r.right)} {r.right_name}"
-    )
+    sign = "=" if r.left == r.right else "≠" if not r.ok else "and"
+    text = f"{figures.count(r.left)} {r.left_name} {sign} {figures.count(r.right)} {r.right_name}"
     reasons = ", ".join(f"{figures.count(n)} {why}" for why, n in r.explained.items() if n)
     if reasons:
-        text += f" (explained: {reasons})"
-    return text if r.ok else f"{text}, unexplained difference"
+        text += f"; explained: {reasons}"
+    return text if r.ok else f"{text}; the difference is not explained"
 
 
 def phases(diagnosis: Diagnosis) -> tuple[tuple[str, float], ...]:
