@@ -1,0 +1,112 @@
+"""A counting target and a load worker under the real supervisor."""
+
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+from flask_assay.load.control import LoadProcess
+from flask_assay.load.plan import Exchange, Journey, LoadPlan
+from flask_assay.model.owned import AllowedTarget
+from flask_assay.recording.directory import MANIFEST, SCHEMA_VERSION, write_document
+from flask_assay.recording.reader import open_recording
+from flask_assay.services.waiting import wait_until
+
+TARGET = Path(__file__).with_name("load_target.py")
+HOP = 0xFF
+
+
+class CountingTarget:
+    """A server that writes down every request it sees."""
+
+    def __init__(self, port, seen_path):
+        self.port = port
+        self.seen_path = seen_path
+
+    @property
+    def allowed(self):
+        return AllowedTarget("http", "127.0.0.1", self.port, "started by this test")
+
+    def seen(self):
+        """Return (request id, method, path) of each request."""
+        rows = [line.split(" ", 2) for line in self.seen_path.read_text().splitlines()]
+        return [(int(number), method, path) for number, method, path in rows]
+
+
+@contextmanager
+def counting_target(directory, *, keep_alive_s=30):
+    seen = directory / "seen.txt"
+    command = [sys.executable, str(TARGET), str(seen), str(keep_alive_s)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            port = int(process.stdout.readline())
+            yield CountingTarget(port, seen)
+        finally:
+            process.kill()
+
+
+class Rig:
+    """Starts loads into fresh directories."""
+
+    def __init__(self, directory, supervisor, target):
+        self.directory, self.supervisor, self.target = directory, supervisor, target
+        self.recording_dir = directory / "recording"
+        self.private_dir = directory / "private"
+
+    def plan(self, locustfile=None, **more):
+        for each in (self.recording_dir, self.private_dir, self.directory / "work"):
+            each.mkdir(exist_ok=True)
+        manifest = {"schema_version": SCHEMA_VERSION, "run_id": "test"}
+        write_document(self.recording_dir, MANIFEST, manifest)
+        if locustfile is not None:
+            path = self.directory / "locustfile.py"
+            path.write_text(locustfile)
+            more["locustfile"] = path
+        settings = {"users": 4, "warm_up_s": 0.5, "steady_s": 1.5, "drain_s": 5.0}
+        return LoadPlan(
+            recording_dir=self.recording_dir,
+            work_dir=self.directory / "work",
+            target=more.pop("target", self.target.allowed),
+            project_root=self.directory,
+            private_dir=self.private_dir,
+            **{**settings, **more},
+        )
+
+    def start(self, *args, **more):
+        return LoadProcess.start(self.plan(*args, **more), self.supervisor)
+
+    def run(self, *args, **more):
+        """Carry out a plan to its end and return the recording."""
+        self.last = self.start(*args, **more).wait(timeout_s=40)
+        return self.recording()
+
+    def recording(self):
+        return open_recording(self.recording_dir)
+
+
+def until_phase(load, phase):
+    wait_until(lambda: load.progress().phase == phase, timeout_s=30, what=f"phase {phase}")
+
+
+def journey(path, method="GET", **more):
+    return Journey(path, method, (Exchange(path, **more),))
+
+
+def ids_of(row):
+    """Return the ids of all exchanges of a row: the last one and those before it."""
+    last = row.request_id & HOP
+    return {row.request_id - last + hop for hop in range(1, last + 1)} if last else set()
+
+
+def assert_conserved(recording, target):
+    """Every exchange the server saw is in exactly one row, and the other way round."""
+    seen = [number for number, _, _ in target.seen()]
+    rows = recording.client_requests
+    told = [number for row in rows for number in ids_of(row)]
+    assert 0 not in seen, "a request went out without an id"
+    assert len(seen) == len(set(seen)), "an id was sent twice"
+    assert len(told) == len(set(told))
+    assert set(seen) == set(told)
+    assert sum(row.exchange_count for row in rows) == len(seen)
+    (file,) = recording.load_files
+    assert file.counters["exchanges"] == len(seen)
