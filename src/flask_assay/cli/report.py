@@ -15,9 +15,7 @@ __all__ = ["command"]
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown.")
 @click.option("--json", "as_json", is_flag=True, help="Print the diagnosis as JSON.")
 @guarded
-def command(
-    recording: Path, html_file: Path | None, *, as_markdown: bool, as_json: bool
-) -> None:
+def command(recording: Path, html_file: Path | None, *, as_markdown: bool, as_json: bool) -> None:
     r"""Render RECORDING again (default: .assay/latest).
 
     \b

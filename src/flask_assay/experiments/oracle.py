@@ -76,7 +76,7 @@ class Oracle:
         paths = sorted(differing - self.volatile)
         if not paths:
             return OracleVerdict.VOLATILE, f"masked: {', '.join(sorted(self.volatile)[:5])}"
-        if _canonical(left) == _canonical(right):
+        if json.dumps(_canonical(left)) == json.dumps(_canonical(right)):
             return OracleVerdict.REORDERED, ", ".join(paths[:5])
         return OracleVerdict.DIFFERENT, ", ".join(paths[:5])
 
@@ -116,7 +116,7 @@ def _differing(left: object, right: object, path: str) -> Iterable[str]:
 def _canonical(value: object) -> object:
     """Return a value in which the order of lists no longer counts."""
     if isinstance(value, dict):
-        return {name: _canonical(each) for name, each in value.items()}
+        return {name: _canonical(value[name]) for name in sorted(value)}
     if isinstance(value, list):
-        return sorted(json.dumps(_canonical(each), sort_keys=True) for each in value)
+        return sorted(json.dumps(_canonical(each)) for each in value)
     return value

@@ -34,7 +34,7 @@ SELECT coalesce(json_agg(t), '[]') FROM (
    WHERE f.conrelid = c.oid AND f.contype = 'f'), '[]') AS foreign_keys
  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  JOIN pg_stat_user_tables s ON s.relid = c.oid
- WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'assay%'
+ WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'flask_assay'
  ORDER BY 1, 2) t
 """
 
@@ -73,17 +73,18 @@ class Catalog:
 
     Args:
         ask: Runs SQL with our own role in the app's main database and returns rows of text.
+        ask_server: The same in the maintenance database, where pg_stat_statements is.
         databases: Names of the app's databases.
     """
 
-    def __init__(self, ask: Query, databases: list[str]) -> None:
-        self._ask = ask
+    def __init__(self, ask: Query, ask_server: Query, databases: list[str]) -> None:
+        self._ask, self._ask_server = ask, ask_server
         self._databases = databases
         self._before: dict[str, dict[str, int]] = {}
 
     def start_counting(self) -> None:
         """Forget all statement counts and note the tables' counters."""
-        self._ask("SELECT pg_stat_statements_reset()")
+        self._ask_server("SELECT pg_stat_statements_reset()")
         self._before = {_key(each): each for each in self._tables()}
 
     def tables(self) -> dict[str, Any]:
@@ -98,7 +99,7 @@ class Catalog:
     def statements(self) -> dict[str, Any]:
         """Return the document ``statements.json``."""
         names = ",".join(self._databases)
-        found: list[dict[str, Any]] = json.loads(self._ask(_STATEMENTS % names)[0][0])
+        found: list[dict[str, Any]] = json.loads(self._ask_server(_STATEMENTS % names)[0][0])
         set_up = sum(each["calls"] for each in found if _is_set_up(each["query"]))
         return {
             "executions": sum(each["calls"] for each in found),
@@ -108,12 +109,11 @@ class Catalog:
 
     def live(self) -> dict[str, int]:
         """Return counts of the app's connections by state, now."""
-        found: dict[str, int] = json.loads(self._ask(_LIVE)[0][0])
+        found: dict[str, int] = json.loads(self._ask_server(_LIVE)[0][0])
         return found
 
     def _tables(self) -> list[dict[str, Any]]:
-        text = "".join(row[0] for row in self._ask("SELECT pg_stat_clear_snapshot();" + _TABLES))
-        found: list[dict[str, Any]] = json.loads(text)
+        found: list[dict[str, Any]] = json.loads(self._ask(_TABLES)[0][0])
         return found
 
 

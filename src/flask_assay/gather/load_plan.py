@@ -1,1 +1,89 @@
 """Decide what the load is: the user's locustfile, else journeys derived from the routes."""
+
+from pathlib import Path
+from typing import Any
+
+from flask_assay.config.resolve import Settings
+from flask_assay.errors import LoadError, UsageError
+from flask_assay.gather.lab import Lab
+from flask_assay.gather.real_rows import Query, sample_rows
+from flask_assay.gather.target import Target
+from flask_assay.load.journeys import derive
+from flask_assay.load.plan import Journey, LoadPlan
+from flask_assay.recording.directory import read_document, write_document
+
+__all__ = ["plan_load"]
+
+
+def plan_load(lab: Lab, target: Target, ask: Query, tables: list[dict[str, Any]]) -> LoadPlan:
+    """Return the load of a run.
+
+    Args:
+        lab: Its settings, directories and databases.
+        target: Where the load goes.
+        ask: Runs SQL in the app's database with our own role.
+        tables: Of the document ``tables.json``.
+
+    Raises:
+        UsageError: If the named locustfile does not exist.
+        LoadError: If there is no locustfile and no route can be called.
+    """
+    settings = lab.settings
+    locustfile = _locustfile(settings)
+    journeys = () if locustfile else _journeys(lab, ask, tables)
+    rate = settings.number("rate")
+    return LoadPlan(
+        recording_dir=lab.recording,
+        work_dir=lab.run.private,
+        target=target.address,
+        project_root=Path.cwd(),
+        private_dir=lab.run.private,
+        locustfile=locustfile,
+        journeys=journeys,
+        users=settings.integer("users"),
+        model="open" if rate else "closed",
+        rate=rate or None,
+        arrivals="poisson",
+        warm_up_s=settings.number("warm_up_s"),
+        steady_s=settings.number("duration_s"),
+        drain_s=settings.number("drain_s"),
+        seed=settings.integer("random_seed"),
+    )
+
+
+def _locustfile(settings: Settings) -> Path | None:
+    named = settings.text("locustfile")
+    if not named:
+        default = Path.cwd() / "locustfile.py"
+        return default if default.is_file() else None
+    base = settings.project if settings.origins["locustfile"] == "pyproject.toml" else Path.cwd()
+    path = (base / named).resolve()
+    if not path.is_file():
+        raise UsageError(
+            f"locustfile = {named!r}: no such file",
+            why=f"Looked for {path}.",
+            todo="Name an existing locustfile, or leave the setting out: the load is then "
+            "derived from the app's routes.",
+        )
+    return path
+
+
+def _journeys(lab: Lab, ask: Query, tables: list[dict[str, Any]]) -> tuple[Journey, ...]:
+    app = read_document(lab.recording, "app", {})
+    assert isinstance(app, dict)
+    derived = derive(
+        app.get("routes", []),
+        sample_rows(ask, tables),
+        seed=lab.settings.integer("random_seed"),
+        include_writes=lab.settings.flag("write_routes"),
+    )
+    left_out = [{"route": each.route, "reason": each.reason} for each in derived.skipped]
+    write_document(lab.recording, "left-out-routes", {"routes": left_out})
+    if not derived.journeys:
+        reasons = "\n".join(f"  {each['route']}: {each['reason']}" for each in left_out)
+        raise LoadError(
+            "no route of the app can be called without a locustfile",
+            why=reasons or "The app has no routes.",
+            todo="Write a locustfile.py, or fill the database by a seed hook.",
+        )
+    return tuple(derived.journeys)

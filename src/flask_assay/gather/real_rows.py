@@ -9,6 +9,7 @@ __all__ = ["sample_rows"]
 Query = Callable[[str], list[tuple[str, ...]]]
 
 _MOST_ROWS = 50
+_LONGEST = 80  # characters
 _TYPES = ("smallint", "integer", "bigint", "uuid", "text", "character varying", "character",
           "citext", "date")  # fmt: skip
 
@@ -34,12 +35,18 @@ def sample_rows(ask: Query, tables: list[dict[str, Any]]) -> dict[str, dict[str,
 
 
 def _values(ask: Query, table: dict[str, Any], columns: list[str]) -> dict[str, list[Any]]:
-    listed = ", ".join(_quoted(name) for name in columns)
+    # a longer value does not stand in a URL
+    listed = ", ".join(
+        f"CASE WHEN length({_quoted(name)}::text) <= {_LONGEST} THEN {_quoted(name)} END"
+        f" AS {_quoted(name)}"
+        for name in columns
+    )
+    named = ", ".join(_quoted(name) for name in columns)
     name = f"{_quoted(table['schema'])}.{_quoted(table['name'])}"
     step = max(1, int(table["row_count"]) // _MOST_ROWS)
     # numbering spreads the sample over the table; a plain LIMIT would take its oldest page
     rows = ask(
-        f"SELECT coalesce(json_agg(t), '[]') FROM (SELECT {listed} FROM (SELECT {listed}, "
+        f"SELECT coalesce(json_agg(t), '[]') FROM (SELECT {named} FROM (SELECT {listed}, "
         f"row_number() OVER () AS assay_n FROM {name} LIMIT 200000) s "
         f"WHERE assay_n % {step} = 0 LIMIT {_MOST_ROWS}) t"
     )

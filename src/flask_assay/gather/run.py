@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import flask_assay
 from flask_assay.config.resolve import Settings
 from flask_assay.errors import InterruptedRunError, LoadError
-from flask_assay.gather.catalog import Catalog
+from flask_assay.gather.catalog import Catalog, Query
 from flask_assay.gather.environment import describe_environment
 from flask_assay.gather.lab import Lab
 from flask_assay.gather.load_plan import plan_load
@@ -125,20 +125,15 @@ def gather(lab: Lab, progress: Progress, clock: Clock | None = None) -> Run:
 
 def _drive(lab: Lab, target: Target, catalog: Catalog, progress: Progress, clock: Clock) -> bool:
     """Put load on the target and watch; return whether the user stopped it."""
-    plan = plan_load(lab, target, catalog)
+    plan = plan_load(lab, target, _ask(lab), catalog.tables()["tables"])
     progress.step(f"load: {plan.users} users for {plan.warm_up_s + plan.steady_s:g} s")
     load = LoadProcess.start(plan, lab.supervisor)
-    groups = {
-        "target": target.process.pid,
-        "postgres": lab.postgres.process.pid,
-        "valkey": lab.valkey.process.pid,
-        "load": load.pid,
-    }
-    sampler = Sampler(lab.recording, groups, clock)
+    sampler = Sampler(lab.recording, _groups(lab, target, load), clock)
 
     def is_over() -> bool:
         progress.load(load.progress())
-        if sampler.sample(catalog.live() if sampler.is_due() else None):
+        if sampler.is_due():
+            sampler.sample(catalog.live())
             _check(target, load)
         return load.is_over() or progress.is_interrupted
 
@@ -151,6 +146,13 @@ def _drive(lab: Lab, target: Target, catalog: Catalog, progress: Progress, clock
     if load.failure():
         raise LoadError(f"the load failed: {load.failure()}", why=load.log_tail())
     return was_stopped
+
+
+def _groups(lab: Lab, target: Target, load: LoadProcess) -> dict[str, int]:
+    """Return the parts whose CPU and memory are sampled, by their first process."""
+    servers = {"postgres": lab.postgres.process, "valkey": lab.valkey.process}
+    pids = {name: process.pid for name, process in servers.items() if process is not None}
+    return {"target": target.process.pid, **pids, "load": load.pid}
 
 
 def _check(target: Target, load: LoadProcess) -> None:
@@ -169,10 +171,17 @@ def _databases(lab: Lab) -> tuple[Any, ...]:
     return lab.databases.all()
 
 
+def _ask(lab: Lab) -> Query:
+    databases = _databases(lab)
+    return lambda sql: lab.postgres.sql(databases[0], sql)
+
+
 def _catalog(lab: Lab) -> Catalog:
     databases = _databases(lab)
     return Catalog(
-        lambda sql: lab.postgres.sql(databases[0], sql), [each.name for each in databases]
+        _ask(lab),
+        lambda sql: lab.postgres.sql(None, sql),
+        [each.name for each in databases],
     )
 
 
@@ -195,9 +204,7 @@ def _write_documents(lab: Lab, catalog: Catalog) -> None:
         "valkey": {"version": lab.valkey.version},
     }
     write_document(lab.recording, "environment", describe_environment() | servers)
-    databases = _databases(lab)
-    statements = private_statements(lab.run.private)
-    plans = explain(lambda sql: lab.postgres.sql(databases[0], sql), statements)
+    plans = explain(_ask(lab), private_statements(lab.run.private))
     write_document(lab.recording, "plans", plans)
     effective = [
         {"name": name, "value": value, "origin": lab.settings.origins[name]}

@@ -39,12 +39,13 @@ class Sampler:
     period_s: float = 1.0
     _last_ns: int = 0
 
-    def sample(self, live: Mapping[str, int] | None = None) -> bool:
-        """Write a sample if the period is over; return whether it did."""
-        now = self.clock.monotonic_ns()
-        if now - self._last_ns < self.period_s * 1e9:
-            return False
-        self._last_ns = now
+    def is_due(self) -> bool:
+        """Whether the period since the last sample is over."""
+        return self.clock.monotonic_ns() - self._last_ns >= self.period_s * 1e9
+
+    def sample(self, live: Mapping[str, int] | None = None) -> None:
+        """Write a sample of every part, and counts of the app's connections if given."""
+        now = self._last_ns = self.clock.monotonic_ns()
         for name, pid in self.groups.items():
             for label, member, usage in _group(name, pid):
                 line = {"t_ns": now, "process": label, "pid": member}
@@ -55,7 +56,6 @@ class Sampler:
                 )
         if live:
             append_line(self.recording, SAMPLES, {"t_ns": now, "process": "postgres", **live})
-        return True
 
 
 def _group(name: str, pid: int) -> Iterator[tuple[str, int, Usage]]:

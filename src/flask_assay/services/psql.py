@@ -13,6 +13,7 @@ from flask_assay.services.processes import RUN_VARIABLE
 __all__ = ["Psql", "SqlError", "literal", "quoted"]
 
 STATEMENT_S = 600.0
+LONGEST_FIELD = 2**31 - 1
 
 
 class SqlError(ServiceError):
@@ -84,6 +85,7 @@ class Psql:
             raise SqlError(f"no answer within {timeout_s:g} s: {_first_line(text)}") from None
         if done.returncode != 0:
             raise SqlError(f"{_message(done.stderr)} (database {database}): {_first_line(text)}")
+        csv.field_size_limit(LONGEST_FIELD)  # a plan is one field, and plans can be long
         return [tuple(row) for row in csv.reader(io.StringIO(done.stdout, newline=""))]
 
     def _environment(self, database: str) -> dict[str, str]:
