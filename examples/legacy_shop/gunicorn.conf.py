@@ -1,6 +1,6 @@
 """Gunicorn, as in production."""
 
-workers = 2
+workers = 1  # one per container
 worker_class = "gthread"
 threads = 8
 timeout = 60

@@ -94,7 +94,7 @@ class Visitor(HttpUser):
 
     @task(3)
     def review_page(self):
-        self.client.get("/pages/reviews")
+        self.client.get("/pages/reviews", params={"page": random.randint(1, 60)}, name="/pages/reviews")
 
     @task(4)
     def quote(self):

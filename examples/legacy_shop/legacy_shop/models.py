@@ -2,7 +2,8 @@
 
 from datetime import datetime, timezone
 
-from sqlalchemy import Index, func, literal_column
+from sqlalchemy import Index, literal_column
+from sqlalchemy.dialects.postgresql import to_tsvector
 
 from legacy_shop.extensions import db
 
@@ -94,7 +95,7 @@ class Product(db.Model):
     __table_args__ = (
         Index(
             "ix_products_words",
-            func.to_tsvector(literal_column("'simple'"), literal_column("name")),
+            to_tsvector(literal_column("'simple'"), literal_column("name")),
             postgresql_using="gin",
         ),
     )

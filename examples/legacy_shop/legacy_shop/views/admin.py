@@ -24,12 +24,9 @@ def first_day():
 @blueprint.get("/admin/refunds")
 @admin_required
 def refund_summary():
-    start = first_day()
-    order_count, refunded = (
-        db.session.query(db.func.count(Order.id), db.func.sum(Refund.amount_cents))
-        .filter(Order.created_at >= start, Refund.created_at >= start)
-        .one()
-    )
+    recent = (Order.created_at >= first_day(), Refund.created_at >= first_day())
+    query = db.session.query(db.func.count(Order.id), db.func.sum(Refund.amount_cents))
+    order_count, refunded = query.filter(*recent).one()
     return {"order_count": order_count, "refunded_cents": int(refunded or 0)}
 
 

@@ -1,6 +1,7 @@
 """Products, categories, search."""
 
 from flask import Blueprint, current_app, jsonify, request
+from sqlalchemy.dialects.postgresql import plainto_tsquery, to_tsvector
 from sqlalchemy.orm import joinedload, selectinload, undefer
 
 from legacy_shop.extensions import db, redis_store
@@ -57,7 +58,6 @@ def product(product_id):
         "description": found.description,
         "category": found.category.name,
         "supplier": found.supplier.name,
-        "views": found.view_count,
     }
     found.view_count = Product.view_count + 1
     db.session.commit()
@@ -121,15 +121,15 @@ def category_products(slug):
 
 @blueprint.get("/suppliers")
 def suppliers():
-    query = Supplier.query.options(selectinload(Supplier.products)).order_by(Supplier.id)
-    found = page_of(query).all()
+    query = Supplier.query.order_by(Supplier.id)
+    found = page_of(query.options(selectinload(Supplier.products))).all()
     return jsonify([{"id": s.id, "name": s.name, "country": s.country} for s in found])
 
 
 @blueprint.get("/search")
 def search():
-    words = db.func.to_tsvector(db.literal_column("'simple'"), Product.name)
-    query = db.func.plainto_tsquery(db.literal_column("'simple'"), request.args.get("q", ""))
+    words = to_tsvector(db.literal_column("'simple'"), Product.name)
+    query = plainto_tsquery(db.literal_column("'simple'"), request.args.get("q", ""))
     found = page_of(Product.query.filter(words.op("@@")(query)).order_by(Product.id))
     return jsonify([product_card(p) for p in found])
 
@@ -138,7 +138,7 @@ def search():
 def suggest():
     typed = request.args.get("q", "").lower()
     terms = db.session.scalars(
-        db.select(SearchTerm.term).order_by(SearchTerm.popularity.desc(), SearchTerm.id).limit(150)
+        db.select(SearchTerm.term).order_by(SearchTerm.popularity.desc(), SearchTerm.id).limit(300)
     ).all()
     ranked = sorted(terms, key=lambda term: edit_distance(typed, term))
     return jsonify(ranked[:5])

@@ -1,12 +1,12 @@
 """HTML pages."""
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 from sqlalchemy.orm import joinedload
 
 from legacy_shop.extensions import cache, db
 from legacy_shop.labels import shelf_label
 from legacy_shop.models import Category, Product, Review
-from legacy_shop.views import private
+from legacy_shop.views import page_number, private
 
 blueprint = Blueprint("pages", __name__)
 blueprint.after_request(private)
@@ -30,12 +30,8 @@ def home():
 
 @blueprint.get("/pages/reviews")
 def latest_reviews():
-    reviews = db.session.scalars(
-        db.select(Review)
-        .options(joinedload(Review.product))
-        .order_by(Review.id.desc())
-        .limit(20)
-    ).all()
+    query = db.select(Review).options(joinedload(Review.product)).order_by(Review.id.desc())
+    reviews = db.session.scalars(query.limit(20).offset((page_number(request) - 1) * 20)).all()
     return render_template("reviews.html", reviews=reviews)
 
 
