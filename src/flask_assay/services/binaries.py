@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flask_assay.errors import MissingExtraError, ServiceError
+from flask_assay.services.cached_tree import is_whole, publish
 from flask_assay.services.privileges import can_enter, service_user
 
 __all__ = ["PostgresBinaries", "ValkeyBinaries", "find_postgres", "find_valkey"]
@@ -107,17 +108,14 @@ def _reachable(package: Path, copy: Path, *, deepest: Path, siblings: tuple[str,
     user = service_user()
     if user is None or (can_enter(deepest, user) and _others_run(deepest)):
         return package
-    if not copy.exists():
+    if not is_whole(copy):
         beside = copy.with_name(f".{copy.name}-{os.getpid()}")
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(mode=0o755)
         beside.chmod(0o755)
         for tree in (package, *(package.parent / name for name in siblings)):
             _mirror(tree, beside / tree.name)
-        try:
-            beside.rename(copy)
-        except OSError:
-            shutil.rmtree(beside, ignore_errors=True)
+        publish(beside, copy)
     return copy / package.name
 
 

@@ -1,9 +1,9 @@
 """A PostgreSQL data directory: initialised once per (wheel, options), copied per run."""
 
 import fcntl
-import getpass
 import hashlib
 import os
+import pwd
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,16 +11,16 @@ from typing import Literal
 
 from flask_assay.errors import ServiceError
 from flask_assay.services.binaries import PostgresBinaries
+from flask_assay.services.cached_tree import is_whole, publish
+from flask_assay.services.databases import OUR_ROLE
 from flask_assay.services.privileges import give, service_user
 from flask_assay.services.supervisor import Supervisor
 from flask_assay.services.waiting import WaitTimeoutError
 
-__all__ = ["APP_ROLE", "OUR_ROLE", "Purpose", "configuration", "lay_out"]
+__all__ = ["Purpose", "configuration", "lay_out"]
 
 Purpose = Literal["tests", "measured"]
 
-OUR_ROLE = "assay"
-APP_ROLE = "assay_app"
 INITDB_S = 120.0
 
 INITDB_OPTIONS = (
@@ -99,12 +99,13 @@ def lay_out(
     Raises:
         ServiceError: If it cannot be made.
     """
+    user_name = _user_name()
     key = hashlib.sha256("\0".join((binaries.version, *INITDB_OPTIONS)).encode()).hexdigest()[:12]
     template = supervisor.run.cache / f"cluster-{key}-{_service_uid()}"
-    if not template.exists():
+    if not is_whole(template):
         _fill(supervisor, binaries, template, initialise or _initdb)
     _copy(template, directory)
-    _configure(directory, settings)
+    _configure(directory, settings, user_name)
 
 
 def _service_uid() -> int:
@@ -121,13 +122,13 @@ def _fill(
     """Initialise the cached cluster; of several runs that want it, one does."""
     with (template.parent / f"{template.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if template.exists():
+        if is_whole(template):
             return
         beside = supervisor.run.data / "initial"
         beside.mkdir(mode=0o700)
         give(beside)
         initialise(supervisor, binaries, beside)
-        beside.rename(template)
+        publish(beside, template)
 
 
 def _initdb(supervisor: Supervisor, binaries: PostgresBinaries, directory: Path) -> None:
@@ -163,7 +164,7 @@ def _copy(template: Path, directory: Path) -> None:
     give(directory)
 
 
-def _configure(directory: Path, settings: dict[str, str]) -> None:
+def _configure(directory: Path, settings: dict[str, str], user_name: str) -> None:
     lines = [f"{name} = '{value}'" for name, value in settings.items()]
     with (directory / "postgresql.conf").open("a") as file:
         file.write("\n# flask-assay\n" + "\n".join(lines) + "\n")
@@ -172,4 +173,17 @@ def _configure(directory: Path, settings: dict[str, str]) -> None:
     (directory / "pg_hba.conf").write_text(
         "local all all peer map=assay\nhost all all 127.0.0.1/32 scram-sha-256\n"
     )
-    (directory / "pg_ident.conf").write_text(f'assay "{getpass.getuser()}" all\n')
+    (directory / "pg_ident.conf").write_text(f'assay "{user_name}" all\n')
+
+
+def _user_name() -> str:
+    """Return the caller's name as the system has it, whatever the environment says."""
+    uid = os.geteuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        raise ServiceError(
+            f"user id {uid} has no name",
+            why="PostgreSQL asks the system for the name of the user that it runs as.",
+            todo="In a container: add a line for it to /etc/passwd, or run as root.",
+        ) from None

@@ -15,7 +15,17 @@ from flask_assay.errors import NotOursError
 from flask_assay.model.owned import OwnedDatabase
 from flask_assay.services.psql import literal
 
-__all__ = ["FACTS_SQL", "MARKER_SCHEMA", "Facts", "Server", "marker_sql", "prove", "read_facts"]
+__all__ = [
+    "FACTS_SQL",
+    "MARKER_SCHEMA",
+    "Facts",
+    "Query",
+    "Server",
+    "marker_sql",
+    "prove",
+    "read_facts",
+    "refused",
+]
 
 MARKER_SCHEMA = "flask_assay"
 
@@ -112,7 +122,7 @@ def prove(query: Query, server: Server, *, host: str) -> OwnedDatabase:
         held = "another run's marker" if facts.nonces else "no marker of flask-assay"
         reasons.append(f"it holds {held}")
     if facts.system_identifier != server.system_identifier:
-        reasons.append(f"its cluster is {facts.system_identifier}, not our server's")
+        reasons.append("its cluster is not our server's")
     if not facts.is_local or not host.startswith("/"):
         reasons.append("it was reached over the network, not by a socket of this run")
     elif Path(host).resolve() != server.socket_dir.resolve():

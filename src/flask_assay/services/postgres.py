@@ -1,4 +1,4 @@
-"""An embedded PostgreSQL of this run: databases, clones, settings."""
+"""An embedded PostgreSQL of this run: its process, and through its base its databases."""
 
 import contextlib
 import os
@@ -6,14 +6,13 @@ import secrets
 import signal
 import socket
 from pathlib import Path
-from urllib.parse import quote
 
 from flask_assay.errors import ServiceError
-from flask_assay.model.owned import OwnedDatabase
 from flask_assay.services.binaries import PostgresBinaries, find_postgres
-from flask_assay.services.cluster import APP_ROLE, OUR_ROLE, Purpose, configuration, lay_out
-from flask_assay.services.ownership import Server, marker_sql, refused
-from flask_assay.services.psql import Psql, SqlError, literal, quoted
+from flask_assay.services.cluster import Purpose, configuration, lay_out
+from flask_assay.services.databases import APP_ROLE, OUR_ROLE, Coordinates, PostgresDatabases
+from flask_assay.services.processes import serving, table
+from flask_assay.services.psql import SqlError, literal
 from flask_assay.services.supervisor import ManagedProcess, Supervisor
 from flask_assay.services.waiting import WaitTimeoutError, wait_until
 
@@ -22,56 +21,29 @@ __all__ = ["PostgresServer", "provision_postgres"]
 FIRST_PORT = 5432
 READY_S = 30.0
 STOP_S = 5.0
-NAME_LIMIT = 63
-MAINTENANCE = "postgres"
+TCP_TRIES = 3
 
 
-class PostgresServer:
-    """A running PostgreSQL that this run made.
+class PostgresServer(PostgresDatabases):
+    """A PostgreSQL that this run made and may start, stop, freeze and kill.
 
     Attributes:
         name: Of its process, log and data within the run.
-        socket_dir: Directory of its unix socket.
-        port: Part of the socket's name; the TCP port where one was asked for.
-        version: "18.6".
-        system_identifier: Of its cluster.
-        process: The postmaster, supervised.
-        password: Of both roles over TCP; empty where the server does not listen.
+        process: The postmaster, supervised; None before the first start.
     """
 
     def __init__(
-        self,
-        supervisor: Supervisor,
-        binaries: PostgresBinaries,
-        name: str,
-        *,
-        port: int,
-        password: str,
+        self, supervisor: Supervisor, binaries: PostgresBinaries, name: str, where: Coordinates
     ) -> None:
-        self.name, self.port, self.password = name, port, password
-        self.socket_dir = supervisor.run.sockets
-        self.version, self.system_identifier = "", ""
+        super().__init__(where)
+        self.name = name
         self.process: ManagedProcess | None = None
         self._supervisor, self._binaries = supervisor, binaries
-        self._psql = Psql(
-            program=binaries.path("psql"),
-            host=str(self.socket_dir),
-            port=port,
-            user=OUR_ROLE,
-            run_id=supervisor.run.run_id,
-        )
 
     @property
     def data(self) -> Path:
         """The data directory."""
         return self._supervisor.run.data / self.name
-
-    @property
-    def identity(self) -> Server:
-        """What ``ownership.prove`` compares a connection with."""
-        return Server(
-            self.socket_dir, self.port, self.system_identifier, self._supervisor.run.nonce
-        )
 
     @property
     def is_running(self) -> bool:
@@ -86,11 +58,7 @@ class PostgresServer:
         """
         if self.is_running:
             return
-        if self.process is not None:
-            self.process.stop()
-        # A postmaster that was killed leaves its file. Its pid may be anybody's by now, and the
-        # directory is ours alone.
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        self._clear()
         self.process = self._supervisor.start(
             self.name,
             [self._binaries.path("postgres"), "-D", str(self.data)],
@@ -104,19 +72,27 @@ class PostgresServer:
         except WaitTimeoutError as error:
             raise self._not_ready("did not answer") from error
 
+    def _clear(self) -> None:
+        """Clear away what a killed postmaster leaves.
+
+        Its backends lead groups of their own and may outlive it while they are busy or frozen;
+        a new postmaster beside them would damage the data. Its pid in the lock file may be
+        anybody's by now, and the directory is ours alone.
+        """
+        if self.process is None:
+            return
+        self.process.stop()
+        self.process.end_others(lambda: serving(table(), self.data))
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+
     def _is_ready(self) -> bool:
         assert self.process is not None
         if not self.process.is_running:
             raise self._not_ready(f"ended with {self.process.poll()}")
-        socket_path = self.socket_dir / f".s.PGSQL.{self.port}"
-        if not socket_path.exists():
+        if not (self.socket_dir / f".s.PGSQL.{self.port}").exists():
             return False
         try:
-            ((self.version, self.system_identifier),) = self.sql(
-                None,
-                "SELECT split_part(current_setting('server_version'), ' ', 1), system_identifier "
-                "FROM pg_control_system()",
-            )
+            self.identify()
         except SqlError:
             return False
         return True
@@ -134,183 +110,15 @@ class PostgresServer:
         if self.process is not None:
             self.process.stop(deadline_s, number=signal.SIGINT)
 
-    def sql(self, db: OwnedDatabase | None, text: str) -> list[tuple[str, ...]]:
-        """Run statements as superuser, one transaction each.
-
-        Args:
-            db: Where; None for the maintenance database.
-            text: Statements of ours.
-
-        Returns:
-            All rows, values as text, NULL as "".
-
-        Raises:
-            SqlError: With the server's message.
-            NotOursError: If the database is another server's.
-        """
-        return self._psql.run(self._name(db), text)
-
-    def _name(self, db: OwnedDatabase | None) -> str:
-        if db is None:
-            return MAINTENANCE
-        self._require(db)
-        return db.name
-
-    def _require(self, db: OwnedDatabase) -> None:
-        reasons = []
-        if db.system_identifier != self.system_identifier or db.socket_dir != self.socket_dir:
-            reasons.append("it belongs to another server")
-        if db.nonce != self._supervisor.run.nonce:
-            reasons.append("it belongs to another run")
-        if db.name in {MAINTENANCE, "template0", "template1"}:
-            reasons.append("it is the server's own")
-        if reasons:
-            raise refused(db.name, db.host or str(db.socket_dir), reasons)
-
-    def create_database(self, name: str, *, template: OwnedDatabase | None = None) -> OwnedDatabase:
-        """Create a database that belongs to the app's role, marked as ours.
-
-        Args:
-            name: At most 63 bytes.
-            template: A database to clone. Nobody may be connected to it.
-
-        Raises:
-            ServiceError: If the name is taken or too long, or somebody is connected to the
-                template; the message names who.
-        """
-        if not name or len(name.encode()) > NAME_LIMIT:
-            raise ServiceError(f"{name!r} is no database name: 1 to {NAME_LIMIT} bytes")
-        owned = self._owned(name)
-        if template is None:
-            self.sql(None, f"CREATE DATABASE {quoted(name)} OWNER {APP_ROLE}")
-            run = self._supervisor.run
-            self.sql(owned, marker_sql(run.nonce, run.run_id))
-            return owned
-        self._require(template)
-        self._require_quiet(template)
-        self.sql(
-            None,
-            "CHECKPOINT;\n"
-            f"CREATE DATABASE {quoted(name)} OWNER {APP_ROLE} "
-            f"TEMPLATE {quoted(template.name)} STRATEGY file_copy",
-        )
-        return owned
-
-    def _owned(self, name: str) -> OwnedDatabase:
-        return OwnedDatabase(
-            name=name,
-            socket_dir=self.socket_dir,
-            host="",
-            port=self.port,
-            system_identifier=self.system_identifier,
-            nonce=self._supervisor.run.nonce,
-            user=APP_ROLE,
-        )
-
-    def _clients(self, db: OwnedDatabase) -> list[tuple[str, ...]]:
-        return self.sql(
-            None,
-            "SELECT pid, usename, application_name, state FROM pg_stat_activity "
-            f"WHERE datname = {literal(db.name)} AND backend_type = 'client backend'",  # noqa: S608 - quoted
-        )
-
-    def _require_quiet(self, db: OwnedDatabase) -> None:
-        rows = self._clients(db)
-        if rows:
-            who = "\n".join(
-                f"  pid {pid}: {user} ({app or 'unnamed'}), {state}"
-                for pid, user, app, state in rows
-            )
-            raise ServiceError(
-                f'database "{db.name}" cannot be cloned: {len(rows)} connected to it',
-                why=f"PostgreSQL copies a database only while nobody is connected.\n{who}",
-                todo="Close these connections (`engine.dispose()`), or end them with "
-                "`disconnect(db)`.",
-            )
-
-    def disconnect(self, db: OwnedDatabase) -> int:
-        """End every connection to a database of ours; return how many there were."""
-        self._require(db)
-        pids = [row[0] for row in self._clients(db)]
-        for pid in pids:
-            self.sql(None, f"SELECT pg_terminate_backend({int(pid)}, 5000)")
-        return len(pids)
-
-    def drop_database(self, db: OwnedDatabase) -> None:
-        """Drop a database of ours, connections or not. Idempotent.
-
-        Raises:
-            NotOursError: If it is another server's or another run's.
-        """
-        self._require(db)
-        self.sql(None, f"DROP DATABASE IF EXISTS {quoted(db.name)} WITH (FORCE)")
-
-    def url(self, db: OwnedDatabase, *, driver: str = "psycopg2", user: str | None = None) -> str:
-        """Return an SQLAlchemy URL over the unix socket.
-
-        Args:
-            db: The database.
-            driver: "psycopg2", "psycopg", "asyncpg", "pg8000", or "" for a plain URL.
-            user: Role; by default the app's.
-        """
-        self._require(db)
-        scheme = f"postgresql+{driver}" if driver else "postgresql"
-        base = f"{scheme}://{user or db.user}@/{quote(db.name, safe='')}"
-        if driver == "pg8000":
-            return f"{base}?unix_sock={quote(str(self.socket_dir), safe='')}%2F.s.PGSQL.{self.port}"
-        return f"{base}?host={quote(str(self.socket_dir), safe='')}&port={self.port}"
-
-    def dsn(self, db: OwnedDatabase, *, user: str | None = None) -> str:
-        """Return a libpq connection string over the unix socket."""
-        self._require(db)
-        values = {
-            "host": str(self.socket_dir),
-            "port": str(self.port),
-            "dbname": db.name,
-            "user": user or db.user,
-        }
-        return " ".join(f"{key}='{_escaped(value)}'" for key, value in values.items())
-
-    def tcp_url(self, db: OwnedDatabase, *, driver: str = "psycopg2") -> str:
-        """Return an SQLAlchemy URL over 127.0.0.1, for clients that know no unix sockets.
-
-        Raises:
-            ServiceError: If the server was not asked to listen.
-        """
-        self._require(db)
-        if not self.password:
-            raise ServiceError(
-                f"{self.name} does not listen on TCP",
-                why="Servers of a run are reached by unix sockets unless a client needs more.",
-                todo="provision_postgres(…, listen_tcp=True)",
-            )
-        where = f"{db.user}:{self.password}@127.0.0.1:{self.port}/{quote(db.name, safe='')}"
-        return f"postgresql+{driver}://{where}" if driver else f"postgresql://{where}"
-
-    def settings(self) -> dict[str, str]:
-        """Return every setting that differs from PostgreSQL's default, and those that matter."""
-        rows = self.sql(
-            None,
-            "SELECT name, current_setting(name) FROM pg_settings "
-            "WHERE (setting IS DISTINCT FROM boot_val OR name IN ('fsync', 'synchronous_commit', "
-            "'full_page_writes', 'autovacuum', 'jit', 'shared_buffers', 'work_mem', "
-            "'effective_cache_size', 'random_page_cost', 'max_connections', 'server_version')) "
-            "AND category NOT LIKE 'File Locations' AND name NOT LIKE '%socket%' ORDER BY name",
-        )
-        return {name: value for name, value in rows}  # noqa: C416 - dict() of tuple[str, ...]
-
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
+        """Create the app's role and what counts statements; the second half of making it."""
         self.sql(
             None,
             f"CREATE ROLE {APP_ROLE} LOGIN;\nCREATE EXTENSION IF NOT EXISTS pg_stat_statements;",
         )
-        if self.password:
+        if self.where.password:
             for role in (OUR_ROLE, APP_ROLE):
-                self.sql(None, f"ALTER ROLE {role} PASSWORD {literal(self.password)}")
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("'", "\\'")
+                self.sql(None, f"ALTER ROLE {role} PASSWORD {literal(self.where.password)}")
 
 
 def provision_postgres(
@@ -329,19 +137,37 @@ def provision_postgres(
     """
     run = supervisor.run
     binaries = find_postgres(run.cache)
-    count = sum(1 for _ in run.data.glob("postgres*"))
-    name = f"postgres-{count + 1}" if count else "postgres"
-    settings = configuration(purpose)
-    port, password = FIRST_PORT + count, ""
-    if listen_tcp:
-        port, password = _free_port(), secrets.token_hex(16)
-        settings["listen_addresses"] = "127.0.0.1"
-    settings |= {"port": str(port), "unix_socket_directories": str(run.sockets)}
-    lay_out(supervisor, binaries, run.data / name, settings)
-    server = PostgresServer(supervisor, binaries, name, port=port, password=password)
-    server.start()
-    server._prepare()  # noqa: SLF001 - the second half of making it
-    return server
+    for attempt in range(1, TCP_TRIES + 1):
+        count = sum(1 for path in run.data.glob("postgres*"))
+        name = f"postgres-{count + 1}" if count else "postgres"
+        where = Coordinates(
+            psql=binaries.path("psql"),
+            socket_dir=str(run.sockets),
+            port=_free_port() if listen_tcp else FIRST_PORT + count,
+            run_id=run.run_id,
+            nonce=run.nonce,
+            password=secrets.token_hex(16) if listen_tcp else "",
+        )
+        lay_out(supervisor, binaries, run.data / name, _settings(purpose, where))
+        server = PostgresServer(supervisor, binaries, name, where)
+        try:
+            server.start()
+        except ServiceError as error:
+            if listen_tcp and attempt < TCP_TRIES and "Address already in use" in error.why:
+                continue
+            raise
+        server.prepare()
+        return server
+    raise AssertionError("the last attempt returns or raises")  # pragma: no cover
+
+
+def _settings(purpose: Purpose, where: Coordinates) -> dict[str, str]:
+    return {
+        **configuration(purpose),
+        "listen_addresses": "127.0.0.1" if where.password else "",
+        "port": str(where.port),
+        "unix_socket_directories": where.socket_dir,
+    }
 
 
 def _free_port() -> int:

@@ -23,6 +23,7 @@ __all__ = [
     "is_alive",
     "marked",
     "parse_stat",
+    "serving",
     "table",
 ]
 
@@ -163,7 +164,12 @@ def marked(rows: Mapping[int, ProcessRow], run_id: str, data: Path) -> set[int]:
     The mark is the run id in the environment or, for a server that overwrites its environment
     with its title, a working directory inside the run's data that a server binary sits in.
     """
-    return {pid for pid in rows if _has_variable(pid, run_id) or _serves(pid, data)}
+    return {pid for pid in rows if _has_variable(pid, run_id)} | serving(rows, data)
+
+
+def serving(rows: Mapping[int, ProcessRow], data: Path) -> set[int]:
+    """Return the server processes that work in a data directory of ours."""
+    return {pid for pid in rows if _serves(pid, data)}
 
 
 def _has_variable(pid: int, run_id: str) -> bool:

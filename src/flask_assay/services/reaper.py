@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from flask_assay.services.run_dir import default_base, read_owner
 __all__ = ["reap"]
 
 UNFINISHED_S = 60.0
+ABANDONED_S = 3600.0
 
 
 def reap(base: Path | None = None) -> list[str]:
@@ -27,10 +29,26 @@ def reap(base: Path | None = None) -> list[str]:
     Returns:
         The ids of the runs that were removed.
     """
-    runs = (default_base() if base is None else base) / "runs"
+    base = default_base() if base is None else base
+    _clear_cache(base / "cache")
+    runs = base / "runs"
     if not runs.is_dir():
         return []
     return [run.name for run in sorted(runs.iterdir()) if _reap_one(run)]
+
+
+def _clear_cache(cache: Path) -> None:
+    """Remove trees whose maker died before it published them."""
+    for path in cache.glob(".*") if cache.is_dir() else ():
+        if _age_s(path) > ABANDONED_S:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.lstat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _reap_one(run: Path) -> bool:
@@ -50,11 +68,7 @@ def _reap_one(run: Path) -> bool:
 
 def _reap_unfinished(run: Path) -> bool:
     """Remove a directory whose maker died before it was whole; nothing ran in it."""
-    try:
-        age_s = time.time() - run.lstat().st_mtime
-    except OSError:
-        return False
-    if age_s < UNFINISHED_S:
+    if _age_s(run) < UNFINISHED_S:
         return False
     remove(run, run / "s")
     return True

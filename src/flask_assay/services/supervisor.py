@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,10 +14,11 @@ from typing import Self
 import flask_assay
 from flask_assay.errors import ServiceError
 from flask_assay.services import fork_guard
-from flask_assay.services.extinction import send
+from flask_assay.services.extinction import extinguish, send
 from flask_assay.services.launcher import LaunchOrder
 from flask_assay.services.privileges import service_user
 from flask_assay.services.processes import RUN_VARIABLE, family, table
+from flask_assay.services.reaper import reap
 from flask_assay.services.run_dir import RunDirectory
 from flask_assay.services.waiting import WaitTimeoutError, wait_until
 from flask_assay.services.watchdog import DISMISSED, Watch
@@ -142,10 +143,24 @@ class ManagedProcess:
             self._kill(self.members())
 
     def _kill(self, known: set[int]) -> None:
+        self.end_others(lambda: self._left(known))
+        self.poll()
+        self._popen.wait()
+
+    def end_others(self, find: Callable[[], set[int]]) -> None:
+        """Kill processes until none is found.
+
+        Args:
+            find: Returns the live pids that must go. It answers for them.
+
+        Raises:
+            ServiceError: If one resists KILL.
+        """
+
         def is_gone() -> bool:
-            members = self._left(known)
-            send(members, signal.SIGKILL)
-            return not members
+            found = find()
+            send(found, signal.SIGKILL)
+            return not found
 
         try:
             wait_until(is_gone, timeout_s=KILL_S, what=f"{self.name} dies")
@@ -156,8 +171,6 @@ class ManagedProcess:
                 "or network call.",
                 todo="It ends when that call returns; nothing else is left of the run.",
             ) from error
-        self.poll()
-        self._popen.wait()
 
     def log_tail(self, line_count: int = 20) -> str:
         """Return the last lines of the log."""
@@ -172,7 +185,7 @@ class Supervisor:
     """Starts processes for a run and answers for their end.
 
     Leaving the ``with`` block stops them, last started first. If the owner dies before that,
-    the watchdog does it.
+    the watchdog does it. The first start also reaps what dead runs left.
     """
 
     def __init__(self, run: RunDirectory) -> None:
@@ -180,6 +193,7 @@ class Supervisor:
         self._processes: list[ManagedProcess] = []
         self._watchdog: subprocess.Popen[bytes] | None = None
         self._pipe = -1
+        self._has_reaped = False
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -229,6 +243,9 @@ class Supervisor:
                 why="Only the process that opened a run may start servers in it.",
                 todo="Start them before forking, or open a run of this process's own.",
             )
+        if not self._has_reaped:
+            self._has_reaped = True
+            reap(self.run.path.parent.parent)
         self._ensure_watchdog()
         user = service_user() if drop_root else None
         order = LaunchOrder(
@@ -272,6 +289,8 @@ class Supervisor:
         self.stop_all()
         if self._watchdog is None:
             return
+        # What escaped its group and its parent still carries the run's mark.
+        extinguish(self.run.path, self.run.run_id)
         with contextlib.suppress(OSError):
             os.write(self._pipe, DISMISSED)
         fork_guard.release(self._pipe)
