@@ -1,0 +1,211 @@
+"""Queries: each statement that SQLAlchemy sends, at the dialect, where no event slows it down."""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from flask_assay.model.rows import SpanFlag
+from flask_assay.probe.recorder import MAX_ROWS, Recorder
+from flask_assay.probe.switch import Switch
+from flask_assay.probe.wiring import Sensor, Wiring
+from flask_assay.probe.work import CURRENT, Work
+from flask_assay.recording.wire import SPAN
+
+__all__ = ["SENSOR"]
+
+_ERROR = int(SpanFlag.ERROR)
+_MANY = int(SpanFlag.EXECUTEMANY)
+_METHODS = ("do_execute", "do_executemany", "do_execute_no_params", "do_ping")
+
+
+def _install(wiring: Wiring, module: ModuleType) -> None:
+    hooks = _Hooks(wiring)
+    base = module.DefaultDialect
+    hooks.cover(base)
+
+    def cover_dialect(dialect: Any, *_args: Any, **_kwargs: Any) -> bool:
+        # Dialects override some of these methods and are imported as late as their engine is made.
+        for owner in type(dialect).__mro__:
+            hooks.cover(owner)
+        return False
+
+    wiring.around(base, "__init__", cover_dialect, lambda *_: None)
+
+
+class _Hooks:
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._covered: set[type] = set()
+        self._under_way: set[int] = set()  # cursors: an override may call what it overrides
+        self._record = _recording(wiring.recorder, wiring.switch)
+
+    def cover(self, owner: type) -> None:
+        if owner in self._covered or owner is object:
+            return
+        self._covered.add(owner)
+        for name in _METHODS:
+            if name in vars(owner) and callable(vars(owner)[name]):
+                self._wiring.patches.replace(owner, name, getattr(self, f"_{name}"))
+
+    def _do_execute(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        switch, clock, record = self._wiring.switch, self._wiring.recorder.clock, self._record
+
+        def do_execute(
+            self: Any, cursor: Any, statement: Any, parameters: Any, context: Any = None
+        ) -> Any:
+            start = _start(switch, clock)
+            if not start:
+                return original(self, cursor, statement, parameters, context)
+            try:
+                result = original(self, cursor, statement, parameters, context)
+            except BaseException:
+                record(cursor, statement, parameters, start, _ERROR, 0)
+                raise
+            record(cursor, statement, parameters, start, 0, 1)
+            return result
+
+        return do_execute
+
+    def _do_executemany(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        switch, clock, record = self._wiring.switch, self._wiring.recorder.clock, self._record
+        under_way = self._under_way
+
+        def do_executemany(
+            self: Any, cursor: Any, statement: Any, parameters: Any, context: Any = None
+        ) -> Any:
+            start = 0 if id(cursor) in under_way else _start(switch, clock)
+            if not start:
+                return original(self, cursor, statement, parameters, context)
+            under_way.add(id(cursor))
+            try:
+                result = original(self, cursor, statement, parameters, context)
+            except BaseException:
+                record(cursor, statement, None, start, _ERROR | _MANY, 0)
+                raise
+            finally:
+                under_way.discard(id(cursor))
+            record(cursor, statement, None, start, _MANY, len(parameters))
+            return result
+
+        return do_executemany
+
+    def _do_execute_no_params(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        switch, clock, record = self._wiring.switch, self._wiring.recorder.clock, self._record
+
+        def do_execute_no_params(
+            self: Any, cursor: Any, statement: Any, context: Any = None
+        ) -> Any:
+            start = _start(switch, clock)
+            if not start:
+                return original(self, cursor, statement, context)
+            try:
+                result = original(self, cursor, statement, context)
+            except BaseException:
+                record(cursor, statement, None, start, _ERROR, 0)
+                raise
+            record(cursor, statement, None, start, 0, 1)
+            return result
+
+        return do_execute_no_params
+
+    def _do_ping(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        switch, clock, record = self._wiring.switch, self._wiring.recorder.clock, self._record
+
+        def do_ping(self: Any, dbapi_connection: Any) -> Any:
+            # Some drivers ping without a statement; those that send one keep its text here.
+            statement = getattr(self, "_dialect_specific_select_one", None)
+            start = 0 if statement is None else _start(switch, clock)
+            if not start:
+                return original(self, dbapi_connection)
+            try:
+                result = original(self, dbapi_connection)
+            except BaseException:
+                record(dbapi_connection, statement, None, start, _ERROR, 0)
+                raise
+            record(dbapi_connection, statement, None, start, 0, 1)
+            return result
+
+        return do_ping
+
+
+def _start(switch: Switch, clock: Callable[[], int]) -> int:
+    """Return the time, 0 if nothing is to be measured."""
+    if not switch.on:
+        return 0
+    try:
+        return clock()
+    except Exception as error:
+        switch.fail(error)
+        return 0
+
+
+def _recording(recorder: Recorder, switch: Switch) -> Callable[..., None]:
+    """Return the function that writes one execution; everything it needs is a local of it."""
+    clock, current, pack = recorder.clock, CURRENT.get, SPAN.pack
+    counts, background = recorder.counts, recorder.background
+    by_text, learn = recorder.statements.by_text, recorder.statements.learn
+    connections, find_site = recorder.connections, recorder.sites.find
+    first = recorder.plan.call_site_first if recorder.plan.call_sites else 0
+    every = recorder.plan.call_site_every if recorder.plan.call_sites else 0
+
+    def record(
+        cursor: Any, statement: Any, parameters: Any, start: int, flags: int, executions: int
+    ) -> None:
+        try:
+            wall = clock() - start
+            work = current()
+            if work is None or not work.is_open:
+                work = background
+            shape = by_text.get(statement)
+            if shape is None:
+                shape = learn(statement)
+            counts.queries += executions * shape.counted
+            if len(work.spans) >= work.cap:
+                recorder.drop(work)
+                return
+            site = 0
+            if first:
+                n = shape.nth_call(work.endpoint)
+                if n < first or (every and not n % every):
+                    site = find_site()
+            detail = work.detail
+            if detail:
+                detail = _take_detail(work, shape.is_select)
+            work.spans.append(
+                pack(
+                    shape.kind, flags, connections.get(id(getattr(cursor, "connection", cursor)), 0),
+                    shape.name, site, detail, start, wall,
+                    executions if flags & _MANY else _rows(cursor),
+                    _digest(recorder.salt, statement, parameters),
+                )
+            )  # fmt: skip
+            if shape.unsaved and executions == 1 and not flags:
+                recorder.statements.save_parameters(shape, cursor, statement, parameters)
+        except Exception as error:
+            switch.fail(error)
+
+    return record
+
+
+def _take_detail(work: Work, is_select: bool) -> int:  # noqa: FBT001 - private, by position for speed
+    if not is_select:  # an autoflush runs before the lazy load that caused it
+        return 0
+    detail, work.detail = work.detail, 0
+    return detail
+
+
+def _rows(cursor: Any) -> int:
+    rows = getattr(cursor, "rowcount", -1)
+    return rows if -1 <= rows <= MAX_ROWS else -1
+
+
+def _digest(salt: bytes, statement: Any, parameters: Any) -> int:
+    values = parameters.values() if isinstance(parameters, dict) else parameters or ()
+    try:
+        found = hash((salt, statement, *values))
+    except TypeError:  # lists, mappings: compare them as they read
+        found = hash((salt, statement, repr(parameters)))
+    return found & 0xFFFFFFFF or 1
+
+
+SENSOR = Sensor("queries", {"sqlalchemy.engine.default": _install})
