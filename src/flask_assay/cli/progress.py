@@ -53,7 +53,7 @@ class TerminalProgress:
         text = (
             f"{self._elapsed_s():6.1f} s  {progress.phase:<8} "
             f"{progress.requests_per_s:7.1f} req/s  "
-            f"p50 {progress.p50_s * 1000:7.1f} ms  p95 {progress.p95_s * 1000:7.1f} ms  "
+            f"p50 {_milliseconds(progress.p50_s)}  p95 {_milliseconds(progress.p95_s)}  "
             f"{progress.failures} failed  {progress.left_s:4.0f} s left"
         )
         if self._is_live:
@@ -80,3 +80,7 @@ class TerminalProgress:
         if not self._is_quiet:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
+
+
+def _milliseconds(value_s: float | None) -> str:
+    return "      – ms" if value_s is None else f"{value_s * 1000:7.1f} ms"

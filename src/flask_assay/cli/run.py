@@ -1,6 +1,7 @@
 """``flask assay run``: gather, judge, experiment, report."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -89,8 +90,10 @@ def _report(diagnosis: Any, recording: Path, *, as_json: bool) -> None:
     if as_json:
         click.echo(text)
         return
-    click.echo(terminal.render(diagnosis))
-    click.echo(f"\nReport:    {page}\nRecording: {recording}")
+    colour = terminal.wants_colour(sys.stdout, os.environ)
+    width = shutil.get_terminal_size((100, 24)).columns
+    click.echo(terminal.render(diagnosis, width=width, colour=colour, report=str(page)))
+    click.echo(f"Recording: {recording}")
 
 
 def _point_latest(recording: Path) -> None:

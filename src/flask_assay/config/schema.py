@@ -54,12 +54,6 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("duration_s", float, 30.0, "Seconds of steady state.", 1),
     Setting("warm_up_s", float, 5.0, "Seconds of warm-up before it.", 0),
     Setting("drain_s", float, 10.0, "Seconds allowed for requests in flight at the end.", 0),
-    Setting(
-        "write_routes",
-        bool,
-        default=False,
-        help="Derived journeys also use POST, PUT, PATCH and DELETE.",
-    ),
     Setting("gunicorn_config", str, "", "Gunicorn config file; default: ./gunicorn.conf.py."),
     Setting("boot_timeout_s", float, 60.0, "Seconds the app may take to boot.", 1),
     Setting(

@@ -71,12 +71,7 @@ def _locustfile(settings: Settings) -> Path | None:
 def _journeys(lab: Lab, ask: Query, tables: list[dict[str, Any]]) -> tuple[Journey, ...]:
     app = read_document(lab.recording, "app", {})
     assert isinstance(app, dict)
-    derived = derive(
-        app.get("routes", []),
-        sample_rows(ask, tables),
-        seed=lab.settings.integer("random_seed"),
-        include_writes=lab.settings.flag("write_routes"),
-    )
+    derived = derive(app.get("routes", []), sample_rows(ask, tables))
     left_out = [{"route": each.route, "reason": each.reason} for each in derived.skipped]
     write_document(lab.recording, "left-out-routes", {"routes": left_out})
     if not derived.journeys:
