@@ -1,16 +1,17 @@
 """The process that holds what the app calls: runs the user's ``services`` hook and stays.
 
 The hook returns a mapping of environment variables, or a context manager that yields one.
-They are written to the file named by the first argument; the process ends when its standard
-input closes.
+They are written to the file named by the first argument; the process stays until it is told
+to end.
 """
 
 import contextlib
 import json
-import os
+import signal
 import sys
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from flask_assay.gather.inside.loading import resolve_hook
 
@@ -18,7 +19,8 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the hook named by the second argument until standard input closes."""
+    """Run the hook named by the second argument until SIGTERM."""
+    signal.signal(signal.SIGTERM, _leave)
     answer, spec = Path(sys.argv[1]), sys.argv[2]
     sys.path.insert(0, str(Path.cwd()))
     made: Any = resolve_hook(spec)()
@@ -27,8 +29,13 @@ def main() -> None:
         beside = answer.with_suffix(".part")
         beside.write_text(json.dumps(dict(environment or {})), encoding="utf-8")
         beside.replace(answer)
-        while os.read(0, 1):
-            pass
+        while True:
+            signal.pause()
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    """End through the hook's context manager."""
+    raise SystemExit(0)
 
 
 if __name__ == "__main__":
