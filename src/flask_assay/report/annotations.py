@@ -37,7 +37,7 @@ def _annotation(finding: Finding, diagnosis: Diagnosis) -> str:
     message = finding.title
     for remedy, trial in summary.remedies_with_trials(finding, diagnosis)[:1]:
         message += f"\n{remedy.summary}"
-        best = summary.gain(trial)
+        best = summary.gain(trial, finding.routes)
         if best is not None:
             message += f"\nMeasured on {best.route}: {summary.effect_sentence(best)}"
     return f"::{_LEVELS[finding.severity]} {','.join(properties)}::{_data(message)}"

@@ -142,7 +142,8 @@ def evidence_note(evidence: Evidence) -> str:
     """Return what a piece of evidence stands on: its interval and its n; empty for plain facts."""
     parts = []
     if evidence.low is not None and evidence.high is not None:
-        parts.append(f"95 % interval {number(evidence.low)} – {number(evidence.high)}")
+        ends = f"{number(evidence.low)} – {number(evidence.high)} {evidence.unit}"
+        parts.append(f"95 % interval {ends.rstrip()}")
     if evidence.n is not None:
         parts.append(f"n = {count(evidence.n)}")
     return " · ".join(parts)

@@ -1,6 +1,7 @@
 """Where the marks of static charts lie: pure numbers in percent, for the templates to draw."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ __all__ = [
     "Segment",
     "WaterfallRow",
     "axis_ticks",
+    "gist",
     "interval_marks",
     "latency_axis",
     "latency_bars",
@@ -187,6 +189,15 @@ def _span_bar(span: TraceSpan, duration_s: float) -> Bar:
 
     left = min(share(span.start_s), 100 - _MIN_WIDTH)
     return Bar(left, min(100 - left, max(_MIN_WIDTH, share(span.duration_s))))
+
+
+def gist(label: str) -> str:
+    """Return a label with the list of selected columns cut out: what follows tells more.
+
+    >>> gist("SELECT orders.id, orders.total FROM orders WHERE orders.user_id = ?")
+    'SELECT … FROM orders WHERE orders.user_id = ?'
+    """
+    return re.sub(r"^(SELECT) .{12,}? (FROM) ", r"\1 … \2 ", label, count=1, flags=re.IGNORECASE)
 
 
 def axis_ticks(duration_s: float) -> tuple[tuple[float, str], ...]:

@@ -8,6 +8,7 @@ hash it names.
 import base64
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -97,13 +98,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        seconds=figures.seconds,
-        change=figures.change,
+        seconds=lambda value: _tie(figures.seconds(value)),
+        change=lambda value: _tie(figures.change(value)),
+        percent=lambda value: _tie(figures.percent(value)),
         count=figures.count,
         number=figures.number,
-        percent=figures.percent,
-        size=figures.byte_size,
         highlight=highlight,
+        tie=_tie,
     )
     environment.globals.update(
         figures=figures,
@@ -146,7 +147,7 @@ def _findings(diagnosis: Diagnosis) -> list[_FindingView]:
     views = []
     for number, finding in enumerate(diagnosis.findings, 1):
         pairs = summary.remedies_with_trials(finding, diagnosis)
-        gains = [e for e in (summary.gain(t) for _, t in pairs) if e is not None]
+        gains = [e for _, t in pairs if (e := summary.gain(t, finding.routes)) is not None]
         views.append(
             _FindingView(
                 number=number,
@@ -187,6 +188,12 @@ def _flatten(value: object, name: str = "") -> list[tuple[str, object]]:
     if isinstance(value, tuple | list):
         return [(name, ", ".join(str(v) for v in value))]
     return [(name, value)]
+
+
+def _tie(text: str) -> str:
+    """Return text in which no line breaks between a figure and its unit."""
+    text = re.sub(r"(?<=\d) (?=(?:%|[mµn]?s|min|[KMG]?B)\b|%)", "\N{NO-BREAK SPACE}", text)
+    return re.sub(r"\bn = ", "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}", text)
 
 
 def _cell(value: object) -> str:

@@ -54,7 +54,7 @@ def _result(finding: Finding, rule_index: int, diagnosis: Diagnosis) -> dict[str
     sentences = [finding.title, finding.detail]
     for remedy, trial in summary.remedies_with_trials(finding, diagnosis):
         sentences.append(f"Remedy: {remedy.summary}")
-        best = summary.gain(trial)
+        best = summary.gain(trial, finding.routes)
         if best is not None:
             sentences.append(f"Measured on {best.route}: {summary.effect_sentence(best)}")
     result: dict[str, object] = {

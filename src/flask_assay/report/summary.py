@@ -117,11 +117,17 @@ def noise_floor(diagnosis: Diagnosis) -> tuple[Effect, ...]:
     return tuple(e for t in diagnosis.trials if t.remedy_id == NULL_TRIAL for e in t.effects)
 
 
-def gain(trial: Trial | None) -> Effect | None:
-    """Return the effect with the largest saving, None if the trial does not allow to claim one."""
-    if trial is None or trial.outcome is not TrialOutcome.FASTER or not trial.effects:
+def gain(trial: Trial | None, routes: tuple[str, ...] = ()) -> Effect | None:
+    """Return the saving to name first, None if the trial does not allow to claim one.
+
+    That is the saving on the first of ``routes`` that was measured, else the largest one.
+    """
+    if trial is None or trial.outcome is not TrialOutcome.FASTER:
         return None
-    return min(trial.effects, key=lambda e: e.change_s)
+    savings = sorted((e for e in trial.effects if e.high_s < 0), key=lambda e: e.change_s)
+    by_route = {e.route: e for e in savings}
+    named = (by_route[r] for r in routes if r in by_route)
+    return next(named, savings[0] if savings else None)
 
 
 def effect_sentence(effect: Effect) -> str:

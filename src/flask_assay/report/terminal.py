@@ -166,10 +166,10 @@ def _finding(page: _Page, number: int, finding: Finding, d: Diagnosis) -> None:
         page.labelled("costs", cost)
     for remedy, trial in summary.remedies_with_trials(finding, d)[:2]:
         page.labelled("remedy", remedy.summary)
-        _trial(page, trial)
+        _trial(page, trial, finding.routes)
 
 
-def _trial(page: _Page, trial: Trial | None) -> None:
+def _trial(page: _Page, trial: Trial | None, routes: tuple[str, ...]) -> None:
     if trial is None:
         page.labelled("experiment", "none: the remedy is a hypothesis")
         return
@@ -178,8 +178,9 @@ def _trial(page: _Page, trial: Trial | None) -> None:
         page.labelled("experiment", f"{word}. {trial.reason}".strip())
     if trial.outcome is TrialOutcome.NOT_TRIED:
         return
+    best = summary.gain(trial, routes)
     style = "good" if trial.outcome is TrialOutcome.FASTER else ""
-    for effect in sorted(trial.effects, key=lambda e: e.change_s)[:1]:
+    for effect in trial.effects[:1] if best is None else [best]:
         text = f"{word} on {effect.route}: {summary.effect_sentence(effect)}"
         page.labelled("measured", text, style=style)
         page.labelled("", summary.ORACLE_WORDS[effect.oracle])

@@ -107,6 +107,7 @@
   // ---- waterfall: what the pointer or the focus is on -----------------------------------------
   all(".waterfall").forEach(function (figure) {
     var out = figure.querySelector(".pick");
+    out.hidden = false;
     function show(event) {
       var row = event.target.closest("[data-detail]");
       if (row) out.textContent = row.getAttribute("data-detail");
@@ -195,7 +196,7 @@
         y: { range: fromZero },
         right: { range: fromZero }
       },
-      axes: [axis("x", { size: 34 }), axis("y", { size: 52 })].concat(
+      axes: [axis("x", { size: 30 }), axis("y", { size: 52 })].concat(
         hasRight ? [axis("right", { side: 1, size: 44, grid: { show: false } })] : []
       ),
       series: [{}].concat(
