@@ -2,6 +2,7 @@
 
 import click
 from flask import Flask
+from flask.cli import with_appcontext
 
 
 def init_app(app: Flask) -> None:
@@ -13,15 +14,13 @@ def init_app(app: Flask) -> None:
 @click.option(
     "--scale", default=1.0, show_default=True, help="How much data: 1 is a few 10,000 rows."
 )
+@with_appcontext
 def seed(scale: float) -> None:
     """Fill the empty tables with a realistic shop."""
-    from flask import current_app
-
     from shop import seeds
 
-    with current_app.app_context():
-        for table, count in seeds.seed(scale).items():
-            click.echo(f"{table:15}{count:10,}")
+    for table, count in seeds.seed(scale).items():
+        click.echo(f"{table:15}{count:10,}")
 
 
 @click.command()

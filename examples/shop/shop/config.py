@@ -58,10 +58,11 @@ class DevelopmentConfig(Config):
 
 
 class TestingConfig(Config):
-    """Cheap passwords, tasks in process; no database name, so a test has to give one."""
+    """Cheap passwords, tasks in process, short patience, a database of its own."""
 
     TESTING = True
-    PASSWORD_METHOD = "scrypt:16:1:1"
+    DATABASE_URL = "postgresql://localhost/shop_test"
+    PASSWORD_METHOD = "scrypt:256:8:1"
     CELERY_TASK_ALWAYS_EAGER = True
     SDK_TIMEOUT_S = 0.5
     SDK_RETRIES = 0

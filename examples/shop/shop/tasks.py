@@ -12,13 +12,14 @@ RETRY = {"retry_backoff": 2, "retry_backoff_max": 300, "retry_jitter": True, "ma
 
 
 def enqueue(task: Task, *args: object) -> None:
-    """Hand a task to the workers. Call it after the commit, with no transaction open.
+    """Hand a task to the workers of this app. Call it after the commit, with no transaction open.
 
     A broker that is down must not fail a request whose work is already saved: pending orders
     are found again by `requeue_orders`.
     """
+    celery = current_app.extensions["celery"]  # not Celery's global app: that is the newest one
     try:
-        task.delay(*args)
+        celery.tasks[task.name].delay(*args)
     except OperationalError:
         current_app.logger.exception("the broker is down: %s%r was not queued", task.name, args)
 

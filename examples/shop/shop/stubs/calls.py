@@ -18,6 +18,7 @@ class Call:
     path: str
     headers: Mapping[str, str]
     body: bytes
+    client_port: int  # calls on one connection share it
 
 
 @dataclass

@@ -106,7 +106,8 @@ class _HttpHandler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
-        call = Call(self.command, self.path, dict(self.headers), self.rfile.read(length))
+        body = self.rfile.read(length)
+        call = Call(self.command, self.path, dict(self.headers), body, self.client_address[1])
         if call.path.startswith("/_"):
             self._control(call)
             return

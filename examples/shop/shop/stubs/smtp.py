@@ -26,9 +26,8 @@ class SmtpHandler(StreamRequestHandler):
 
     def _begin(self, line: bytes) -> None:
         script = self.server.script
-        reply = script.next_reply(
-            calls.Call("MAIL", line.decode("ascii", "replace").strip(), {}, b"")
-        )
+        asked = line.decode("ascii", "replace").strip()
+        reply = script.next_reply(calls.Call("MAIL", asked, {}, b"", self.client_address[1]))
         if reply is not None and reply.delay_s:
             script.stopping.wait(reply.delay_s)
         self._say(reply.status if reply is not None and reply.status else 250, "ok")
