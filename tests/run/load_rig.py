@@ -10,6 +10,8 @@ from flask_assay.load.plan import Exchange, Journey, LoadPlan
 from flask_assay.model.owned import AllowedTarget
 from flask_assay.recording.directory import MANIFEST, SCHEMA_VERSION, write_document
 from flask_assay.recording.reader import open_recording
+from flask_assay.services.run_dir import RunDirectory
+from flask_assay.services.supervisor import Supervisor
 from flask_assay.services.waiting import wait_until
 
 TARGET = Path(__file__).with_name("load_target.py")
@@ -62,7 +64,7 @@ class Rig:
             path = self.directory / "locustfile.py"
             path.write_text(locustfile)
             more["locustfile"] = path
-        settings = {"users": 4, "warm_up_s": 0.5, "steady_s": 1.5, "drain_s": 5.0}
+        settings = {"users": 4, "warm_up_s": 0.4, "steady_s": 1.0, "drain_s": 5.0}
         return LoadPlan(
             recording_dir=self.recording_dir,
             work_dir=self.directory / "work",
@@ -82,6 +84,18 @@ class Rig:
 
     def recording(self):
         return open_recording(self.recording_dir)
+
+
+def make_supervisor():
+    """Own the processes of one module's tests."""
+    with RunDirectory.create() as run, Supervisor(run) as owner:
+        yield owner
+
+
+def make_rig(tmp_path, supervisor):
+    """Give a test its own target and directories."""
+    with counting_target(tmp_path) as target:
+        yield Rig(tmp_path, supervisor, target)
 
 
 def until_phase(load, phase):

@@ -1,16 +1,28 @@
 import json
-import os
-import signal
+import socket
+from itertools import pairwise
 
 import pytest
+from tests.run.load_rig import (
+    Rig,
+    assert_conserved,
+    counting_target,
+    ids_of,
+    journey,
+    make_rig,
+    make_supervisor,
+    until_phase,
+)
 
+from flask_assay.load.plan import Exchange, Journey
+from flask_assay.model.owned import AllowedTarget
 from flask_assay.model.rows import ClientFlag, Phase
-from flask_assay.services.run_dir import RunDirectory
-from flask_assay.services.supervisor import Supervisor
 from flask_assay.services.waiting import wait_until
-from tests.run.load_rig import Rig, assert_conserved, counting_target, journey, until_phase
 
 pytestmark = pytest.mark.load
+
+supervisor = pytest.fixture(scope="module")(make_supervisor)
+rig = pytest.fixture(make_rig)
 
 MIXED = """
 from locust import HttpUser, FastHttpUser, task, between, tag, events
@@ -88,22 +100,21 @@ class Visitor(BASE):
         self.client.get("/logout")
 """
 
+BROWSE = """
+from locust import HttpUser, FastHttpUser, task, between
 
-@pytest.fixture(scope="module")
-def supervisor():
-    with RunDirectory.create() as run, Supervisor(run) as owner:
-        yield owner
+class Visitor(BASE):
+    wait_time = between(0.001, 0.01)
 
-
-@pytest.fixture
-def rig(tmp_path, supervisor):
-    with counting_target(tmp_path) as target:
-        yield Rig(tmp_path, supervisor, target)
+    @task
+    def visit(self):
+        WHAT
+"""
 
 
 @pytest.mark.parametrize("base", ["HttpUser", "FastHttpUser"])
 def test_every_request_the_server_saw_is_in_the_rows(rig, base):
-    recording = rig.run(MIXED.replace("BASE", base))
+    recording = rig.run(MIXED.replace("BASE", base), steady_s=2)
     rows = recording.client_requests
     assert_conserved(recording, rig.target)
     by_name = {row.name: row for row in rows}
@@ -122,3 +133,171 @@ def test_every_request_the_server_saw_is_in_the_rows(rig, base):
     assert {row.phase for row in rows} == {Phase.WARM_UP, Phase.STEADY, Phase.DRAIN}
     assert any("task broke" in group.message for group in rig.last.task_errors)
     assert all(group.name.startswith("locustfile.py:") for group in rig.last.task_errors)
+
+
+@pytest.mark.parametrize("base", ["HttpUser", "FastHttpUser"])
+def test_a_redirect_to_another_host_is_an_answer_and_not_followed(rig, base):
+    recording = rig.run(BROWSE.replace("BASE", base).replace("WHAT", 'self.client.get("/away")'))
+    assert_conserved(recording, rig.target)
+    assert recording.client_requests
+    for row in recording.client_requests:
+        assert (row.status, row.error, row.exchange_count) == (302, "", 1)
+
+
+@pytest.mark.parametrize("base", ["HttpUser", "FastHttpUser"])
+def test_a_request_for_another_host_is_refused_before_it_leaves(rig, base):
+    asked = 'self.client.get("http://192.0.2.1/")'
+    recording = rig.run(BROWSE.replace("BASE", base).replace("WHAT", asked))
+    assert rig.target.seen() == []
+    assert recording.client_requests
+    for row in recording.client_requests:
+        assert row.exchange_count == 0
+        assert row.status == 0
+        assert "192.0.2.1:80 is not the target" in row.error
+
+
+@pytest.mark.parametrize("base", ["HttpUser", "FastHttpUser"])
+def test_kept_alive_connections_that_the_server_ends_are_no_failures(tmp_path, supervisor, base):
+    with counting_target(tmp_path, keep_alive_s=0.2) as target:
+        rig = Rig(tmp_path, supervisor, target)
+        text = BROWSE.replace("BASE", base).replace("between(0.001, 0.01)", "between(0.19, 0.22)")
+        recording = rig.run(text.replace("WHAT", 'self.client.get("/page")'), users=20)
+        answered = [row for row in recording.client_requests if row.status]
+        assert len(answered) > 40
+        assert all(not row.error for row in answered)
+        told = {number for row in recording.client_requests for number in ids_of(row)}
+        seen = {number for number, _, _ in target.seen()}
+        (file,) = recording.load_files
+        assert seen <= told
+        assert len(told - seen) <= file.counters["exchanges_unanswered"]
+
+
+def test_a_stop_in_full_flight_loses_no_request(rig):
+    load = rig.start(
+        BROWSE.replace("BASE", "FastHttpUser").replace("WHAT", 'self.client.get("/slow?s=0.3")'),
+        users=20,
+        steady_s=60,
+    )
+    until_phase(load, "steady")
+    load.stop()
+    last = load.wait(timeout_s=20)
+    assert last.phase == "end"
+    assert_conserved(rig.recording(), rig.target)
+    phases = [each["phase"] for each in rig.recording().events if each["event"] == "phase"]
+    assert phases == ["setup", "warm-up", "steady", "drain", "end"]
+
+
+def test_a_second_stop_breaks_off_and_still_records_what_was_sent(rig):
+    load = rig.start(
+        BROWSE.replace("BASE", "HttpUser").replace("WHAT", 'self.client.get("/slow?s=30")'),
+        users=5,
+        steady_s=60,
+    )
+    wait_until(lambda: len(rig.target.seen()) == 5, timeout_s=20, what="requests under way")
+    load.stop()
+    until_phase(load, "drain")
+    load.stop()
+    load.wait(timeout_s=5)
+    assert_conserved(rig.recording(), rig.target)
+    for row in rig.recording().client_requests:
+        assert row.flags & ClientFlag.NO_RESPONSE
+        assert row.flags & ClientFlag.FAILED
+
+
+def test_a_killed_worker_leaves_readable_rows(rig):
+    load = rig.start(
+        BROWSE.replace("BASE", "FastHttpUser").replace("WHAT", 'self.client.get("/page")'),
+        steady_s=60,
+    )
+    wait_until(lambda: load.progress().requests > 20, timeout_s=20, what="some requests")
+    load.kill()
+    load.wait(timeout_s=5)
+    assert len(rig.recording().client_requests) >= 20
+
+
+def test_an_unreachable_target_is_failures_and_no_exchanges(rig):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        target = AllowedTarget("http", "127.0.0.1", unused.getsockname()[1], "closed")
+        for base in ("HttpUser", "FastHttpUser"):
+            text = BROWSE.replace("BASE", base).replace("WHAT", 'self.client.get("/")')
+            recording = rig.run(text, target=target)
+            assert rig.last.all_failing
+    rows = recording.client_requests
+    assert {row.exchange_count for row in rows} == {0}
+    assert all("refused" in row.error for row in rows)
+
+
+def test_journeys_are_named_by_their_route_and_fill_samples(rig):
+    journeys = (
+        Journey("/items/<int:id>", "GET", (Exchange("/items/1"), Exchange("/items/2?x=1"))),
+        journey("/missing"),
+        journey("/redirect"),
+        journey("/items", "POST", body="{}", headers={"Content-Type": "application/json"}),
+    )
+    recording = rig.run(journeys=journeys, think_time_s=(0.001, 0.002))
+    assert_conserved(recording, rig.target)
+    by_name = {row.name: row for row in recording.client_requests}
+    assert by_name["GET /redirect"].status == 302
+    assert by_name["GET /redirect"].error == ""
+    assert set(by_name) == {each.name for each in journeys}
+    assert any("GET /missing was left out" in note for note in rig.last.notes)
+    assert {row.phase for row in recording.client_requests if "missing" in row.name} <= {
+        Phase.WARM_UP
+    }
+    (path,) = rig.private_dir.iterdir()
+    samples = [json.loads(line) for line in path.read_text().splitlines()]
+    steady = {row.request_id for row in recording.client_requests if row.phase == Phase.STEADY}
+    assert {each["request_id"] for each in samples} <= steady
+    assert {each["path"] for each in samples if each["method"] == "GET"} == {
+        "/items/1",
+        "/items/2?x=1",
+        "/redirect",
+    }
+    posts = [each for each in samples if each["method"] == "POST"]
+    assert 1 <= len(posts) <= 30
+    assert {each["body_b64"] for each in posts} == {"e30="}
+    assert posts[0]["headers"]["Content-Type"] == "application/json"
+
+
+def test_an_open_run_drops_no_arrival_however_slow_the_server(rig):
+    slow = journey("/slow?s=0.25")
+    recording = rig.run(journeys=(slow,), model="open", rate=40, users=4, steady_s=2)
+    rows = recording.client_requests
+    assert_conserved(recording, rig.target)
+    censored = [row for row in rows if row.flags & ClientFlag.CENSORED]
+    started = [row for row in rows if not row.flags & ClientFlag.CENSORED]
+    due = sorted(row.due_ns for row in rows)
+    gaps = {b - a for a, b in pairwise(due)}
+    assert len(rows) == pytest.approx(40 * 2.4, abs=1)
+    assert max(gaps) - min(gaps) <= 1
+    assert len(censored) > 30
+    (file,) = recording.load_files
+    assert file.counters["arrivals_censored"] == len(censored)
+    assert file.counters["arrivals_started"] == len(started)
+    assert all(row.start_ns >= row.due_ns for row in started)
+    late = [row.start_ns - row.due_ns for row in started]
+    assert max(late) > 0.5e9
+    assert {row.exchange_count for row in censored} == {0}
+
+
+def test_an_open_run_with_a_locustfile_starts_one_task_per_arrival(rig):
+    text = BROWSE.replace("BASE", "HttpUser").replace(
+        "WHAT", 'self.client.get("/a"); self.client.get("/b")'
+    )
+    recording = rig.run(text, model="open", rate=25, arrivals="poisson", seed=3)
+    assert_conserved(recording, rig.target)
+    firsts = [row for row in recording.client_requests if row.name == "GET /a"]
+    assert 10 <= len(firsts) <= 60
+    seconds = [row for row in recording.client_requests if row.name == "GET /b"]
+    assert all(row.due_ns == row.start_ns for row in seconds)
+    assert any(row.due_ns < row.start_ns for row in firsts)
+
+
+def test_samples_tell_how_busy_and_late_the_generator_was(rig):
+    recording = rig.run(journeys=(journey("/page"),), think_time_s=(0.01, 0.01), steady_s=2)
+    own = [each for each in recording.samples if each["process"] == "load-generator"]
+    assert own
+    for each in own:
+        assert 0 < each["cpu_ratio"] < 2
+        assert each["lag_p99_s"] >= 0

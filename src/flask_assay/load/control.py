@@ -101,6 +101,10 @@ class LoadProcess:
         """Process id of the worker, which also names its rows file."""
         return self._process.pid
 
+    def poll(self) -> int | None:
+        """Return the worker's exit code, None while it works."""
+        return self._process.poll()
+
     def is_over(self) -> bool:
         """Whether the worker has ended."""
         return self._process.poll() is not None

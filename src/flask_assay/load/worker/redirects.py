@@ -38,9 +38,7 @@ def _teach_requests(guard: TargetGuard) -> None:
         return location if location is None or guard.allows_url(location) else None
 
     def adapter_send(adapter: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        if guard.armed and not guard.allows_url(request.url):
-            parts = requests.compat.urlsplit(request.url)
-            guard.check(parts.hostname, parts.port)
+        guard.check_url(request.url)
         return send(adapter, request, *args, **kwargs)
 
     HttpSession.get_redirect_target = get_redirect_target

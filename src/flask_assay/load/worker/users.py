@@ -92,7 +92,7 @@ def _load(path: Path) -> tuple[dict[str, Any], list[Any]]:
     except Exception as error:
         place = _place(error, path)
         raise UsageError(
-            f"{place}: {type(error).__name__}: {error}",
+            f"{place}: {type(error).__name__}: {getattr(error, 'msg', error)}",
             why="The locustfile could not be imported.",
             todo="Run `python -c 'import locust, runpy; "
             f'runpy.run_path("{path.name}")\'` in the same environment to see it alone.',

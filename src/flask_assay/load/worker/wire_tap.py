@@ -51,8 +51,16 @@ class TargetGuard:
         parts = urlsplit(url)
         if not parts.netloc:
             return not parts.scheme
-        default = 443 if parts.scheme == "https" else 80
-        return self.allows(parts.hostname, parts.port or default)
+        return self.allows(parts.hostname, parts.port or _default_port(parts.scheme))
+
+    def check_url(self, url: str) -> None:
+        """Refuse a URL that leads away from the target.
+
+        Raises:
+            LoadRefusedError: If the guard is armed.
+        """
+        parts = urlsplit(url)
+        self.check(parts.hostname, parts.port or _default_port(parts.scheme))
 
     def check(self, host: str | None, port: int | None) -> None:
         """Refuse an address that is not the target.
@@ -65,6 +73,10 @@ class TargetGuard:
                 f"{host}:{port} is not the target: load goes to {self.target.url} only; "
                 "ask for a path without a host"
             )
+
+
+def _default_port(scheme: str) -> int:
+    return 443 if scheme == "https" else 80
 
 
 class WireTap:

@@ -1,0 +1,171 @@
+"""Derives journeys from the app's own routes and from values of its real rows.
+
+So an app gets a first load with no configuration. Whatever cannot be derived is listed
+with its reason; nothing is invented.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from flask_assay.load.parameters import Parameter, ParameterError, ParameterSource, Table
+from flask_assay.load.plan import Exchange, Journey
+
+__all__ = ["Journeys", "Skipped", "derive"]
+
+SAFE_METHODS = ("GET", "HEAD")
+EXCHANGE_LIMIT = 50
+PLACEHOLDER = re.compile(
+    r"<(?:(?P<converter>[a-zA-Z_][a-zA-Z0-9_]*)(?:\((?P<arguments>[^>]*)\))?:)?(?P<name>\w+)>"
+)
+Values = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A route that gets no load.
+
+    Attributes:
+        route: "POST /orders".
+        reason: Why not, and what would change it.
+    """
+
+    route: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Journeys:
+    """What was derived, and what was not.
+
+    Attributes:
+        journeys: In the order of the routes.
+        skipped: In the order of the routes.
+    """
+
+    journeys: tuple[Journey, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def derive(
+    routes: Iterable[Mapping[str, Any]],
+    parameter_values: Mapping[str, Table],
+    *,
+    examples: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    methods: Collection[str] = SAFE_METHODS,
+    exchange_limit: int = EXCHANGE_LIMIT,
+) -> Journeys:
+    """Return a journey for each route whose parameters can be filled.
+
+    Args:
+        routes: As in ``app.json``: "rule", "endpoint", "methods".
+        parameter_values: Table → column → values of real rows. Where all columns of a table
+            are equally long, the same position is the same row.
+        examples: Endpoint → requests by hand, each with any of "arguments" (URL parameters),
+            "query", "json", "form" and "headers"; they come before derived values.
+        methods: Methods that may be sent. Those that write need an example.
+        exchange_limit: Most concrete requests per route.
+
+    Returns:
+        One journey per route and method; GET is preferred to HEAD.
+    """
+    source = ParameterSource(parameter_values)
+    allowed = {method.upper() for method in methods}
+    found: list[Journey] = []
+    skipped: list[Skipped] = []
+    for route in routes:
+        given = (examples or {}).get(str(route["endpoint"]), ())
+        for method in _methods(route):
+            made = _journey(route, method, (allowed, given, source, exchange_limit))
+            if isinstance(made, Journey):
+                found.append(made)
+            else:
+                skipped.append(Skipped(f"{method} {route['rule']}", made))
+    return Journeys(tuple(found), tuple(skipped))
+
+
+def _journey(
+    route: Mapping[str, Any],
+    method: str,
+    how: tuple[set[str], Sequence[Mapping[str, Any]], ParameterSource, int],
+) -> Journey | str:
+    allowed, examples, source, limit = how
+    endpoint, rule = str(route["endpoint"]), str(route["rule"])
+    if endpoint.rpartition(".")[2] == "static" or endpoint.startswith("_debug_toolbar"):
+        return "serves files, not the app's work"
+    if method not in allowed:
+        return f"{method} was not asked for: by default only {' and '.join(SAFE_METHODS)} are sent"
+    if method not in SAFE_METHODS and not examples:
+        return f"{method} needs an example of what to send"
+    try:
+        exchanges = _exchanges(rule, examples, source, limit)
+    except ParameterError as error:
+        return str(error)
+    return Journey(rule, method, tuple(exchanges))
+
+
+def _methods(route: Mapping[str, Any]) -> list[str]:
+    """Return the methods that do different work: HEAD is GET again, OPTIONS is Flask's."""
+    methods = [str(method).upper() for method in route["methods"]]
+    return [
+        method
+        for method in sorted(methods)
+        if method != "OPTIONS" and not (method == "HEAD" and "GET" in methods)
+    ]
+
+
+def _exchanges(
+    rule: str, examples: Sequence[Mapping[str, Any]], source: ParameterSource, limit: int
+) -> list[Exchange]:
+    parameters = _parameters(rule)
+    if not examples:
+        return [Exchange(_path(rule, values)) for values in source.fill(parameters, limit)]
+    found = []
+    for example in examples[:limit]:
+        arguments = dict(example.get("arguments", {}))
+        missing = [each for each in parameters if each.name not in arguments]
+        filled = source.fill(missing, limit) if missing else [{}]
+        found += [_by_example(example, _path(rule, {**values, **arguments})) for values in filled]
+    return found[:limit]
+
+
+def _by_example(example: Mapping[str, Any], path: str) -> Exchange:
+    headers = {str(key): str(value) for key, value in example.get("headers", {}).items()}
+    body = ""
+    if "json" in example:
+        body = json.dumps(example["json"])
+        headers.setdefault("Content-Type", "application/json")
+    elif "form" in example:
+        body = urlencode(example["form"], doseq=True)
+        headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
+    query = urlencode(example.get("query", {}), doseq=True)
+    return Exchange(f"{path}?{query}" if query else path, headers, body)
+
+
+def _parameters(rule: str) -> list[Parameter]:
+    return [
+        Parameter(
+            name=match["name"],
+            converter=match["converter"] or "string",
+            arguments=match["arguments"] or "",
+            before=_segment_before(rule, match.start()),
+        )
+        for match in PLACEHOLDER.finditer(rule)
+    ]
+
+
+def _segment_before(rule: str, at: int) -> str:
+    """Return the last literal path segment before a placeholder: "items" in /items/<id>."""
+    literal = [part for part in rule[:at].split("/") if part and "<" not in part]
+    return literal[-1] if literal else ""
+
+
+def _path(rule: str, values: Values) -> str:
+    def fill(match: re.Match[str]) -> str:
+        safe = "/" if match["converter"] == "path" else ""
+        return quote(str(values[match["name"]]), safe=safe)
+
+    return PLACEHOLDER.sub(fill, rule)

@@ -1,0 +1,231 @@
+"""Finds values for the parameters of a URL rule in the app's own data.
+
+The table of a parameter is guessed from its name and its place: ``order_id`` is a key of
+``orders``, ``id`` in ``/items/<int:id>`` is a key of ``items``, ``slug`` is a column of
+that name in the table of the segment before it.
+"""
+
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+__all__ = ["Parameter", "ParameterError", "ParameterSource", "Table"]
+
+Table = Mapping[str, Sequence[object]]
+KEY_NAMES = ("id", "pk", "key")
+ARGUMENT = re.compile(r"\s*(?:(\w+)\s*=\s*)?(?:\"([^\"]*)\"|'([^']*)'|([^,]+))\s*(?:,|$)")
+
+
+class ParameterError(Exception):
+    """A parameter has no values; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One placeholder of a URL rule.
+
+    Attributes:
+        name: Its name.
+        converter: Name of its converter ("int", "string", "uuid", "path", "float", "any" …).
+        arguments: What stands in the converter's parentheses.
+        before: The last literal path segment before it.
+    """
+
+    name: str
+    converter: str = "string"
+    arguments: str = ""
+    before: str = ""
+
+    def __str__(self) -> str:
+        arguments = f"({self.arguments})" if self.arguments else ""
+        return f"<{self.converter}{arguments}:{self.name}>"
+
+
+class ParameterSource:
+    """Values of real rows, by table and column.
+
+    Args:
+        tables: Table → column → values.
+    """
+
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        self._tables = tables
+        self._by_name = {_singular(name.lower()): name for name in reversed(list(tables))}
+
+    def fill(self, parameters: Sequence[Parameter], limit: int) -> list[dict[str, object]]:
+        """Return up to ``limit`` sets of values for all parameters together.
+
+        Parameters found in one table are taken from the same row, so that
+        ``/users/<user_id>/orders/<order_id>`` asks for orders of their user.
+
+        Raises:
+            ParameterError: If one of them has no values.
+        """
+        if not parameters:
+            return [{}]
+        return self._from_one_row(parameters, limit) or self._apart(parameters, limit)
+
+    def _apart(self, parameters: Sequence[Parameter], limit: int) -> list[dict[str, object]]:
+        columns = {each.name: self._values(each) for each in parameters}
+        longest = min(limit, max(len(values) for values in columns.values()))
+        return [
+            {name: values[number % len(values)] for name, values in columns.items()}
+            for number in range(longest)
+        ]
+
+    def _from_one_row(self, parameters: Sequence[Parameter], limit: int) -> list[dict[str, object]]:
+        last = self._place(parameters[-1])
+        if len(parameters) < 2 or last is None:
+            return []
+        table = self._tables[last[0]]
+        names = [each.name if each.name in table else None for each in parameters[:-1]]
+        columns = [*names, last[1]]
+        if None in columns or len({len(values) for values in table.values()}) != 1:
+            return []
+        rows = zip(*(table[str(column)] for column in columns), strict=True)
+        fitting = (
+            {each.name: value for each, value in zip(parameters, row, strict=True)}
+            for row in rows
+            if all(_fits(each, value) for each, value in zip(parameters, row, strict=True))
+        )
+        return list(islice(fitting, limit))
+
+    def _values(self, parameter: Parameter) -> Sequence[object]:
+        if parameter.converter == "any":
+            return _choices(parameter.arguments)
+        place = self._place(parameter)
+        if place is None:
+            raise ParameterError(
+                f"no values for {parameter}: no table or column is named like it; "
+                "give an example for its endpoint"
+            )
+        table, column = place
+        fitting = [value for value in self._tables[table][column] if _fits(parameter, value)]
+        if not fitting:
+            raise ParameterError(
+                f"no values for {parameter}: {table}.{column} has none that fit it; "
+                "give an example for its endpoint"
+            )
+        return list(dict.fromkeys(fitting))
+
+    def _place(self, parameter: Parameter) -> tuple[str, str] | None:
+        """Return the table and column that a parameter most likely stands for."""
+        name = parameter.name.lower()
+        stem, _, key = name.rpartition("_")
+        if stem and key in {*KEY_NAMES, "uuid", "slug", "name", "code"}:
+            found = self._column(stem, (key, name, *KEY_NAMES))
+            if found:
+                return found
+        found = self._column(parameter.before, (name, *self._keys_for(name)))
+        return found or self._column(name, KEY_NAMES) or self._anywhere(name)
+
+    def _keys_for(self, name: str) -> tuple[str, ...]:
+        is_key = name in KEY_NAMES or name.endswith(("_id", "id", "_pk", "uuid"))
+        return (*KEY_NAMES, "uuid") if is_key else ()
+
+    def _column(self, table_like: str, columns: Sequence[str]) -> tuple[str, str] | None:
+        table = self._table(table_like)
+        if table is None:
+            return None
+        own = {column.lower(): column for column in self._tables[table]}
+        owners = (_singular(table.lower()), _singular(table_like.lower()))
+        for column in columns:
+            for candidate in (column, *(f"{owner}_{column}" for owner in owners)):
+                if candidate in own:
+                    return table, own[candidate]
+        return None
+
+    def _table(self, like: str) -> str | None:
+        wanted = _singular(like.lower().replace("-", "_"))
+        if not wanted:
+            return None
+        if wanted in self._by_name:
+            return self._by_name[wanted]
+        endings = [name for known, name in self._by_name.items() if known.endswith(f"_{wanted}")]
+        return endings[0] if len(endings) == 1 else None
+
+    def _anywhere(self, name: str) -> tuple[str, str] | None:
+        """Return the one table that has a column of this name, but never a bare ``id``."""
+        if name in KEY_NAMES:
+            return None
+        holders = [
+            (table, column)
+            for table, columns in self._tables.items()
+            for column in columns
+            if column.lower() == name
+        ]
+        return holders[0] if len(holders) == 1 else None
+
+
+def _singular(word: str) -> str:
+    """Return an English noun without its plural ending; good enough to compare names."""
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "xes", "ches", "shes")):
+        return word[:-2]
+    if word.endswith("s") and not word.endswith(("ss", "us")):
+        return word[:-1]
+    return word
+
+
+def _fits(parameter: Parameter, value: object) -> bool:
+    """Whether a converter would accept a value in a URL."""
+    text = "" if value is None else str(value)
+    options = _options(parameter.arguments)
+    check = _CHECKS.get(parameter.converter, _is_segment)
+    return bool(text) and check(text, options)
+
+
+def _is_int(text: str, options: Mapping[str, str]) -> bool:
+    if options.get("signed") == "True":
+        text = text.removeprefix("-")
+    if not text.isdecimal():
+        return False
+    low, high = options.get("min"), options.get("max")
+    return (low is None or int(text) >= int(low)) and (high is None or int(text) <= int(high))
+
+
+def _is_float(text: str, options: Mapping[str, str]) -> bool:
+    return re.fullmatch(r"\d+\.\d+", text) is not None
+
+
+def _is_uuid(text: str, options: Mapping[str, str]) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def _is_segment(text: str, options: Mapping[str, str]) -> bool:
+    low, high = int(options.get("minlength", 1)), options.get("maxlength")
+    exact = options.get("length")
+    fits = low <= len(text) and (high is None or len(text) <= int(high))
+    return fits and "/" not in text and (exact is None or len(text) == int(exact))
+
+
+def _is_path(text: str, options: Mapping[str, str]) -> bool:
+    return not text.startswith("/")
+
+
+_CHECKS: dict[str, Any] = {
+    "int": _is_int,
+    "float": _is_float,
+    "uuid": _is_uuid,
+    "path": _is_path,
+    "string": _is_segment,
+    "default": _is_segment,
+}
+
+
+def _choices(arguments: str) -> list[object]:
+    found = [a or b or c.strip() for _, a, b, c in ARGUMENT.findall(arguments)]
+    if not found:
+        raise ParameterError("an any() converter without choices matches nothing")
+    return list(found)
+
+
+def _options(arguments: str) -> dict[str, str]:
+    return {key: a or b or c.strip() for key, a, b, c in ARGUMENT.findall(arguments) if key}

@@ -1,0 +1,129 @@
+import pytest
+
+from flask_assay.load.journeys import derive
+
+TABLES = {
+    "orders": {"id": [11, 12, 13], "user_id": [1, 2, 1], "code": ["a/b", "c d", "é"]},
+    "users": {"id": [1, 2, 3], "username": ["ann", "bob", "cy"]},
+    "shop_product": {"product_id": [5, 6], "slug": ["lamp", "chair"], "price": ["1.5", "20"]},
+    "categories": {"id": [7], "name": ["garden"]},
+    "invoice": {"uuid": ["6f2c1f3e-8f7a-4d5b-9b1a-2f3c4d5e6f70", "no-uuid"]},
+}
+
+
+def route(rule, *methods, endpoint="view"):
+    return {
+        "rule": rule,
+        "endpoint": endpoint,
+        "methods": list(methods or ("GET", "HEAD", "OPTIONS")),
+    }
+
+
+def paths(rule, **more):
+    made = derive([route(rule)], TABLES, **more)
+    assert made.skipped == ()
+    return [each.path for each in made.journeys[0].exchanges]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("/", ["/"]),
+        ("/orders/<int:order_id>", ["/orders/11", "/orders/12", "/orders/13"]),
+        ("/orders/<int:id>", ["/orders/11", "/orders/12", "/orders/13"]),
+        ("/detail/<int:order>", ["/detail/11", "/detail/12", "/detail/13"]),
+        ("/category/<int:id>/edit", ["/category/7/edit"]),
+        ("/category/<name>", ["/category/garden"]),
+        ("/category/<category_name>", ["/category/garden"]),
+        ("/u/<username>", ["/u/ann", "/u/bob", "/u/cy"]),
+        ("/users/<path:username>/posts", ["/users/ann/posts", "/users/bob/posts", "/users/cy/posts"]),
+        ("/p/<slug>", ["/p/lamp", "/p/chair"]),
+        ("/products/<int:product_id>", ["/products/5", "/products/6"]),
+        ("/products/<int:id>", ["/products/5", "/products/6"]),
+        ("/products/<float:price>", ["/products/1.5"]),
+        ("/invoice/<uuid:id>", ["/invoice/6f2c1f3e-8f7a-4d5b-9b1a-2f3c4d5e6f70"]),
+        ("/<any(about, 'help us'):page>", ["/about", "/help%20us"]),
+        ("/orders/<code>", ["/orders/c%20d", "/orders/%C3%A9"]),
+        ("/orders/<path:code>", ["/orders/a/b", "/orders/c%20d", "/orders/%C3%A9"]),
+        ("/users/<int:user_id>/orders/<int:order_id>", ["/users/1/orders/11", "/users/2/orders/12", "/users/1/orders/13"]),
+        ("/users/<int(max=2):user_id>", ["/users/1", "/users/2"]),
+        ("/users/<string(length=3):username>", ["/users/ann", "/users/bob"]),
+    ],
+)  # fmt: skip
+def test_parameters_are_filled_from_real_rows(rule, expected):
+    assert paths(rule) == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        ("/x/<int:thing_id>", "no table or column is named like it"),
+        ("/<lang>/home", "no values for <string:lang>"),
+        ("/users/<uuid:user_id>", "users.id has none that fit it"),
+        ("/<int:id>", "no values for <int:id>"),
+    ],
+)
+def test_a_parameter_without_values_is_skipped_with_its_reason(rule, reason):
+    made = derive([route(rule)], TABLES)
+    assert made.journeys == ()
+    assert made.skipped[0].route == f"GET {rule}"
+    assert reason in made.skipped[0].reason
+
+
+def test_only_safe_methods_are_sent_unless_others_are_asked_for():
+    both = route("/orders", "GET", "POST", endpoint="orders")
+    made = derive([both], TABLES)
+    assert [each.name for each in made.journeys] == ["GET /orders"]
+    assert "POST was not asked for" in made.skipped[0].reason
+    made = derive([both], TABLES, methods=["GET", "POST"])
+    assert "needs an example" in made.skipped[0].reason
+
+
+def test_a_head_is_sent_only_where_there_is_no_get():
+    assert [each.name for each in derive([route("/ping", "HEAD", "OPTIONS")], {}).journeys] == [
+        "HEAD /ping"
+    ]
+
+
+def test_static_files_are_skipped_in_blueprints_too():
+    rules = [
+        route("/static/<path:filename>", endpoint="static"),
+        route("/a/static/<path:filename>", endpoint="admin.static"),
+    ]
+    made = derive(rules, TABLES)
+    assert made.journeys == ()
+    assert {each.reason for each in made.skipped} == {"serves files, not the app's work"}
+
+
+def test_an_example_fills_what_no_row_can():
+    examples = {"search": [{"query": {"q": "red lamp"}}], "home": [{"arguments": {"lang": "de"}}]}
+    routes = [route("/search", endpoint="search"), route("/<lang>/home", endpoint="home")]
+    made = derive(routes, TABLES, examples=examples)
+    assert [each.exchanges[0].path for each in made.journeys] == ["/search?q=red+lamp", "/de/home"]
+
+
+def test_an_example_with_a_body_is_sent_for_each_value_of_the_open_parameters():
+    examples = {"rate": [{"json": {"stars": 5}, "headers": {"X-Key": "k"}}]}
+    rule = route("/products/<int:product_id>/rate", "POST", endpoint="rate")
+    (made,) = derive([rule], TABLES, examples=examples, methods=["POST"]).journeys
+    assert [each.path for each in made.exchanges] == ["/products/5/rate", "/products/6/rate"]
+    assert made.exchanges[0].body == '{"stars": 5}'
+    assert made.exchanges[0].headers == {"X-Key": "k", "Content-Type": "application/json"}
+
+
+def test_a_form_is_encoded():
+    examples = {"login": [{"form": {"user": "a b"}}]}
+    (made,) = derive(
+        [route("/login", "POST", endpoint="login")], {}, examples=examples, methods=["POST"]
+    ).journeys
+    assert made.exchanges[0].body == "user=a+b"
+    assert made.exchanges[0].headers["Content-Type"] == "application/x-www-form-urlencoded"
+
+
+def test_the_number_of_requests_per_route_is_bounded():
+    assert len(paths("/orders/<int:order_id>", exchange_limit=2)) == 2
+
+
+def test_missing_values_in_a_row_are_not_sent():
+    made = derive([route("/orders/<int:id>")], {"orders": {"id": [None, 4, 4]}})
+    assert [each.path for each in made.journeys[0].exchanges] == ["/orders/4"]
