@@ -46,7 +46,7 @@ class Chromium:
         command = [executable(), *ARGUMENTS, f"--user-data-dir={profile}", "about:blank"]
         self._process = subprocess.Popen(
             command,
-            preexec_fn=wire,
+            preexec_fn=wire,  # noqa: PLW1509 - no thread has been started before
             pass_fds=(3, 4, to_read, to_write),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -93,32 +93,55 @@ class Chromium:
             self._buffer += chunk
 
     def open(self, path: Path, *, width=1280, height=900, scheme="light") -> None:
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
+        self.call(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": scheme}],
+        )
         self.events.clear()
         self.call("Page.navigate", url=path.as_uri())
         self._until(lambda m: m.get("method") == "Page.loadEventFired")
 
     def run(self, expression):
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        answer = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         if "exceptionDetails" in answer:
             raise RuntimeError(answer["exceptionDetails"])
         return answer["result"].get("value")
 
     def screenshot(self, path: Path, **clip) -> None:
         area = {"clip": {**clip, "scale": 1}} if clip else {}
-        taken = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, **area)
+        taken = self.call(
+            "Page.captureScreenshot", format="png", captureBeyondViewport=True, **area
+        )
         path.write_bytes(base64.b64decode(taken["data"]))
 
     def requests(self):
         """Return the addresses that the page asked for, itself and data addresses left out."""
-        asked = [m["params"]["request"]["url"] for m in self.events if m["method"] == "Network.requestWillBeSent"]
+        asked = [
+            m["params"]["request"]["url"]
+            for m in self.events
+            if m["method"] == "Network.requestWillBeSent"
+        ]
         return [url for url in asked[1:] if not url.startswith("data:")]
 
     def complaints(self):
         """Return uncaught exceptions, and what the policy or the console complained of."""
-        found = [m["params"]["exceptionDetails"]["text"] for m in self.events if m["method"] == "Runtime.exceptionThrown"]
-        return found + [m["params"]["entry"]["text"] for m in self.events if m["method"] == "Log.entryAdded"]
+        found = [
+            m["params"]["exceptionDetails"]["text"]
+            for m in self.events
+            if m["method"] == "Runtime.exceptionThrown"
+        ]
+        return found + [
+            m["params"]["entry"]["text"] for m in self.events if m["method"] == "Log.entryAdded"
+        ]
 
     def close(self) -> None:
         with contextlib.suppress(Exception):

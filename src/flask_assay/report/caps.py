@@ -17,6 +17,15 @@ _CODE_FIELDS = frozenset({"sql", "snippet", "detail", "headline"})
 # Terminal escapes, text that runs backwards and halves of a pair: none belongs in a report.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LARGEST = 1e15  # beyond it no axis can be drawn; no quantity of a run comes near
+_NAMES = {
+    "Diagnosis.results": "audits",
+    "Diagnosis.series": "lines over time",
+    "Diagnosis.traces": "single requests",
+    "Diagnosis.trials": "experiments",
+    "Diagnosis.environment": "facts of the environment",
+    "StatementSummary.plan": "lines of plans",
+    "StatementSummary.sites": "call sites",
+}
 _PEAKS = ("p50_s", "p90_s", "p95_s", "p99_s", "max_s", "errors_per_s")
 
 
@@ -140,7 +149,8 @@ class _Walker:
             kept = self.keep(name, list(value))
             return {self.text("", str(k)): self.value(name, value[k]) for k in kept}
         if isinstance(value, tuple | list):
-            return tuple(self.value(name, item) for item in self.keep(name, value))
+            kept = [self.value(name, item) for item in self.keep(name, value)]
+            return kept if isinstance(value, list) else tuple(kept)
         return value
 
     def keep(self, name: str, items: "tuple[object, ...] | list[object]") -> "list[object]":
@@ -159,12 +169,10 @@ class _Walker:
         return f"{text[:cap]}… ({figures.count(len(text) - cap)} characters more)"
 
     def words(self) -> tuple[str, ...]:
-        names = {"Diagnosis.series": "lines over time", "RequestTrace.spans": "spans"}
-        words = []
-        for name, n in self.dropped.items():
-            if name == "text":
-                words.append(f"the end of {figures.plural(n, 'long text')}")
-            else:
-                last = name.rpartition(".")[2].replace("_", " ")
-                words.append(f"{figures.count(n)} of {names.get(name, last)}")
+        texts = self.dropped.pop("text", 0)
+        words = [
+            f"{figures.count(n)} {_NAMES.get(name, name.rpartition('.')[2].replace('_', ' '))}"
+            for name, n in self.dropped.items()
+        ]
+        words += [f"the end of {figures.plural(texts, 'long text')}"] if texts else []
         return tuple(words)
