@@ -143,6 +143,22 @@ class Chromium:
             m["params"]["entry"]["text"] for m in self.events if m["method"] == "Log.entryAdded"
         ]
 
+    def loaded(self):
+        """Return the addresses that were asked for and not stopped by the policy."""
+        names = {
+            m["params"]["requestId"]: m["params"]["request"]["url"]
+            for m in self.events
+            if m["method"] == "Network.requestWillBeSent"
+        }
+        for m in self.events:
+            if m["method"] == "Network.loadingFailed" and m["params"].get("blockedReason") == "csp":
+                names.pop(m["params"]["requestId"], None)
+        return [url for url in list(names.values())[1:] if not url.startswith(("data:", "about:"))]
+
+    def dialogs(self):
+        """Return the dialogs that the page opened."""
+        return [m for m in self.events if m["method"] == "Page.javascriptDialogOpening"]
+
     def close(self) -> None:
         with contextlib.suppress(Exception):
             self._session = None

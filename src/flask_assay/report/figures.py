@@ -23,6 +23,7 @@ __all__ = [
 
 NOTHING = "–"
 MINUS = "\N{MINUS SIGN}"
+_LARGEST_COUNT = 1e15
 _TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
@@ -36,7 +37,7 @@ def number(value: float, *, digits: int = 3) -> str:
         return NOTHING
     if value == 0:
         return "0"
-    if abs(value) >= 1e15 or abs(value) < 1e-6:
+    if abs(value) >= _LARGEST_COUNT or abs(value) < 1e-6:
         return f"{value:.{digits - 1}e}".replace("-", MINUS)
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     text = f"{value:,.{decimals}f}"
@@ -50,7 +51,9 @@ def count(value: float) -> str:
     >>> count(12345), count(float("inf"))
     ('12,345', '–')
     """
-    return f"{round(value):,}".replace("-", MINUS) if math.isfinite(value) else NOTHING
+    if not abs(value) < _LARGEST_COUNT:  # NaN as well
+        return number(value)
+    return f"{round(value):,}".replace("-", MINUS)
 
 
 def _time_unit(values: Sequence[float]) -> tuple[float, str]:
@@ -66,7 +69,7 @@ def seconds(value: float | None) -> str:
     """
     if value is None or not math.isfinite(value):
         return NOTHING
-    if abs(value) >= 120:
+    if 120 <= abs(value) < _LARGEST_COUNT:
         minutes, rest = divmod(round(abs(value)), 60)
         return f"{MINUS if value < 0 else ''}{minutes:,} min {rest} s"
     scale, unit = _time_unit([value])
