@@ -12,35 +12,40 @@ __all__ = ["MAX_SHAPE_CHARS", "is_counted", "sql_shape", "statement_verb"]
 MAX_SHAPE_CHARS = 6_000  # a longer shape is cut; it ends with "…"
 MAX_INPUT_CHARS = 200_000  # what lies beyond is not looked at
 
-# One alternative per token that changes. Double-quoted identifiers are matched to be kept,
-# since what looks like a literal inside them is not one.
+# A run of text that stays, then one token that may change. Runs are long and are passed over
+# without a call into Python; words are taken whole, so no digit of ``t1`` looks like a number.
 _TOKEN = re.compile(
     r"""
-      (?P<keep> "(?:[^"]|"")*+" )
-    | (?P<comment> --[^\n]*+ | /\*(?:[^*]|\*(?!/))*+(?:\*/|\Z) )
-    | (?P<value>
-          (?<![\w$])[eE]'(?:[^'\\]|\\.|'')*+(?:'|\Z)
-        | (?<![\w$])(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*+(?:'|\Z)
-        | (?<![\w$])\$(?P<tag>[A-Za-z_]\w*|)\$.*?(?:\$(?P=tag)\$|\Z)
-        | %\(\w+\)s | %[sbt](?!\w) | (?<![\w$])\$\d+ | (?<![:\w]):[A-Za-z_]\w*
-        | (?<![\w$.])(?:0[xX][\da-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+)(?!\w)
-        | (?<![\w$])(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d+)?(?!\w)
-      )
-    | (?P<percent> %{2,} )
-    | (?P<space> [\t\n\r\f\v]\s*+ | \ {2,}\s*+ | (?<=\ )[\t\n\r\f\v] )
+    (?P<run> (?:
+        [^\W\d][\w$]*+(?!') | [^\w\s"'%:$\-/.] | \x20(?!\s|--|/\*) | -(?!-) | /(?!\*) | \.(?!\d)
+      | :: | :(?![A-Za-z_:]) | "(?:[^"]|"")*+" )*+ )
+    (?:
+        (?P<space> (?: \s | --[^\n]*+ | /\*(?:[^*]|\*(?!/))*+(?:\*/|\Z) )++ )
+      | (?P<word> [^\W\d][\w$]*+(?=') )?+
+        (?P<value>
+            (?<![\w$][eE])(?<=[eE])'(?:[^'\\]|\\.|'')*+(?:'|\Z)
+          | '(?:[^']|'')*+(?:'|\Z)
+          | \$(?P<tag>[A-Za-z_]\w*|)\$.*?(?:\$(?P=tag)\$|\Z)
+          | %\(\w+\)s | %[sbt](?!\w) | \$\d++ | :[A-Za-z_]\w*+
+          | 0[xX][\da-fA-F_]++ | 0[oO][0-7_]++ | 0[bB][01_]++
+          | (?:\d[\d_]*+(?:\.[\d_]*+)?|\.\d[\d_]*+)(?:[eE][+-]?\d++)?
+        )
+      | (?P<percent> %{2,} )
+      | (?P<other> . )
+      | \Z
+    )
     """,
     re.VERBOSE | re.DOTALL,
 )
-_SPACES = re.compile(r" {2,}")
 _SAVEPOINT = re.compile(r"\b(sa_savepoint_)\d+")
 _NEGATIVE = re.compile(r"(?<=[=(,<>])( ?)[-+] ?\?")
 # An empty IN of SQLAlchemy is spelled as a condition that is never met.
 _EMPTY_IN = re.compile(
-    r"\bIN \((?:NULL\) (?:AND|OR) \(\? !?= \?|SELECT (?:[^()]|\([^()]*\))*+WHERE \? ?!= ?\?)\)",
-    re.I,
+    r"\bIN \((?:NULL\) (?:AND|OR) \(\? !?= \?|SELECT [^()]*+(?:\([^()]*+\))? ?WHERE \? ?!= ?\?)\)",
+    re.IGNORECASE,
 )
 _IN_LIST = re.compile(
-    r"(\bIN ?\(|\bARRAY ?\[|\bANY ?\() ?([^(),\]]+?)(?: ?, ?\2)+ ?(?=[)\]])", re.I
+    r"(\bIN ?\(|\bARRAY ?\[|\bANY ?\() ?([^(),\]]+?)(?: ?, ?\2)+ ?(?=[)\]])", re.IGNORECASE
 )
 _ROWS = re.compile(r"(\((?:[^()\"]|\"[^\"]*+\"|\((?:[^()]|\([^()]*+\))*+\))*+\))(?: ?, ?\1)+")
 _VERB = re.compile(r"[\s(]*+([A-Za-z]+)")
@@ -51,7 +56,7 @@ def sql_shape(sql: str) -> str:
     """Return the statement without its values.
 
     White space and comments collapse, literals and placeholders become ``?``, ``IN`` lists and
-    identical rows of any number become one. ``NULL``, ``TRUE`` and ``FALSE`` stay: they steer plans.
+    identical rows of any number become one. ``NULL``, ``TRUE``, ``FALSE`` stay: they steer plans.
 
     Args:
         sql: The text as it was sent to the driver, or as the server reports it.
@@ -63,11 +68,15 @@ def sql_shape(sql: str) -> str:
         >>> sql_shape("SELECT *  FROM t WHERE id IN (1, 2, 3) AND name = 'O''Hara'")
         'SELECT * FROM t WHERE id IN (?) AND name = ?'
     """
-    shape = _TOKEN.sub(_replace, sql[:MAX_INPUT_CHARS])
-    shape = _SPACES.sub(" ", shape).strip(" ;")
-    shape = _NEGATIVE.sub(r"\1?", shape)
-    shape = _SAVEPOINT.sub(r"\1?", shape)
-    if "(" in shape or "[" in shape:
+    shape = _TOKEN.sub(_replace, sql[:MAX_INPUT_CHARS]).strip(" ;")
+    # Looking for a text is many times cheaper than for a pattern.
+    if "-?" in shape or "- ?" in shape or "+?" in shape or "+ ?" in shape:
+        shape = _NEGATIVE.sub(r"\1?", shape)
+    if "sa_savepoint_" in shape:
+        shape = _SAVEPOINT.sub(r"\1?", shape)
+    if "?!=" in shape or "? !=" in shape or "(NULL)" in shape:
+        shape = _EMPTY_IN.sub("IN (?)", shape)
+    if ", ?" in shape or ",?" in shape or ")," in shape or ") ," in shape:
         shape = _collapse(shape)
     if len(shape) > MAX_SHAPE_CHARS:
         shape = shape[: MAX_SHAPE_CHARS - 1] + "…"
@@ -86,7 +95,6 @@ def is_counted(shape: str) -> bool:
 
 
 def _collapse(shape: str) -> str:
-    shape = _EMPTY_IN.sub("IN (?)", shape)
     before = ""
     while before != shape:  # collapsed rows may make their neighbours alike
         before = shape
@@ -95,9 +103,10 @@ def _collapse(shape: str) -> str:
 
 
 def _replace(match: re.Match[str]) -> str:
-    kind = match.lastgroup
-    if kind == "keep":
-        return match[0]
-    if kind == "percent":
-        return "%"
-    return " " if kind in {"space", "comment"} else "?"
+    run, space, word, value, _, percent, other = match.groups()
+    if value is not None:
+        # E'…' is a spelling of '…'; the type of DATE'…' is part of the shape.
+        return f"{run}{word}?" if word and word not in "eE" else f"{run}?"
+    if space is not None:
+        return f"{run} "
+    return f"{run}%" if percent is not None else f"{run}{other or ''}"

@@ -99,7 +99,7 @@ def attach(plan: ProbePlan, *, clock: Callable[[], int] = time.monotonic_ns) -> 
 
 def detach() -> None:
     """Detach the probe and restore every class as it was; without a probe, do nothing."""
-    global _probe  # noqa: PLW0603 - see attach
+    global _probe
     probe, _probe = _probe, None
     if probe is not None:
         probe.detach()

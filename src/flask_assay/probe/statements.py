@@ -42,13 +42,19 @@ class Shape:
         self.calls: dict[str, int] = {}
         self.unsaved = unsaved if self.counted else 0
 
-    def nth_call(self, endpoint: str) -> int:
-        """Return how often the endpoint had sent it before, and count this time."""
+    def wants_site(self, endpoint: str, first: int, every: int) -> bool:
+        """Count an execution for an endpoint; say whether its call site is to be looked up.
+
+        Args:
+            endpoint: Whose request it is.
+            first: Executions that are all looked up.
+            every: After these, one in so many; 0 for none.
+        """
         calls = self.calls
         n = calls.get(endpoint, 0)
         if n or len(calls) < MAX_ENDPOINTS:
             calls[endpoint] = n + 1
-        return n
+        return n < first or (every > 0 and not n % every)
 
 
 class Statements:

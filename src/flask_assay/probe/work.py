@@ -24,6 +24,7 @@ class Work:
         is_open: False once it was written; code that still runs in its context is background.
         spans: Packed spans in order of their end.
         cap: More spans than this are counted, not kept.
+        rule: Werkzeug's URL rule, None if none matched.
         endpoint: The Flask endpoint, "" before a view was reached.
         detail: Name id that the next SELECT carries, 0 if none.
         held: Driver connections that are checked out for it.
@@ -31,8 +32,8 @@ class Work:
 
     __slots__ = (
         "body_bytes", "body_digest", "cap", "cpu_ns", "detail", "dropped", "endpoint", "environ",
-        "flags", "has_view", "headers", "held", "is_open", "outer", "send", "spans", "start_ns",
-        "status", "thread",
+        "flags", "has_view", "headers", "held", "is_open", "outer", "rule", "send", "spans",
+        "start_ns", "status", "thread",
     )  # fmt: skip
 
     def __init__(self, environ: Mapping[str, Any], send: Callable[..., Any] | None = None) -> None:
@@ -44,6 +45,7 @@ class Work:
         self.dropped = 0
         self.status = ""
         self.headers: list[tuple[str, str]] = []
+        self.rule: Any = None
         self.endpoint = ""
         self.has_view = False
         self.flags = 0
@@ -58,8 +60,13 @@ class Work:
         """Stand in for the server's ``start_response``: note what passes, and pass it on."""
         self.status = status
         self.headers = headers
+        self.note_rule()
         assert self.send is not None
         return self.send(status, headers, *more)
+
+    def note_rule(self) -> None:
+        """Keep the URL rule that was matched: Flask forgets the request before it is closed."""
+        self.rule = getattr(self.environ.get("werkzeug.request"), "url_rule", None)
 
 
 CURRENT: ContextVar[Work | None] = ContextVar("flask_assay_work", default=None)

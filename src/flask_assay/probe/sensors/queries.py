@@ -6,6 +6,7 @@ from typing import Any
 
 from flask_assay.model.rows import SpanFlag
 from flask_assay.probe.recorder import MAX_ROWS, Recorder
+from flask_assay.probe.statements import Shape
 from flask_assay.probe.switch import Switch
 from flask_assay.probe.wiring import Sensor, Wiring
 from flask_assay.probe.work import CURRENT, Work
@@ -140,13 +141,13 @@ def _start(switch: Switch, clock: Callable[[], int]) -> int:
 
 
 def _recording(recorder: Recorder, switch: Switch) -> Callable[..., None]:
-    """Return the function that writes one execution; everything it needs is a local of it."""
+    """Return the function that writes one execution; what it needs are locals of it, for speed."""
     clock, current, pack = recorder.clock, CURRENT.get, SPAN.pack
     counts, background = recorder.counts, recorder.background
     by_text, learn = recorder.statements.by_text, recorder.statements.learn
     connections, find_site = recorder.connections, recorder.sites.find
-    first = recorder.plan.call_site_first if recorder.plan.call_sites else 0
-    every = recorder.plan.call_site_every if recorder.plan.call_sites else 0
+    with_sites = recorder.plan.call_sites
+    first, every = recorder.plan.call_site_first, recorder.plan.call_site_every
 
     def record(
         cursor: Any, statement: Any, parameters: Any, start: int, flags: int, executions: int
@@ -156,29 +157,25 @@ def _recording(recorder: Recorder, switch: Switch) -> Callable[..., None]:
             work = current()
             if work is None or not work.is_open:
                 work = background
-            shape = by_text.get(statement)
-            if shape is None:
-                shape = learn(statement)
+            shape = by_text.get(statement) or learn(statement)
             counts.queries += executions * shape.counted
-            if len(work.spans) >= work.cap:
+            is_looked_up = with_sites and shape.wants_site(work.endpoint, first, every)
+            packed = pack(
+                shape.kind,
+                flags,
+                connections.get(id(getattr(cursor, "connection", cursor)), 0),
+                shape.name,
+                find_site() if is_looked_up else 0,
+                _take_detail(work, shape) if work.detail else 0,
+                start,
+                wall,
+                executions if flags & _MANY else _rows(cursor),
+                _digest(recorder.salt, statement, parameters),
+            )
+            if len(work.spans) < work.cap:
+                work.spans.append(packed)
+            else:
                 recorder.drop(work)
-                return
-            site = 0
-            if first:
-                n = shape.nth_call(work.endpoint)
-                if n < first or (every and not n % every):
-                    site = find_site()
-            detail = work.detail
-            if detail:
-                detail = _take_detail(work, shape.is_select)
-            work.spans.append(
-                pack(
-                    shape.kind, flags, connections.get(id(getattr(cursor, "connection", cursor)), 0),
-                    shape.name, site, detail, start, wall,
-                    executions if flags & _MANY else _rows(cursor),
-                    _digest(recorder.salt, statement, parameters),
-                )
-            )  # fmt: skip
             if shape.unsaved and executions == 1 and not flags:
                 recorder.statements.save_parameters(shape, cursor, statement, parameters)
         except Exception as error:
@@ -187,8 +184,8 @@ def _recording(recorder: Recorder, switch: Switch) -> Callable[..., None]:
     return record
 
 
-def _take_detail(work: Work, is_select: bool) -> int:  # noqa: FBT001 - private, by position for speed
-    if not is_select:  # an autoflush runs before the lazy load that caused it
+def _take_detail(work: Work, shape: Shape) -> int:
+    if not shape.is_select:  # an autoflush runs before the lazy load that caused it
         return 0
     detail, work.detail = work.detail, 0
     return detail

@@ -19,7 +19,7 @@ _MAX_COMMAND = 24
 
 
 class _Trip:
-    """A trip under way: its span is rewritten with each reply, since none is known to be the last."""
+    """A trip under way: its span is rewritten with each reply, as none is known to be the last."""
 
     __slots__ = ("detail", "flags", "name", "packed", "replies", "site", "start_ns")
 

@@ -20,6 +20,7 @@ __all__ = ["SENSOR"]
 _MAX_U32 = 2**32 - 1
 _MAX_U64 = 2**64 - 1
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
+_STREAMED = int(RequestFlag.STREAMED)
 _EXCEPTION = int(RequestFlag.EXCEPTION)
 
 
@@ -84,7 +85,9 @@ def _install(wiring: Wiring, module: ModuleType) -> None:
 
 def _note_exception(recorder: Recorder) -> Callable[..., None]:
     def before(*_args: Any) -> None:
-        recorder.work().flags |= _EXCEPTION
+        work = recorder.work()
+        work.flags |= _EXCEPTION
+        work.note_rule()
 
     return before
 
@@ -107,7 +110,7 @@ class _Rows:
     def hook(self, original: Callable[..., Any]) -> Callable[..., Any]:
         switch, begin, finish, watch = self._switch, self._begin, self.finish, self._watch_body
 
-        def __call__(app: Any, environ: Any, start_response: Any) -> Any:
+        def call(app: Any, environ: Any, start_response: Any) -> Any:
             work = None
             if switch.on:
                 try:
@@ -123,7 +126,7 @@ class _Rows:
                 raise
             return watch(work, body)
 
-        return __call__
+        return call
 
     def _begin(self, app: Any, environ: Any, start_response: Any) -> Work | None:
         outer = CURRENT.get()
@@ -205,9 +208,9 @@ class _Rows:
         route, endpoint = self._route(work)
         flags |= work.flags | _read_headers(work)
         if not work.has_view and recorder.sees_views:
-            flags |= RequestFlag.NO_VIEW
+            flags |= int(RequestFlag.NO_VIEW)
         if work.dropped:
-            flags |= RequestFlag.TRUNCATED
+            flags |= int(RequestFlag.TRUNCATED)
         body, query, identity = self._digest(work) if self._digests else (0, 0, 0)
         spans = b"".join(work.spans)
         count = len(spans) // wire.SPAN.size
@@ -227,8 +230,7 @@ class _Rows:
         method = work.environ.get("REQUEST_METHOD", "")
         if method not in _METHODS:
             method = "(other method)"
-        request = work.environ.get("werkzeug.request")
-        rule = getattr(request, "url_rule", None)
+        rule = work.rule
         if rule is None:
             endpoint = work.endpoint
             route = f"{method} (endpoint {endpoint})" if endpoint else f"{method} (no route)"
@@ -288,17 +290,16 @@ def _read_headers(work: Work) -> int:
             has_length = True
             if work.body_bytes < 0 and value.isdecimal():
                 work.body_bytes = int(value)
-        elif field == "cache-control":
-            flags |= _cache_control(value.lower())
-        elif field in {"etag", "last-modified"}:
-            flags |= RequestFlag.HAS_VALIDATOR
-        elif field == "set-cookie":
-            flags |= RequestFlag.SETS_COOKIE
-        elif field == "vary" and "cookie" in value.lower():
-            flags |= RequestFlag.IDENTITY_READ  # Flask says so if the session was accessed
-    if not has_length and work.status and work.status[:3] not in {"204", "304"}:
-        flags |= RequestFlag.STREAMED
-    return int(flags)
+        elif field in _FACTS:
+            flags |= _FACTS[field](value.lower())
+    if not has_length and work.status[:3] not in {"", "204", "304"}:
+        flags |= _STREAMED
+    return flags
+
+
+def _vary(value: str) -> int:
+    # Flask says so if the session was accessed.
+    return int(RequestFlag.IDENTITY_READ) if "cookie" in value else 0
 
 
 def _cache_control(value: str) -> int:
@@ -309,5 +310,13 @@ def _cache_control(value: str) -> int:
         flags |= RequestFlag.HAS_MAX_AGE
     return int(flags)
 
+
+_FACTS: dict[str, Callable[[str], int]] = {
+    "cache-control": _cache_control,
+    "etag": lambda _: int(RequestFlag.HAS_VALIDATOR),
+    "last-modified": lambda _: int(RequestFlag.HAS_VALIDATOR),
+    "set-cookie": lambda _: int(RequestFlag.SETS_COOKIE),
+    "vary": _vary,
+}
 
 SENSOR = Sensor("requests", {"flask.app": _install})
