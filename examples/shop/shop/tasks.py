@@ -52,11 +52,10 @@ def pay_order(order_id: int) -> None:
 @shared_task(autoretry_for=(mail.MailDownError, uploads.StorageDownError), **RETRY)
 def send_receipt(order_id: int) -> None:
     """Store the receipt and mail it."""
-    order = db.session.get(Order, order_id)
-    if order is None:
+    user = orders.buyer_of(order_id)
+    if user is None:
         return
-    user = db.session.get(User, order.user_id)
-    order = orders.find(order.user_id, order_id)
+    order = orders.find(user.id, order_id)
     end_transaction()
     receipt = render_template("mail/receipt.txt", order=order, user=user)
     uploads.store(f"receipts/{order.id}.txt", receipt.encode(), "text/plain; charset=utf-8")
@@ -66,8 +65,7 @@ def send_receipt(order_id: int) -> None:
 
 @shared_task(autoretry_for=(sms.SmsDownError,), **RETRY)
 def send_text(order_id: int) -> None:
-    order = db.session.get(Order, order_id)
-    user = db.session.get(User, order.user_id) if order is not None else None
+    user = orders.buyer_of(order_id)
     end_transaction()
     if user is not None and user.phone:
         sms.send(user.phone, f"Thank you, {user.username}! Order {order_id} is paid.")

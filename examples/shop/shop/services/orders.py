@@ -7,7 +7,7 @@ from sqlalchemy.orm import selectinload
 
 from shop.caching import changed
 from shop.database import db, now
-from shop.models import BasketLine, Order, OrderLine, OrderStatus, Product
+from shop.models import BasketLine, Order, OrderLine, OrderStatus, Product, User
 from shop.services import catalogue
 
 REQUEUE_AT_MOST = 100
@@ -82,6 +82,11 @@ def find(user_id: int, order_id: int) -> Order | None:
         .options(selectinload(Order.lines).joinedload(OrderLine.product).load_only(Product.name))
     )
     return db.session.scalar(one)
+
+
+def buyer_of(order_id: int) -> User | None:
+    buyer = select(User).join(Order, Order.user_id == User.id).where(Order.id == order_id)
+    return db.session.scalar(buyer)
 
 
 def pending_ids() -> Sequence[int]:
