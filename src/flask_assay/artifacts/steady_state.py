@@ -25,6 +25,8 @@ class SteadyState:
         client_by_id: The same by request id.
         server_s: Server time of all requests together, seconds.
         is_whole_run: Whether there were no phases, so that every request was taken.
+        identity_routes: Routes of which some request of the run, warm-up included, read who
+            was asking.
     """
 
     start_ns: int
@@ -35,6 +37,7 @@ class SteadyState:
     client_by_id: Mapping[int, ClientRow]
     server_s: float
     is_whole_run: bool
+    identity_routes: frozenset[str]
 
     @property
     def duration_s(self) -> float:
@@ -84,6 +87,9 @@ def steady_state(view: View) -> SteadyState:
         client_by_id={row.request_id: row for row in clients if row.request_id},
         server_s=sum(row.wall_ns for row in requests) / 1e9,
         is_whole_run=is_whole,
+        identity_routes=frozenset(
+            row.route for row in recording.requests if row.flags & RequestFlag.IDENTITY_READ
+        ),
     )
 
 

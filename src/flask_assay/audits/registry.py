@@ -4,14 +4,28 @@ from types import ModuleType
 
 from flask_assay.audits.audit import Audit
 from flask_assay.audits.checks import (
+    cartesian_product,
+    chatty_cache,
+    count_for_pagination,
+    debug_settings,
     duplicate_queries,
+    expired_reload,
+    identity_blind_cache,
+    limit_without_order,
+    memory_growth,
     missing_index,
+    missing_timeout,
     n_plus_one_queries,
     pool_starvation,
+    row_by_row_writes,
     slow_external_call,
+    template_compiled_per_request,
     transaction_open_during_call,
     unbounded_result,
     uncached_response,
+    unreturned_connection,
+    worker_mismatch,
+    write_on_read,
 )
 
 __all__ = ["AUDITS"]
@@ -25,6 +39,20 @@ _MODULES: tuple[ModuleType, ...] = (
     slow_external_call,
     transaction_open_during_call,
     pool_starvation,
+    cartesian_product,
+    chatty_cache,
+    count_for_pagination,
+    debug_settings,
+    expired_reload,
+    identity_blind_cache,
+    limit_without_order,
+    memory_growth,
+    missing_timeout,
+    row_by_row_writes,
+    template_compiled_per_request,
+    unreturned_connection,
+    worker_mismatch,
+    write_on_read,
 )
 
 AUDITS: tuple[Audit, ...] = tuple(

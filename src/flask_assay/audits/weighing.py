@@ -9,7 +9,7 @@ __all__ = ["name_routes", "route_share", "severity_of"]
 
 DOMINATES_RATIO = 0.20  # of some route's server time: error
 MATTERS_RATIO = 0.05  # of some route's server time: warning
-MATTERS_S = 0.002  # mean seconds per request below which nothing is more than a note
+MATTERS_S = 0.001  # mean seconds per request below which nothing is more than a note
 
 
 def route_share(cost_s: Mapping[str, float], steady: SteadyState) -> float:

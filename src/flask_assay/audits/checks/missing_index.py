@@ -44,6 +44,7 @@ from flask_assay.model.finding import Evidence, Finding, Remedy
 TABLE_ROWS_MIN = 1_000  # the planner is right to scan smaller tables
 KEPT_RATIO = 0.1  # of the rows read; an index on a column that keeps more is rarely used
 WASTED_ROWS_MIN = 500  # per execution
+SORTED_ROWS_MIN = 5_000  # sorting fewer for the top of them takes less than a millisecond
 COLUMNS_MAX = 4
 WRITES_PER_READ_MAX = 10  # rows written per execution that would profit
 
@@ -122,7 +123,7 @@ def _for_top(scan: Scan) -> tuple[str, ...]:
     if scan.joined_rows is not None or scan.range_columns:
         return ()
     wasted = scan.rows_read - scan.limit_rows
-    if wasted < WASTED_ROWS_MIN or scan.limit_rows > KEPT_RATIO * scan.rows_read:
+    if wasted < SORTED_ROWS_MIN or scan.limit_rows > KEPT_RATIO * scan.rows_read:
         return ()
     return (*scan.equal_columns, *scan.sort_columns)
 

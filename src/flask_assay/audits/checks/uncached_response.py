@@ -3,7 +3,7 @@
 ## What it detects
 GET routes whose answers repeat within `TTLS_S`, so that a cache in front of the view would answer
 at least `HIT_RATIO` of the requests with at most `STALE_RATIO` stale ones, and would give
-back at least `SAVED_RATIO` of all server time.
+back at least `SAVED_NOTE_RATIO` of all server time.
 
 ## Why it matters
 The fastest request is the one that is not computed. What is saved is not only this route's time
@@ -39,8 +39,8 @@ from flask_assay.model.rows import RequestFlag
 TTLS_S = (1.0, 5.0, 15.0, 60.0)
 HIT_RATIO = 0.3  # of the route's requests
 STALE_RATIO = 0.01  # of the hits
-SAVED_RATIO = 0.05  # of all server time: warning
-SAVED_NOTE_RATIO = 0.02  # of all server time: note
+SAVED_RATIO = 0.02  # of all server time: warning
+SAVED_NOTE_RATIO = 0.01  # of all server time: note
 MEAN_S_MIN = 0.005  # a hit costs about a millisecond by itself
 HIT_COST_S = 0.001
 REQUESTS_MIN = 20

@@ -1,0 +1,129 @@
+"""transaction-timeline: what requests write, commit, and read again afterwards."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flask_assay.artifacts.steady_state import steady_state
+from flask_assay.artifacts.view import View, artifact
+from flask_assay.model.rows import RequestRow, Span, SpanKind
+
+__all__ = ["Reread", "RouteTransactions", "transaction_timeline"]
+
+_WRITE = re.compile(
+    r"\s*(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO)\s+(?:ONLY\s+)?([\w.\"]+)",
+    re.IGNORECASE,
+)
+_TABLES = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(?:ONLY\s+)?([\w.\"]+)", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Reread:
+    """One statement that reads, after a commit, tables that the request had used before it.
+
+    Attributes:
+        request_count: Requests with it.
+        execution_count: Its executions after the commit.
+        wall_ns: Their wall time.
+        row_max: Most rows of one execution.
+        sites: Call sites.
+    """
+
+    request_count: int = 0
+    execution_count: int = 0
+    wall_ns: int = 0
+    row_max: int = 0
+    sites: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class RouteTransactions:
+    """One route in the steady state.
+
+    Attributes:
+        request_count: Requests.
+        commit_count: Commits.
+        commit_ns: Their wall time.
+        committed_write_count: Requests that wrote rows and committed them.
+        write_ns: Wall time of the writes of those.
+        writes: Writing statements of those, by executions.
+        write_sites: Their call sites.
+        written_tables: Tables they wrote.
+        rereads: By statement.
+    """
+
+    request_count: int = 0
+    commit_count: int = 0
+    commit_ns: int = 0
+    committed_write_count: int = 0
+    write_ns: int = 0
+    writes: Counter[str] = field(default_factory=Counter)
+    write_sites: Counter[str] = field(default_factory=Counter)
+    written_tables: Counter[str] = field(default_factory=Counter)
+    rereads: dict[str, Reread] = field(default_factory=dict)
+
+
+class _Shapes:
+    """Remembers which table a statement writes and which it names."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, frozenset[str]]] = {}
+
+    def __call__(self, statement: str) -> tuple[str, frozenset[str]]:
+        known = self._known.get(statement)
+        if known is None:
+            match = _WRITE.match(statement)
+            names = frozenset(name.strip('"') for name in _TABLES.findall(statement))
+            known = self._known[statement] = (match[1].strip('"') if match else "", names)
+        return known
+
+
+@artifact("transaction-timeline")
+def transaction_timeline(view: View) -> Mapping[str, RouteTransactions]:
+    """Return transactions by route, for routes that committed."""
+    found: dict[str, RouteTransactions] = {}
+    shapes = _Shapes()
+    for route, rows in view[steady_state].by_route.items():
+        entry = RouteTransactions(request_count=len(rows))
+        for row in rows:
+            commits = [span for span in row.spans if span.kind is SpanKind.COMMIT]
+            if commits:
+                _add(entry, row, commits, shapes)
+        if entry.commit_count:
+            found[route] = entry
+    return found
+
+
+def _add(entry: RouteTransactions, row: RequestRow, commits: list[Span], shapes: _Shapes) -> None:
+    entry.commit_count += len(commits)
+    entry.commit_ns += sum(span.wall_ns for span in commits)
+    first, last = commits[0].start_ns, commits[-1].start_ns
+    used: set[str] = set()
+    written = False
+    reread: set[str] = set()
+    for span in row.spans:
+        if span.kind is not SpanKind.QUERY:
+            continue
+        target, names = shapes(span.name)
+        if target and span.rows != 0 and span.start_ns < last:
+            written = True
+            entry.write_ns += span.wall_ns
+            entry.writes[span.name] += 1
+            entry.write_sites[span.site] += 1
+            entry.written_tables[target] += 1
+        if span.start_ns < first:
+            used |= names
+        elif not target and names & used:
+            _note(entry.rereads.setdefault(span.name, Reread()), span, reread)
+    entry.committed_write_count += written
+
+
+def _note(entry: Reread, span: Span, counted: set[str]) -> None:
+    entry.request_count += span.name not in counted
+    counted.add(span.name)
+    entry.execution_count += 1
+    entry.wall_ns += span.wall_ns
+    entry.row_max = max(entry.row_max, span.rows)
+    if span.site:
+        entry.sites[span.site] += 1

@@ -1,0 +1,113 @@
+"""count-for-pagination: each page counts the whole table.
+
+## What it detects
+A `count(*)` beside a statement with a LIMIT on the same table, in the same route, that looks at
+at least `ROWS_MIN` rows.
+
+## Why it matters
+The page reads 20 rows, the pager reads all of them: its cost grows with the table and is paid on
+every page by users who look at the first.
+
+## How it is detected
+From the statements of a route; the rows that the count looks at come from its plan, or are the
+table's if the count has no condition.
+
+## Known problems
+Counts of filtered subsets are judged by their plan only, so without `plans.json` they pass.
+
+## How to fix
+Ask for one row more than a page and show "next"; or cache the count; or show an estimate.
+With Flask-SQLAlchemy: `db.paginate(..., count=False)`.
+
+## References
+M. Winand, "We need tool support for keyset pagination".
+"""
+
+from collections.abc import Sequence
+
+from flask_assay.artifacts.call_sites import call_sites
+from flask_assay.artifacts.parsed_statements import ParsedStatement, parsed_statements
+from flask_assay.artifacts.places import most_frequent, place_of
+from flask_assay.artifacts.query_plans import StatementPlan, query_plans
+from flask_assay.artifacts.request_queries import QueryUse, request_queries
+from flask_assay.artifacts.statement_shapes import statement_shapes
+from flask_assay.artifacts.steady_state import steady_state
+from flask_assay.artifacts.table_statistics import table_statistics
+from flask_assay.artifacts.view import Given, UnavailableError
+from flask_assay.audits.audit import Meta, State
+from flask_assay.audits.weighing import severity_of
+from flask_assay.model.finding import Evidence, Finding
+
+ROWS_MIN = 10_000  # counted per execution
+
+META = Meta(
+    audit_id="count-for-pagination",
+    title="Pages do not count the whole table",
+    failure_title="Each page counts the whole table",
+    needs=(
+        steady_state,
+        request_queries,
+        parsed_statements,
+        table_statistics,
+        query_plans,
+        statement_shapes,
+        call_sites,
+    ),
+    state=State.PREVIEW,
+)
+
+
+def audit(given: Given) -> Sequence[Finding]:
+    """Return one finding per route and counting statement."""
+    parsed, sites = given[parsed_statements], given[call_sites]
+    paged: dict[str, set[str]] = {}
+    for route, statement in given[request_queries]:
+        facts = parsed.get(statement)
+        if facts is not None and facts.has_limit and facts.kind == "select":
+            paged.setdefault(route, set()).update(facts.main_tables[:1])
+    found = []
+    for (route, statement), use in given[request_queries].items():
+        facts = parsed.get(statement)
+        if facts is None or not facts.is_count or not facts.main_tables:
+            continue
+        rows = _rows_counted(given, statement, facts)
+        if facts.main_tables[0] in paged.get(route, ()) and rows >= ROWS_MIN:
+            sampled = sites.get((route, statement))
+            site = most_frequent(use.sites) or (most_frequent(sampled.sites) if sampled else "")
+            found.append(_finding(given, use, facts.main_tables[0], site, rows))
+    return found
+
+
+def _rows_counted(given: Given, statement: str, facts: ParsedStatement) -> float:
+    plans = _plans(given, statement)
+    if plans:
+        return max(plan.rows_read for plan in plans)
+    table = given[table_statistics].get(facts.main_tables[0])
+    return table.row_count if table is not None and not facts.has_where else 0
+
+
+def _plans(given: Given, statement: str) -> tuple[StatementPlan, ...]:
+    try:
+        return given[query_plans].get(statement, ())
+    except UnavailableError:
+        return ()
+
+
+def _finding(given: Given, use: QueryUse, table: str, site: str, rows: float) -> Finding:
+    return Finding(
+        audit=META.audit_id,
+        key=f"{use.route}:{table}",
+        severity=severity_of({use.route: use.wall_s}, given[steady_state]),
+        title=f"{use.route} counts {rows:,.0f} rows of {table} to show a page",
+        routes=(use.route,),
+        detail="The page itself reads only its own rows; the count reads all, on every page.",
+        place=place_of(site),
+        cost_s=use.wall_s,
+        cost_per_request_s=use.wall_s / use.request_count,
+        evidence=(
+            Evidence("rows counted per execution", rows, "rows", n=use.execution_count),
+            Evidence("time of the counts", use.wall_s * 1e3, "ms", n=use.execution_count),
+        ),
+        sql=use.statement,
+        statement_id=given[statement_shapes][use.statement].statement_id,
+    )

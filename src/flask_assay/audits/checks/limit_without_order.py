@@ -1,0 +1,78 @@
+"""limit-without-order: a request takes the first rows of no order.
+
+## What it detects
+Statements with LIMIT or OFFSET and without ORDER BY that return more than one row.
+
+## Why it matters
+Which rows come first is up to the plan: a new index, a vacuum or a parallel scan changes the
+answer. Pages overlap and skip rows.
+
+## How it is detected
+From the statement's text and the rows that it returned. One row by a unique key, EXISTS and
+aggregates have no order to speak of.
+
+## Known problems
+Any eight rows may really do; then say so with `allow`. An ORDER BY on a column with equal values
+is as undecided, and is not seen.
+
+## How to fix
+Order by something unique; add the primary key as the last column.
+
+## References
+PostgreSQL, "LIMIT and OFFSET".
+"""
+
+from collections.abc import Sequence
+
+from flask_assay.artifacts.call_sites import call_sites
+from flask_assay.artifacts.parsed_statements import parsed_statements
+from flask_assay.artifacts.places import most_frequent, place_of
+from flask_assay.artifacts.request_queries import QueryUse, request_queries
+from flask_assay.artifacts.statement_shapes import statement_shapes
+from flask_assay.artifacts.view import Given
+from flask_assay.audits.audit import Meta, State
+from flask_assay.model.finding import Evidence, Finding, Severity
+
+ROWS_MIN = 2  # a single row may be the only one there is
+
+META = Meta(
+    audit_id="limit-without-order",
+    title="What is limited is ordered",
+    failure_title="The first rows of no order are taken",
+    needs=(request_queries, parsed_statements, statement_shapes, call_sites),
+    state=State.PREVIEW,
+)
+
+
+def audit(given: Given) -> Sequence[Finding]:
+    """Return one finding per route and statement."""
+    parsed, shapes, sites = given[parsed_statements], given[statement_shapes], given[call_sites]
+    found = []
+    for (route, statement), use in given[request_queries].items():
+        facts = parsed.get(statement)
+        if facts is None or facts.kind != "select" or facts.has_order_by or facts.is_aggregate:
+            continue
+        if (facts.has_limit or facts.has_offset) and use.row_max >= ROWS_MIN:
+            sampled = sites.get((route, statement))
+            site = most_frequent(use.sites) or (most_frequent(sampled.sites) if sampled else "")
+            found.append(_finding(use, site, shapes[statement].statement_id, facts.main_tables))
+    return found
+
+
+def _finding(use: QueryUse, site: str, statement_id: str, tables: tuple[str, ...]) -> Finding:
+    subject = tables[0] if tables else "a result"
+    return Finding(
+        audit=META.audit_id,
+        key=f"{use.route}:{subject}",
+        severity=Severity.WARNING,
+        title=f"{use.route} takes the first rows of {subject} in no order",
+        routes=(use.route,),
+        detail="LIMIT without ORDER BY: which rows are returned is up to the plan.",
+        place=place_of(site),
+        evidence=(
+            Evidence("rows returned at most", use.row_max, "rows", n=use.execution_count),
+            Evidence("executions", use.execution_count, "queries"),
+        ),
+        sql=use.statement,
+        statement_id=statement_id,
+    )
