@@ -5,7 +5,6 @@ import hashlib
 import os
 import pwd
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +16,7 @@ from flask_assay.services.privileges import give, service_user
 from flask_assay.services.supervisor import Supervisor
 from flask_assay.services.waiting import WaitTimeoutError
 
-__all__ = ["Purpose", "configuration", "lay_out"]
+__all__ = ["Purpose", "configuration", "initialise", "lay_out"]
 
 Purpose = Literal["tests", "measured"]
 
@@ -59,10 +58,10 @@ _BOTH = {
 }
 
 _BY_PURPOSE: dict[Purpose, dict[str, str]] = {
-    # A killed process loses nothing by these; only a crash of the machine would.
+    # A killed process loses nothing by these; only a crash of the machine would. (A commit that
+    # does not wait would be lost with its process, and without fsync it gains nothing.)
     "tests": {
         "fsync": "off",
-        "synchronous_commit": "off",
         "full_page_writes": "off",
         "autovacuum": "off",
         "wal_level": "minimal",
@@ -84,8 +83,6 @@ def lay_out(
     binaries: PostgresBinaries,
     directory: Path,
     settings: dict[str, str],
-    *,
-    initialise: Callable[[Supervisor, PostgresBinaries, Path], None] | None = None,
 ) -> None:
     """Make a data directory for one run.
 
@@ -94,7 +91,6 @@ def lay_out(
         binaries: PostgreSQL's programs.
         directory: Where it belongs; must not exist.
         settings: Written into its configuration.
-        initialise: Makes an initial cluster; by default ``initdb``.
 
     Raises:
         ServiceError: If it cannot be made.
@@ -103,7 +99,7 @@ def lay_out(
     key = hashlib.sha256("\0".join((binaries.version, *INITDB_OPTIONS)).encode()).hexdigest()[:12]
     template = supervisor.run.cache / f"cluster-{key}-{_service_uid()}"
     if not is_whole(template):
-        _fill(supervisor, binaries, template, initialise or _initdb)
+        _fill(supervisor, binaries, template)
     _copy(template, directory)
     _configure(directory, settings, user_name)
 
@@ -113,25 +109,25 @@ def _service_uid() -> int:
     return user.uid if user else os.geteuid()
 
 
-def _fill(
-    supervisor: Supervisor,
-    binaries: PostgresBinaries,
-    template: Path,
-    initialise: Callable[[Supervisor, PostgresBinaries, Path], None],
-) -> None:
+def _fill(supervisor: Supervisor, binaries: PostgresBinaries, template: Path) -> None:
     """Initialise the cached cluster; of several runs that want it, one does."""
     with (template.parent / f"{template.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if is_whole(template):
             return
         beside = supervisor.run.data / "initial"
-        beside.mkdir(mode=0o700)
-        give(beside)
         initialise(supervisor, binaries, beside)
         publish(beside, template)
 
 
-def _initdb(supervisor: Supervisor, binaries: PostgresBinaries, directory: Path) -> None:
+def initialise(supervisor: Supervisor, binaries: PostgresBinaries, directory: Path) -> None:
+    """Make a cluster in a directory that is not there yet, or empty.
+
+    Raises:
+        ServiceError: With the words of ``initdb``.
+    """
+    directory.mkdir(mode=0o700, exist_ok=True)
+    give(directory)
     process = supervisor.start(
         "initdb",
         [binaries.path("initdb"), "-D", str(directory), *INITDB_OPTIONS],
@@ -147,7 +143,7 @@ def _initdb(supervisor: Supervisor, binaries: PostgresBinaries, directory: Path)
     if code != 0:
         raise ServiceError(
             f"initdb ended with {code}",
-            why=process.log_tail(),
+            why=process.last_words(),
             todo="Run `flask assay doctor`; it looks for the usual causes.",
         )
 

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -86,24 +85,38 @@ def extinguish(run: Path, run_id: str, *, grace_s: float = GRACE_S) -> bool:
         True if nothing is left alive.
     """
     leaders = [r for r in read_registrations(run / "processes") if is_alive(r.identity)]
-    everyone = _members(run, run_id)
+    known: set[ProcessRow] = set()
+
+    def left() -> set[int]:
+        """Look again, and keep in sight what lost its parent, and with it its place, meanwhile."""
+        rows = table()
+        known.intersection_update(_same(known, rows))
+        known.update(rows[pid] for pid in _members(rows, run, run_id))
+        return {row.pid for row in known}
+
+    everyone = left()
     send(everyone, signal.SIGCONT)
     for registration in leaders:
         send([registration.identity.pid], registration.end_signal)
-    send(everyone - {r.identity.pid for r in leaders}, signal.SIGCONT)
     with contextlib.suppress(WaitTimeoutError):
-        wait_until(lambda: not _members(run, run_id), timeout_s=grace_s, what="an orderly end")
+        wait_until(lambda: not left(), timeout_s=grace_s, what="an orderly end")
         return True
-    deadline = time.monotonic() + KILL_S
-    while (members := _members(run, run_id)) and time.monotonic() < deadline:
-        send(members, signal.SIGKILL)
-        with contextlib.suppress(WaitTimeoutError):
-            wait_until(lambda: not _members(run, run_id), timeout_s=0.1, what="a hard end")
-    return not members
+
+    def is_gone() -> bool:
+        found = left()
+        send(found, signal.SIGKILL)
+        return not found
+
+    with contextlib.suppress(WaitTimeoutError):
+        return wait_until(is_gone, timeout_s=KILL_S, what="a hard end")
+    return False
 
 
-def _members(run: Path, run_id: str) -> set[int]:
-    rows = table()
+def _same(known: set[ProcessRow], rows: Mapping[int, ProcessRow]) -> set[ProcessRow]:
+    return {row for row in known if row.pid in rows and rows[row.pid].start == row.start}
+
+
+def _members(rows: Mapping[int, ProcessRow], run: Path, run_id: str) -> set[int]:
     found = marked(rows, run_id, run / "data")
     for registration in read_registrations(run / "processes"):
         found |= _of_one(rows, registration)

@@ -34,7 +34,7 @@ MARKER_SQL = "SELECT nonce FROM flask_assay.marker"
 FACTS_SQL = (
     "SELECT pg_catalog.current_database(), "
     "(SELECT system_identifier FROM pg_catalog.pg_control_system()), "
-    "pg_catalog.inet_server_addr() IS NULL, pg_catalog.session_user"
+    "pg_catalog.inet_server_addr() IS NULL, session_user"
 )
 
 Query = Callable[[str], Sequence[Sequence[object]]]

@@ -101,7 +101,7 @@ class PostgresServer(PostgresDatabases):
         assert self.process is not None
         return ServiceError(
             f"PostgreSQL {what}",
-            why=self.process.log_tail() or "It wrote nothing into its log.",
+            why=self.process.last_words(),
             todo="Run `flask assay doctor`; it looks for the usual causes.",
         )
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from flask_assay.services.processes import RUN_VARIABLE
 __all__ = ["Psql", "SqlError", "literal", "quoted"]
 
 STATEMENT_S = 600.0
+_PLACE = re.compile(r"^psql:(<stdin>:\d+:)? *", re.MULTILINE)
 LONGEST_FIELD = 2**31 - 1
 
 
@@ -68,7 +70,8 @@ class Psql:
         Raises:
             SqlError: With the server's message, if a statement fails.
         """
-        command = [self.program, "-X", "-q", "--csv", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-"]
+        command = [self.program, "-X", "-q", "--csv", "-t"]
+        command += ["-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-f", "-"]
         try:
             done = subprocess.run(
                 command,
@@ -109,8 +112,8 @@ class Psql:
 
 
 def _message(stderr: str) -> str:
-    lines = [line for line in stderr.strip().splitlines() if line]
-    return " ".join(lines).removeprefix("psql:<stdin>:") or "psql failed without a word"
+    """Return the server's words without psql's own place in a script that nobody sees."""
+    return _PLACE.sub("", stderr).strip() or "psql failed without a word"
 
 
 def _first_line(text: str) -> str:

@@ -15,7 +15,7 @@ import flask_assay
 from flask_assay.errors import ServiceError
 from flask_assay.services import fork_guard
 from flask_assay.services.extinction import extinguish, send
-from flask_assay.services.launcher import LaunchOrder
+from flask_assay.services.launcher import NOT_EXECUTABLE, LaunchOrder
 from flask_assay.services.privileges import service_user
 from flask_assay.services.processes import RUN_VARIABLE, family, table
 from flask_assay.services.reaper import reap
@@ -66,11 +66,17 @@ class ManagedProcess:
         nobody else.
         """
         if self._code is None and self._popen.returncode is None:
-            result = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if result is not None:
-                is_exit = result.si_code == os.CLD_EXITED
-                self._code = result.si_status if is_exit else -result.si_status
+            self._code = self._look()
         return self._code
+
+    def _look(self) -> int | None:
+        try:
+            result = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return 0  # the process ignores SIGCHLD, so the system reaped it without a word
+        if result is None:
+            return None
+        return result.si_status if result.si_code == os.CLD_EXITED else -result.si_status
 
     @property
     def is_running(self) -> bool:
@@ -171,6 +177,16 @@ class ManagedProcess:
                 "or network call.",
                 todo="It ends when that call returns; nothing else is left of the run.",
             ) from error
+
+    def last_words(self) -> str:
+        """Return why it ended, as far as its exit code and its log tell."""
+        refused = (
+            "The system refused to execute it. The usual causes: the file system is mounted "
+            '"noexec", the wheel is for another processor, or the system has musl instead of '
+            "glibc (at least 2.28)."
+        )
+        parts = [refused] if self.poll() == NOT_EXECUTABLE else []
+        return "\n".join([*parts, self.log_tail()]).strip() or "It wrote nothing into its log."
 
     def log_tail(self, line_count: int = 20) -> str:
         """Return the last lines of the log."""

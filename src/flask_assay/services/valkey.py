@@ -102,7 +102,7 @@ class ValkeyServer:
         assert self.process is not None
         return ServiceError(
             f"Valkey {what}",
-            why=self.process.log_tail() or "It wrote nothing into its log.",
+            why=self.process.last_words(),
             todo="Run `flask assay doctor`; it looks for the usual causes.",
         )
 
