@@ -243,10 +243,11 @@ def _response_time(diagnosis: Diagnosis) -> Figure:
     if not timed:
         return Figure("p95 response time", figures.NOTHING, "no response was timed")
     worst = max(timed, key=lambda r: r.quantiles_s["p95"])
-    note = f"slowest route, {worst.route} · n = {figures.count(worst.request_count)}"
+    note = worst.route
     low, high = worst.quantile_low_s.get("p95"), worst.quantile_high_s.get("p95")
     if low is not None and high is not None:
-        note = f"95 % interval {figures.interval(low, high)} · {note}"
+        note += f" · 95 % interval {figures.interval(low, high)}"
+    note += f" · n = {figures.count(worst.request_count)}"
     return Figure("Worst p95", figures.seconds(worst.quantiles_s["p95"]), note)
 
 
@@ -265,8 +266,8 @@ def _statements(diagnosis: Diagnosis) -> Figure | None:
         return None
     total = sum(r.statements_mean * r.request_count for r in diagnosis.routes)
     worst = max(diagnosis.routes, key=lambda r: r.statements_mean)
-    note = f"mean of n = {figures.count(n)} · most: {figures.number(worst.statements_mean)}"
-    return Figure("Statements per request", figures.number(total / n), f"{note} on {worst.route}")
+    note = f"n = {figures.count(n)} · most: {worst.route}, {figures.number(worst.statements_mean)}"
+    return Figure("Statements per request", figures.number(total / n), note)
 
 
 def _best_gain(diagnosis: Diagnosis) -> Figure | None:
@@ -274,8 +275,8 @@ def _best_gain(diagnosis: Diagnosis) -> Figure | None:
     if not gains:
         return None
     best = min(gains, key=lambda e: e.change_s)
-    note = f"{figures.percent(best.level)} interval "
-    note += f"{figures.interval(best.low_s, best.high_s, signed=True)} · {best.route}"
+    ends = figures.interval(best.low_s, best.high_s, signed=True)
+    note = f"{best.route} · {figures.percent(best.level)} interval {ends}"
     return Figure("Largest measured saving", figures.change(best.change_s), note)
 
 

@@ -5,7 +5,7 @@ Plain text with at most a little colour; every colour has its word beside it.
 
 import textwrap
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TextIO
 
 from flask_assay.model.document import Diagnosis, RouteSummary
@@ -30,6 +30,16 @@ _FULL_FINDINGS = 5
 _FULL_ROUTES = 10
 _LABEL_WIDTH = 11
 _MIN_WIDTH, _MAX_WIDTH = 40, 110
+_NAME_WIDTH = 20
+# The most telling columns first: a narrow terminal shows as many as it can hold.
+_COLUMNS: tuple[tuple[str, Callable[[RouteSummary], str]], ...] = (
+    ("share", lambda r: figures.percent(r.share_ratio)),
+    ("p50", lambda r: figures.seconds(r.quantiles_s.get("p50"))),
+    ("p95", lambda r: figures.seconds(r.quantiles_s.get("p95"))),
+    ("SQL", lambda r: figures.number(r.statements_mean)),
+    ("requests", lambda r: figures.count(r.request_count)),
+    ("failed", lambda r: figures.count(r.error_count)),
+)
 
 
 def wants_colour(stream: TextIO, environment: Mapping[str, str]) -> bool:
@@ -90,7 +100,8 @@ class _Page:
     def figure(self, figure: summary.Figure) -> None:
         """Write a key figure on one line; what it stands on is cut where the line ends."""
         left = f"{figure.label.ljust(24)} {figure.value.rjust(8)}  "
-        note = _shorten(figure.note, max(10, self.width - _cells(left)))
+        room = self.width - _cells(left)
+        note = _shorten(figure.note, room) if room > _LABEL_WIDTH else ""
         self.line(left + self.style("dim", note))
 
     def text(self) -> str:
@@ -121,7 +132,8 @@ def _shorten(text: str, width: int) -> str:
 def _verdict(page: _Page, d: Diagnosis) -> None:
     word = summary.VERDICT_WORDS.get(d.verdict, d.verdict)
     style = _VERDICT_STYLES.get(d.verdict, "note")
-    page.line(f"{page.style(style, word.upper())}  {summary.severity_words(d)}")
+    counts = _shorten(summary.severity_words(d), page.width - _cells(word) - 2)
+    page.line(f"{page.style(style, word.upper())}  {counts}")
     page.line()
     page.paragraph(d.headline, style="bold")
     if d.status != "complete":
@@ -192,23 +204,17 @@ def _trial(page: _Page, trial: Trial | None, routes: tuple[str, ...]) -> None:
 def _routes(page: _Page, routes: Sequence[RouteSummary], *, total: int) -> None:
     if not routes:
         return
-    head = ("share", "requests", "failed", "p50", "p95", "SQL")
-    rows = [
-        (
-            figures.percent(r.share_ratio),
-            figures.count(r.request_count),
-            figures.count(r.error_count),
-            figures.seconds(r.quantiles_s.get("p50")),
-            figures.seconds(r.quantiles_s.get("p95")),
-            figures.number(r.statements_mean),
-        )
-        for r in routes[:_FULL_ROUTES]
-    ]
-    widths = [max(_cells(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    name_width = max(12, page.width - sum(widths) - 2 * len(widths))
+    shown = routes[:_FULL_ROUTES]
+    columns = [(head, [words(r) for r in shown]) for head, words in _COLUMNS]
+    widths = [max(map(_cells, [head, *cells])) for head, cells in columns]
+    while len(columns) > 1 and page.width - sum(widths) - 2 * len(widths) < _NAME_WIDTH:
+        del columns[-1], widths[-1]
+    name_width = max(_NAME_WIDTH, page.width - sum(widths) - 2 * len(widths))
+    head = [head for head, _ in columns]
+    rows = list(zip(*(cells for _, cells in columns), strict=True))
     page.line()
     page.line(page.style("bold", _row("Route", head, name_width, widths)))
-    for route, row in zip(routes, rows, strict=False):
+    for route, row in zip(shown, rows, strict=True):
         page.line(_row(route.route, row, name_width, widths))
     if total > len(rows):
         page.line(page.style("dim", f"and {figures.plural(total - len(rows), 'more route')}"))
