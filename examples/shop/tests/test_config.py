@@ -1,8 +1,10 @@
+import runpy
+
 import pytest
 from redis.connection import AbstractConnection
 from shop import create_app, db
 from shop.config import REQUIRED_IN_PRODUCTION, Config, TestingConfig
-from shop.extensions import cache
+from shop.extensions import MIGRATIONS, cache
 from sqlalchemy import text
 
 
@@ -90,3 +92,8 @@ def test_every_connection_has_a_timeout(app, monkeypatch):
         assert set(timeouts) == {0.5}
         assert db.session.execute(text("SHOW statement_timeout")).scalar() == "5s"
     assert app.extensions["celery"].conf.broker_transport_options["socket_timeout"] == 2.0
+
+
+def test_every_thread_finds_a_connection_in_the_pool():
+    gunicorn = runpy.run_path(str(MIGRATIONS.parent / "gunicorn.conf.py"))
+    assert gunicorn["threads"] <= Config.SQLALCHEMY_ENGINE_OPTIONS["pool_size"]
