@@ -1,6 +1,7 @@
+from tests.recordings.builder import RecordingBuilder
+
 from flask_assay.diagnosis import diagnose
 from flask_assay.model.finding import Outcome
-from tests.recordings.builder import RecordingBuilder
 
 
 def result_of(recording, audit_id="n-plus-one-queries"):

@@ -1,0 +1,380 @@
+"""One affected and one healthy recording for each audit, and what else may be said of the affected.
+
+Each function fills a builder. The healthy twin differs in the one thing that matters.
+"""
+
+from collections.abc import Callable
+
+from tests.recordings.builder import MS, RecordingBuilder
+
+from flask_assay.model.rows import RequestFlag, SpanFlag, SpanKind
+
+REQUESTS = 40
+
+# Audits that rightly speak up on another audit's affected recording.
+ALSO = {
+    "pool-starvation": {"worker-mismatch"},
+    "worker-mismatch": {"pool-starvation"},
+}
+
+
+def table(name, rows, *, columns=("id",), indexes=(), **counters):
+    return {
+        "schema": "public", "name": name, "row_count": rows, "bytes": rows * 100,
+        "columns": [{"name": c, "type": "int", "nullable": False} for c in columns],
+        "indexes": [
+            {"name": f"{name}_pkey", "columns": ["id"], "unique": True, "primary": True, "bytes": 1},
+            *({"name": f"ix_{'_'.join(i)}", "columns": list(i), "unique": False, "primary": False, "bytes": 1} for i in indexes),
+        ],
+        "foreign_keys": [], **counters,
+    }  # fmt: skip
+
+
+def surroundings(build: RecordingBuilder, *, threads=4, pool_size=5, debug=False) -> None:
+    """Write the documents of an ordinary run."""
+    build.document("tables", {"tables": [
+        table("orders", 50_000, columns=("id", "customer_id", "status", "created_at")),
+        table("customers", 5_000), table("countries", 240), table("small", 500, columns=("id", "code")),
+        table("indexed", 50_000, columns=("id", "customer_id"), indexes=[("customer_id", "status")]),
+    ]})  # fmt: skip
+    build.document(
+        "server", {"name": "gunicorn", "workers": 1, "threads": threads, "worker_class": "gthread"}
+    )
+    build.document("app", {"debug": debug, "routes": [], "engines": [
+        {"bind": "", "pool_class": "QueuePool", "pool_size": pool_size, "max_overflow": 0},
+    ]})  # fmt: skip
+    build.document(
+        "environment", {"cpu_count": 2, "postgres": {"settings": {"max_connections": "100"}}}
+    )
+
+
+def n_plus_one(build, *, looped=True):
+    for number in range(REQUESTS):
+        with build.request("GET /orders") as request:
+            count = 10 + number % 7
+            request.query(
+                "SELECT o.id FROM orders o ORDER BY o.id LIMIT ?",
+                rows=count,
+                digest=1,
+                site="shop/views.py:10 orders",
+            )
+            if looped:
+                for k in range(count):
+                    request.query(
+                        "SELECT c.id FROM customers c WHERE c.id = ?",
+                        digest=k + 1,
+                        site="shop/views.py:12 orders",
+                        detail="Order.customer",
+                    )
+            else:
+                request.query(
+                    "SELECT c.id FROM customers c WHERE c.id IN (?)",
+                    rows=count,
+                    digest=2,
+                    site="shop/views.py:11 orders",
+                )
+            request.work(3)
+
+
+def scan(build, *, table_name="orders", removed=49_990, kept=10, condition="(customer_id = ?)"):
+    sql = f"SELECT x.id FROM {table_name} x WHERE x.customer_id = ?"
+    for number in range(REQUESTS):
+        with build.request("GET /orders/mine") as request:
+            request.query(sql, rows=kept, digest=number + 1, ms=9, site="shop/views.py:20 mine")
+            request.work(2)
+    tree = {
+        "Node Type": "Seq Scan", "Relation Name": table_name, "Alias": "x", "Actual Rows": kept,
+        "Actual Loops": 1, "Actual Total Time": 8.5, "Filter": condition, "Rows Removed by Filter": removed,
+    }  # fmt: skip
+    build.document(
+        "plans", {"plans": [{"statement": sql, "text": ["Seq Scan"], "tree": tree, "n": 1}]}
+    )
+
+
+def repeats(build, *, write_between=False):
+    for number in range(REQUESTS):
+        with build.request("GET /profile") as request:
+            request.query(
+                "SELECT c.name FROM customers c WHERE c.id = ?",
+                digest=number + 1,
+                ms=2,
+                site="shop/auth.py:5 user",
+            )
+            if write_between:
+                request.query("UPDATE customers SET seen = ? WHERE id = ?", digest=9, ms=0.1)
+            request.query(
+                "SELECT c.name FROM customers c WHERE c.id = ?",
+                digest=number + 1,
+                ms=2,
+                site="shop/views.py:31 profile",
+            )
+            request.work(2)
+
+
+def all_rows(build, *, sql="SELECT o.id FROM orders o", rows=50_000):
+    for _ in range(REQUESTS):
+        with build.request("GET /export") as request:
+            request.query(sql, rows=rows, digest=1, ms=20, site="shop/views.py:40 export")
+            request.work(20)
+
+
+def same_bodies(build, *, flags=0, changing=False):
+    for number in range(REQUESTS):
+        body = number + 1 if changing else 77
+        with build.request("GET /top", body_digest=body, query_digest=5, flags=flags) as request:
+            request.query(
+                "SELECT o.id FROM orders o ORDER BY o.id LIMIT ?", rows=10, digest=1, ms=15
+            )
+            request.work(5)
+
+
+def external(build, *, ms=120.0):
+    for _ in range(REQUESTS):
+        with build.request("GET /quote") as request:
+            request.work(10)
+            request.http("GET rates.example", ms=ms, site="shop/rates.py:8 quote")
+
+
+def held(build, *, inside=True):
+    for _ in range(REQUESTS):
+        with build.request("POST /checkout") as request:
+            with request.around(SpanKind.CONNECTION):
+                request.query("INSERT INTO orders (id) VALUES (?)", digest=1)
+                flags = SpanFlag.IN_TRANSACTION if inside else 0
+                request.http("POST pay.example", ms=60, site="shop/pay.py:9 charge", flags=flags)
+                request.span(SpanKind.COMMIT, ms=1)
+            request.work(200)
+
+
+def waits(build, *, ms=20.0):
+    for _ in range(REQUESTS):
+        with build.request("GET /orders/one") as request:
+            request.span(SpanKind.POOL_WAIT, ms=ms)
+            with request.around(SpanKind.CONNECTION):
+                request.query("SELECT o.id FROM orders o WHERE o.id = ?", digest=1, ms=5)
+            request.work(5)
+
+
+def product(build, *, where="o.status = ?"):
+    for number in range(REQUESTS):
+        with build.request("GET /refunds") as request:
+            request.query(
+                f"SELECT count(o.id) FROM orders o, customers c WHERE {where}",
+                digest=number + 1,
+                ms=5,
+                site="shop/admin.py:3 refunds",
+            )
+            request.work(2)
+
+
+def chatty(build, *, pipeline=False):
+    for _ in range(REQUESTS):
+        with build.request("GET /deals") as request:
+            for _ in range(1 if pipeline else 20):
+                request.cache(
+                    "PIPELINE" if pipeline else "GET",
+                    site="shop/deals.py:7 deals",
+                    pipeline=pipeline,
+                )
+            request.work(2)
+
+
+def pager(build, *, rows=50_000):
+    count = "SELECT count(*) AS n FROM (SELECT o.id FROM orders o) AS anon_1"
+    if rows < 10_000:
+        count = count.replace("orders", "small")
+    page = f"SELECT o.id FROM {'orders' if rows >= 10_000 else 'small'} o ORDER BY o.id LIMIT ? OFFSET ?"
+    for number in range(REQUESTS):
+        with build.request("GET /reviews") as request:
+            request.query(page, rows=20, digest=number + 1, site="shop/views.py:50 reviews")
+            request.query(count, digest=1, ms=4, site="shop/views.py:50 reviews")
+            request.work(2)
+
+
+def debugging(build, *, debug=True):
+    surroundings(build, debug=debug)
+    for _ in range(REQUESTS):
+        with build.request("GET /hello") as request:
+            request.work(2)
+
+
+def reload(build, *, commit=True):
+    for number in range(REQUESTS):
+        with build.request("PUT /basket") as request:
+            request.query(
+                "SELECT o.id FROM orders o WHERE o.customer_id = ?", rows=3, digest=number + 1
+            )
+            request.query("UPDATE orders SET status = ? WHERE orders.id = ?", digest=number + 1)
+            if commit:
+                request.span(SpanKind.COMMIT, ms=1)
+            for k in range(3):
+                request.query(
+                    "SELECT orders.id, orders.status FROM orders WHERE orders.id = ?",
+                    digest=k + 1,
+                    ms=1,
+                    site="shop/basket.py:9 change",
+                )
+            if not commit:
+                request.span(SpanKind.COMMIT, ms=1)
+            request.work(3)
+
+
+def shared_page(build, *, own_key=False):
+    for number in range(REQUESTS):
+        user = number % 3 + 1
+        miss = number < 3 if own_key else number == 0
+        with build.request(
+            "GET /offers",
+            flags=RequestFlag.IDENTITY_READ if miss else 0,
+            body_digest=user if own_key else 5, query_digest=5, identity_digest=user,
+        ) as request:  # fmt: skip
+            request.cache("GET", hit=not miss)
+            if miss:
+                request.query("SELECT c.id FROM customers c WHERE c.id = ?", digest=user)
+            request.work(2)
+
+
+def unordered(build, *, order=""):
+    for number in range(REQUESTS):
+        with build.request("GET /related") as request:
+            request.query(
+                f"SELECT o.id FROM orders o WHERE o.status = ? {order}LIMIT ?",
+                rows=8,
+                digest=number + 1,
+                site="shop/views.py:60 related",
+            )
+            request.work(2)
+
+
+def growing(build, *, bytes_per_step=2**20, until=30):
+    start = build.now_ns
+    for _ in range(REQUESTS):
+        with build.request("GET /labels", gap_ms=700) as request:
+            request.work(2)
+    for step in range(30):
+        stamp = start + step * 950 * MS
+        size = 80 * 2**20 + min(step, until) * bytes_per_step
+        build.samples.append(
+            {
+                "t_ns": stamp,
+                "process": "worker-1",
+                "pid": 7,
+                "cpu_s": step * 0.01,
+                "rss_bytes": size,
+            }
+        )
+
+
+def no_timeout(build, *, flags=SpanFlag.NO_TIMEOUT):
+    for _ in range(REQUESTS):
+        with build.request("POST /login") as request:
+            request.work(20)
+            request.http("POST risk.example", ms=3, site="shop/login.py:4 login", flags=flags)
+
+
+def single_writes(build, *, many=False):
+    for number in range(REQUESTS):
+        with build.request("POST /import") as request:
+            for k in range(1 if many else 12):
+                request.query(
+                    "INSERT INTO orders (id) VALUES (?)",
+                    digest=number * 20 + k + 1,
+                    rows=12 if many else 1,
+                    many=many,
+                    site="shop/imports.py:6 load",
+                )
+            request.span(SpanKind.COMMIT, ms=1)
+            request.work(2)
+
+
+def compiles(build, *, always=True):
+    for number in range(REQUESTS):
+        with (
+            build.request("GET /invoice") as request,
+            request.around(SpanKind.TEMPLATE, "<template>"),
+        ):
+            if always or number == 0:
+                request.span(
+                    SpanKind.COMPILE,
+                    "<template>",
+                    ms=2,
+                    site="shop/invoice.py:5 invoice",
+                    connection=0,
+                )
+            request.work(1)
+
+
+def keeps(build, *, returned=False):
+    for number in range(REQUESTS):
+        with build.request("GET /sizes") as request:
+            request.connection = number % 4 + 1
+            if returned or number >= 4:
+                with request.around(SpanKind.CONNECTION):
+                    request.query("SELECT o.id FROM orders o WHERE o.id = ?", digest=1)
+            else:
+                request.span(SpanKind.POOL_WAIT, ms=0.01)
+                request.query(
+                    "SELECT o.id FROM orders o WHERE o.id = ?",
+                    digest=1,
+                    site="shop/sizes.py:5 sizes",
+                )
+            request.work(2)
+
+
+def threads(build, *, pool_size=1):
+    surroundings(build, threads=8, pool_size=pool_size)
+    waits(build, ms=3.0 if pool_size < 8 else 0.01)
+
+
+def counter(build, *, method="GET"):
+    for number in range(REQUESTS):
+        with build.request(f"{method} /page") as request:
+            request.query(
+                "UPDATE orders SET views = views + ? WHERE id = ?",
+                digest=number + 1,
+                site="shop/page.py:8 page",
+            )
+            request.span(SpanKind.COMMIT, ms=1)
+            request.work(2)
+
+
+Fill = Callable[[RecordingBuilder], None]
+
+SCENARIOS: dict[str, tuple[Fill, Fill]] = {
+    "n-plus-one-queries": (n_plus_one, lambda b: n_plus_one(b, looped=False)),
+    "missing-index": (scan, lambda b: scan(b, removed=600, kept=400)),
+    "duplicate-queries": (repeats, lambda b: repeats(b, write_between=True)),
+    "unbounded-result": (
+        all_rows,
+        lambda b: all_rows(b, sql="SELECT c.id FROM countries c", rows=240),
+    ),
+    "uncached-response": (same_bodies, lambda b: same_bodies(b, changing=True)),
+    "slow-external-call": (external, lambda b: external(b, ms=2)),
+    "transaction-open-during-call": (held, lambda b: held(b, inside=False)),
+    "pool-starvation": (waits, lambda b: waits(b, ms=0.05)),
+    "cartesian-product": (
+        product,
+        lambda b: product(b, where="o.customer_id = c.id AND o.status = ?"),
+    ),
+    "chatty-cache": (chatty, lambda b: chatty(b, pipeline=True)),
+    "count-for-pagination": (pager, lambda b: pager(b, rows=500)),
+    "debug-settings": (debugging, lambda b: debugging(b, debug=False)),
+    "expired-reload": (reload, lambda b: reload(b, commit=False)),
+    "identity-blind-cache": (shared_page, lambda b: shared_page(b, own_key=True)),
+    "limit-without-order": (unordered, lambda b: unordered(b, order="ORDER BY o.id ")),
+    "memory-growth": (growing, lambda b: growing(b, until=8)),
+    "missing-timeout": (no_timeout, lambda b: no_timeout(b, flags=0)),
+    "row-by-row-writes": (single_writes, lambda b: single_writes(b, many=True)),
+    "template-compiled-per-request": (compiles, lambda b: compiles(b, always=False)),
+    "unreturned-connection": (keeps, lambda b: keeps(b, returned=True)),
+    "worker-mismatch": (threads, lambda b: threads(b, pool_size=8)),
+    "write-on-read": (counter, lambda b: counter(b, method="POST")),
+}
+
+
+def record(path, fill: Fill):
+    """Write one scenario with ordinary surroundings and open it."""
+    build = RecordingBuilder(path)
+    surroundings(build)
+    fill(build)
+    return build.write()
