@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
+from gevent import GreenletExit
 from locust.clients import HttpSession
 from locust.clients import ResponseContextManager as HttpResponse
 from locust.contrib.fasthttp import FastHttpSession
@@ -128,6 +129,8 @@ def _prepared(response: Any) -> Sent | None:
 
 
 def _message(error: BaseException, status: int) -> str:
+    if isinstance(error, GreenletExit):
+        return "broken off at the end of the run"
     kind = type(error).__name__
     if status >= 400 and kind in {"HTTPError", "LocustBadStatusCode"}:
         return f"HTTP {status}"

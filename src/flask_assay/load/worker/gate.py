@@ -1,9 +1,8 @@
 """The open model inside Locust: tasks start when arrivals are due, not when users are ready."""
 
 from collections.abc import Callable
-from typing import Any, Never
+from typing import Any
 
-import gevent
 from locust.exception import StopUser
 from locust.user.task import (
     LOCUST_STATE_RUNNING,
@@ -13,12 +12,12 @@ from locust.user.task import (
 )
 
 from flask_assay.load.schedule import ArrivalQueue
+from flask_assay.load.worker.patience import pause
 from flask_assay.model.clock import Clock
 
 __all__ = ["ArrivalGate"]
 
 NS_PER_S = 1_000_000_000
-IDLE_S = 3600.0
 
 
 class ArrivalGate:
@@ -59,19 +58,14 @@ class ArrivalGate:
         user._state = LOCUST_STATE_WAITING
         free = self._clock.monotonic_ns()
         if due is None:
-            _idle()
+            pause(user, None)  # until the end of the run
+            raise StopUser
         try:
             if due > free:
-                gevent.sleep((due - free) / NS_PER_S)
+                pause(user, (due - free) / NS_PER_S)
         except BaseException:
             queue.give_back(due)
             raise
         self._late(self._clock.monotonic_ns() - max(due, free))
         user._state = LOCUST_STATE_RUNNING
         user._assay_due_ns = due
-
-
-def _idle() -> Never:
-    """Wait for the end of the run, which kills a waiting user."""
-    gevent.sleep(IDLE_S)
-    raise StopUser

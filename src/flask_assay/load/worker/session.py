@@ -13,6 +13,7 @@ from flask_assay.load.worker.client_tap import ClientTap
 from flask_assay.load.worker.conductor import Conductor
 from flask_assay.load.worker.desk import Desk
 from flask_assay.load.worker.gate import ArrivalGate
+from flask_assay.load.worker.patience import wake_to_stop
 from flask_assay.load.worker.redirects import stay_on_target
 from flask_assay.load.worker.users import Cast, assemble, make_environment
 from flask_assay.load.worker.wire_tap import TargetGuard, WireTap
@@ -35,6 +36,7 @@ def run_plan(plan: LoadPlan) -> None:
     WireTap(desk.book, guard).install()
     stay_on_target(guard)
     ClientTap(desk.book).install(locust.events)
+    wake_to_stop()
     random.seed(plan.seed)
     cast = assemble(plan)
     environment = make_environment(plan, cast)

@@ -174,14 +174,14 @@ class WireTap:
             self._connection.set("reused")
             try:
                 return send(client, method, uri, body, marked)
-            except (OSError, HTTPConnectionClosed) as error:
+            except BaseException as error:
                 if self._connection.get() == "connecting":
                     self._book.not_sent(call)
                 if not self._was_stale(error, method, body):
                     raise
                 self._book.reconnected(call)
 
-    def _was_stale(self, error: Exception, method: str, body: Any) -> bool:
+    def _was_stale(self, error: BaseException, method: str, body: Any) -> bool:
         """Whether a kept-alive connection had ended, and sending again is harmless."""
         return (
             isinstance(error, LOST_CONNECTION)
