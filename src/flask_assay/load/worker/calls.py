@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from flask_assay.model.clock import Clock
 from flask_assay.model.rows import ClientFlag, ClientRow, Phase
 
-__all__ = ["Call", "CallBook", "Sent"]
+__all__ = ["BODY_LIMIT", "Call", "CallBook", "Sent"]
 
 HOP_BITS = 8
 NUMBER_BITS = 32
 ABANDONED_NS = 120_000_000_000
+BODY_LIMIT = 65_536  # longer bodies are cut, and not kept as samples
 
 
 @dataclass(frozen=True, slots=True)

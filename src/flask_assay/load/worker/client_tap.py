@@ -11,8 +11,7 @@ from locust.clients import ResponseContextManager as HttpResponse
 from locust.contrib.fasthttp import FastHttpSession
 from locust.contrib.fasthttp import ResponseContextManager as FastResponse
 
-from flask_assay.load.worker.calls import Call, CallBook, Sent
-from flask_assay.load.worker.wire_tap import BODY_LIMIT
+from flask_assay.load.worker.calls import BODY_LIMIT, Call, CallBook, Sent
 
 __all__ = ["ClientTap"]
 

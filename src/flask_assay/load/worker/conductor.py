@@ -54,6 +54,7 @@ class Conductor:
         self.meter = GeneratorMeter(clock)
         self._began_ns = clock.monotonic_ns()
         self._steady_end_ns = self._began_ns + round((plan.warm_up_s + plan.steady_s) * NS_PER_S)
+        self._warm_up_end_ns = self._began_ns
         self._status_ns = 0
         self._stops = 0
         self._users = 0
@@ -75,7 +76,7 @@ class Conductor:
         lag = gevent.spawn(self.meter.watch_lag)
         try:
             self._start_users()
-            self._hold_until(self._warm_up_end)
+            self._hold_until(lambda: self._warm_up_end_ns)
             if not self._stops:
                 self._enter(Phase.STEADY)
                 self.notes += self._cast.deck.set_aside() if self._cast.deck else []
@@ -118,9 +119,6 @@ class Conductor:
         else:
             self._runner.start(self._plan.users, spawn_rate=self._plan.users)
 
-    def _warm_up_end(self) -> int:
-        return self._warm_up_end_ns
-
     def _hold_until(self, end_ns: Any) -> None:
         while not self._stops and self._clock.monotonic_ns() < end_ns():
             gevent.sleep(TICK_S)
@@ -140,6 +138,13 @@ class Conductor:
                 todo="Mend the locustfile; `locust -f` with one user shows the same.",
             )
 
+    def _note_lost_users(self) -> None:
+        if self._cast.shape is None and self._runner.state == "running":
+            lost = self._plan.users - self._runner.user_count
+            if 0 < lost < self._plan.users:
+                text = f"{lost} of {self._plan.users} virtual users ended before their time"
+                self.incident("users-lost", f"{text}: {self._first_task_error()}")
+
     def _first_task_error(self) -> str:
         if not self.task_errors:
             return "they stopped by themselves"
@@ -147,6 +152,7 @@ class Conductor:
         return f"{message} ({place})"
 
     def _drain(self) -> None:
+        self._note_lost_users()
         self._enter(Phase.DRAIN)
         unstarted = self._desk.end_arrivals()
         stopping = gevent.spawn(self._runner.stop)

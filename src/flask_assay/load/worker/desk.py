@@ -8,8 +8,7 @@ from flask_assay.load.plan import LoadPlan
 from flask_assay.load.recorder import LoadRecorder
 from flask_assay.load.sampling import Reservoir, SampleRequest, write_samples
 from flask_assay.load.schedule import ArrivalQueue, arrival_times
-from flask_assay.load.worker.calls import CallBook, Sent
-from flask_assay.load.worker.wire_tap import BODY_LIMIT
+from flask_assay.load.worker.calls import BODY_LIMIT, CallBook, Sent
 from flask_assay.model.clock import Clock
 from flask_assay.model.rows import ClientFlag, ClientRow, Phase
 

@@ -10,7 +10,7 @@ import requests
 from locust.clients import HttpSession
 from locust.contrib.fasthttp import FastHttpSession, FastRequest, LocustUserAgent
 
-from flask_assay.load.worker.wire_tap import TargetGuard
+from flask_assay.load.worker.target_guard import TargetGuard
 
 __all__ = ["stay_on_target"]
 

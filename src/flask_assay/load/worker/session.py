@@ -15,8 +15,9 @@ from flask_assay.load.worker.desk import Desk
 from flask_assay.load.worker.gate import ArrivalGate
 from flask_assay.load.worker.patience import wake_to_stop
 from flask_assay.load.worker.redirects import stay_on_target
+from flask_assay.load.worker.target_guard import TargetGuard
 from flask_assay.load.worker.users import Cast, assemble, make_environment
-from flask_assay.load.worker.wire_tap import TargetGuard, WireTap
+from flask_assay.load.worker.wire_tap import WireTap
 from flask_assay.model.clock import SystemClock
 
 __all__ = ["run_plan"]
