@@ -48,6 +48,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("schema_extensions", list, [], "PostgreSQL extensions to create before the schema."),
     Setting("services", str, "", "Hook that starts what the app calls: module:function()."),
+    Setting(
+        "login",
+        str,
+        "",
+        "Hook that signs in a user for derived journeys and returns request headers: "
+        "module:function(app, number).",
+    ),
     Setting("locustfile", str, "", "Locustfile with the users; default: ./locustfile.py."),
     Setting("users", int, 8, "Virtual users.", 1),
     Setting("rate", float, 0.0, "Arrivals per second (open model); 0: closed model.", 0),

@@ -119,17 +119,17 @@ def _experiment(
     launches: list[LaunchResult] = []
     prices: dict[str, dict[str, float]] = {}
     refused: dict[str, str] = {}
-    for number in range(LAUNCHES):
-        on_step(f"experiment: launch {number + 1} of {LAUNCHES}, {len(wanted)} remedies")
-        arms = _arms(lab, wanted, prices, refused)
-        try:
-            per_launch_s = budget_s / LAUNCHES
-            launches.append(
-                run_launch(lab, arms, requests, rng, clock=clock, budget_s=per_launch_s)
-            )
-        finally:
-            for arm in arms:
-                lab.discard(arm.copy)
+    on_step(f"experiment: apply {len(wanted)} remedies, each to its own copy")
+    # every arm replays the same requests, so the copies stay alike over the launches
+    arms = _arms(lab, wanted, prices, refused)
+    try:
+        for number in range(LAUNCHES):
+            on_step(f"experiment: launch {number + 1} of {LAUNCHES}, {len(arms)} processes")
+            share_s = budget_s / LAUNCHES
+            launches.append(run_launch(lab, arms, requests, rng, clock=clock, budget_s=share_s))
+    finally:
+        for arm in arms:
+            lab.discard(arm.copy)
     spent_s = (clock.monotonic_ns() - started) / 1e9
     return _trials(wanted, launches, prices, refused, spent_s)
 
@@ -141,25 +141,32 @@ def _arms(
     refused: dict[str, str],
 ) -> list[ArmPlan]:
     """Return base, null and one arm per hypothesis, each on its own fresh copy."""
-    arms = [ArmPlan("base", lab.copy("base")), ArmPlan("null", lab.copy("null"))]
+    base = ArmPlan("base", lab.copy("base"))
+    arms = [base, ArmPlan("null", lab.copy("null"))]
     for number, each in enumerate(wanted):
         if each.remedy_id in refused:
             continue
         copy = lab.copy(f"arm{number}")
         try:
-            arms.append(_arm(lab, each, copy, prices))
+            arms.append(_arm(lab, each, (copy, base.copy), prices))
         except AssayError as error:
             refused[each.remedy_id] = error.what
             lab.discard(copy)
     return arms
 
 
-def _arm(lab: Lab, each: Hypothesis, copy: Copy, prices: dict[str, dict[str, float]]) -> ArmPlan:
+def _arm(
+    lab: Lab,
+    each: Hypothesis,
+    copies: tuple[Copy, Copy],
+    prices: dict[str, dict[str, float]],
+) -> ArmPlan:
     intervention = INTERVENTIONS[each.remedy.intervention]
+    copy, unchanged = copies
     inside: tuple[tuple[str, dict[str, object]], ...] = ()
     if intervention.where == "database":
         prices[each.remedy_id] = intervention.change_database(
-            lab, copy.databases, each.remedy.parameters
+            lab, copy.databases, unchanged.databases, each.remedy.parameters
         )
     else:
         inside = ((intervention.name, dict(each.remedy.parameters)),)

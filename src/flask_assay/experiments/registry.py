@@ -25,11 +25,15 @@ class Intervention:
         return import_module(f"flask_assay.experiments.interventions.{self.name.replace('-', '_')}")
 
     def change_database(
-        self, lab: Lab, databases: Databases, parameters: Mapping[str, object]
+        self,
+        lab: Lab,
+        databases: Databases,
+        unchanged: Databases,
+        parameters: Mapping[str, object],
     ) -> dict[str, float]:
-        """Apply a database change to a copy and return its prices."""
+        """Apply a database change to a copy and return its prices beside an unchanged copy."""
         function: Callable[..., dict[str, float]] = self._module().change_database  # type: ignore[attr-defined]
-        return function(lab, databases, parameters)
+        return function(lab, databases, unchanged, parameters)
 
 
 INTERVENTIONS: Mapping[str, Intervention] = {

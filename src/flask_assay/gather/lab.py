@@ -23,6 +23,9 @@ from flask_assay.services.waiting import wait_until
 __all__ = ["Copy", "Databases", "Lab"]
 
 _MAIN = "app"
+# The coverage hook would measure the tracer instead of the app. FLASK_DEBUG, often in .flaskenv,
+# is read by the `flask` command; a server in production does not see it.
+_NOT_INHERITED = frozenset({"COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START", "FLASK_DEBUG"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +164,7 @@ class Lab:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            # the coverage hook would measure our tracer instead of the app
-            if not name.startswith("ASSAY_") and name != "COVERAGE_PROCESS_CONFIG"
+            if not name.startswith("ASSAY_") and name not in _NOT_INHERITED
         }
         if self.databases is not None:
             url = self.postgres.url(self.databases.main)
@@ -183,6 +185,9 @@ class Lab:
             seed=settings.text("seed"),
             scale=settings.number("scale"),
             random_seed=settings.integer("random_seed"),
+            login=settings.text("login"),
+            identity_count=settings.integer("users"),
+            private=str(self.run.private),
             gunicorn_config=_gunicorn_config(settings),
             egress_allow=settings.items("egress_allow"),
             **changes,
@@ -262,6 +267,8 @@ def _advice(step: str, kind: str, message: str) -> str:
         return (
             "`flask --app … routes` must work first; environment variables go to [tool.assay] env."
         )
+    if step == "sign in":
+        return "The login hook takes app and number, and returns a mapping of request headers."
     if step == "fill the database":
         return "Mend the seed hook, or leave the setting out: the tables are then filled for you."
     return "Mend the app's schema, or choose another way with the setting `schema`."

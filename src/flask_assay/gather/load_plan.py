@@ -1,5 +1,7 @@
 """Decide what the load is: the user's locustfile, else journeys derived from the routes."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from flask_assay.gather.lab import Lab
 from flask_assay.gather.real_rows import Query, sample_rows
 from flask_assay.gather.target import Target
 from flask_assay.load.journeys import derive
-from flask_assay.load.plan import Journey, LoadPlan
+from flask_assay.load.plan import Exchange, Journey, LoadPlan
 from flask_assay.recording.directory import read_document, write_document
 
 __all__ = ["plan_load"]
@@ -81,4 +83,28 @@ def _journeys(lab: Lab, ask: Query, tables: list[dict[str, Any]]) -> tuple[Journ
             why=reasons or "The app has no routes.",
             todo="Write a locustfile.py, or fill the database by a seed hook.",
         )
-    return tuple(derived.journeys)
+    return _signed_in(derived.journeys, lab.run.private)
+
+
+def _signed_in(journeys: tuple[Journey, ...], private: Path) -> tuple[Journey, ...]:
+    """Give the headers of signed-in users to the exchanges in turn, if there is a login hook."""
+    path = private / "identities.json"
+    if not path.is_file():
+        return journeys
+    identities = json.loads(path.read_text(encoding="utf-8"))
+    return tuple(
+        replace(
+            journey,
+            exchanges=tuple(
+                replace(exchange, headers={**exchange.headers, **identity})
+                for number, exchange in enumerate(_at_least(journey.exchanges, len(identities)))
+                for identity in [identities[number % len(identities)]]
+            ),
+        )
+        for journey in journeys
+    )
+
+
+def _at_least(exchanges: tuple[Exchange, ...], count: int) -> tuple[Exchange, ...]:
+    """Repeat the exchanges until every identity gets one."""
+    return exchanges * -(-count // len(exchanges)) if len(exchanges) < count else exchanges

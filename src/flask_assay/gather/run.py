@@ -218,6 +218,9 @@ def _new_recording(settings: Settings, run_id: str) -> Path:
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     path = Path.cwd() / settings.text("output") / f"{stamp}-{run_id}"
     path.mkdir(parents=True)
+    ignore = path.parent / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
     return path
 
 

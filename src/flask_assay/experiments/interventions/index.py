@@ -32,45 +32,62 @@ def statement(parameters: Mapping[str, object], name: str = "assay_candidate") -
 
 
 def change_database(
-    lab: Lab, databases: Databases, parameters: Mapping[str, object]
+    lab: Lab, databases: Databases, unchanged: Databases, parameters: Mapping[str, object]
 ) -> dict[str, float]:
     """Build the index, refresh statistics, and return its prices.
 
+    Args:
+        lab: The run's servers.
+        databases: The copy that gets the index.
+        unchanged: A copy without it, for the price of writing.
+        parameters: As for ``statement``.
+
     Returns:
-        "index_bytes", "build_s", and "write_us_per_row_before" / "_after" where rows of the
+        "index_bytes", "build_s", and "write_us_per_row_before" and "_after" where rows of the
         table can be copied within a transaction that is rolled back.
 
     Raises:
         ServiceError: If PostgreSQL refuses the index.
     """
     database = databases.main
-    before = _write_cost(lab, database, parameters)
-    started = _clock(lab, database)
-    lab.postgres.sql(database, statement(parameters))
-    build_s = _clock(lab, database) - started
+    build_s = _timed(lab, database, statement(parameters))
     lab.postgres.sql(database, f"VACUUM ANALYZE {_table(parameters)}")
-    after = _write_cost(lab, database, parameters)
     size = lab.postgres.sql(database, "SELECT pg_relation_size('assay_candidate')")
     prices = {"index_bytes": float(size[-1][0]), "build_s": round(build_s, 4)}
-    if before is not None and after is not None:
-        prices |= {"write_us_per_row_before": before, "write_us_per_row_after": after}
-    return prices
+    return prices | _write_costs(lab, unchanged.main, database, parameters)
 
 
-def _clock(lab: Lab, database: OwnedDatabase) -> float:
-    return float(lab.postgres.sql(database, "SELECT extract(epoch FROM clock_timestamp())")[-1][0])
+def _timed(lab: Lab, database: OwnedDatabase, sql: str) -> float:
+    clock = "SELECT extract(epoch FROM clock_timestamp())"
+    rows = lab.postgres.sql(database, f"{clock}; {sql}; {clock}")
+    return float(rows[-1][0]) - float(rows[0][0])
 
 
-def _write_cost(
-    lab: Lab, database: OwnedDatabase, parameters: Mapping[str, object]
-) -> float | None:
-    """Return µs per row of rewriting rows of the table, median of several rolled-back runs.
+def _write_costs(
+    lab: Lab, before: OwnedDatabase, after: OwnedDatabase, parameters: Mapping[str, object]
+) -> dict[str, float]:
+    """Return µs per row of writing rows of the table, without and with the index, in turn."""
+    sql = _write(_table(parameters))
+    without: list[float] = []
+    with_index: list[float] = []
+    try:
+        for _ in range(_REPEATS):
+            without.append(_write_us(lab, before, sql))
+            with_index.append(_write_us(lab, after, sql))
+    except (AssayError, IndexError, ValueError):
+        return {}  # generated columns and the like can not be copied back
+    return {
+        "write_us_per_row_before": round(median(without), 2),
+        "write_us_per_row_after": round(median(with_index), 2),
+    }
 
-    Rows are deleted and inserted again as they were, so that every constraint still holds;
-    triggers and foreign keys are off, as the index is what is priced.
+
+def _write(table: str) -> str:
+    """Return SQL that deletes rows and inserts them again as they were, and takes it all back.
+
+    Triggers and foreign keys are off, as the index is what is priced.
     """
-    table = _table(parameters)
-    sql = (
+    return (
         "BEGIN; SET LOCAL session_replication_role = replica;"
         f"CREATE TEMP TABLE assay_rows ON COMMIT DROP AS SELECT * FROM {table} "
         f"LIMIT {_PRICED_ROWS};"
@@ -78,15 +95,12 @@ def _write_cost(
         f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) INSERT INTO {table} "
         "SELECT * FROM assay_rows; ROLLBACK"
     )
-    times: list[float] = []
-    try:
-        for _ in range(_REPEATS):
-            text = " ".join(row[0] for row in lab.postgres.sql(database, sql) if row)
-            milliseconds = float(text.split('"Execution Time":')[1].split("\n")[0].split()[0])
-            times.append(milliseconds * 1000 / _PRICED_ROWS)
-    except (AssayError, IndexError, ValueError):
-        return None  # generated columns and the like can not be copied back
-    return round(median(times), 2)
+
+
+def _write_us(lab: Lab, database: OwnedDatabase, sql: str) -> float:
+    text = " ".join(row[0] for row in lab.postgres.sql(database, sql) if row)
+    milliseconds = float(text.split('"Execution Time":')[1].split()[0])
+    return milliseconds * 1000 / _PRICED_ROWS
 
 
 def _table(parameters: Mapping[str, object]) -> str:

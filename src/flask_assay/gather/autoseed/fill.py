@@ -132,7 +132,18 @@ class _Filling:
             raise _SkipError(step.knot)
         if self._ask(f"SELECT EXISTS (SELECT 1 FROM {table.sql_name})").scalar():
             raise _SkipError("it has rows already")
-        made = self._row_maker(step)
+        try:
+            return self._fill_with(step, goal, is_bare=False)
+        except _SkipError as refusal:
+            # One column that may stay empty can spoil all rows: a build without XML, a domain.
+            try:
+                return self._fill_with(step, goal, is_bare=True)
+            except _SkipError:
+                raise refusal from None
+
+    def _fill_with(self, step: Step, goal: int, *, is_bare: bool) -> int:
+        table = step.table
+        made = self._row_maker(step, is_bare=is_bare)
         count = 0
         for _ in range(_ROUNDS):
             added = self._insert(table, made.columns, made.rows(goal - count))
@@ -142,7 +153,7 @@ class _Filling:
         self._advance_sequences(table, made.columns)
         return count
 
-    def _row_maker(self, step: Step) -> RowMaker:
+    def _row_maker(self, step: Step, *, is_bare: bool) -> RowMaker:
         table = step.table
         required_own = [
             k for k in table.foreign_keys if k.parent == table.key and k not in step.deferred
@@ -155,7 +166,11 @@ class _Filling:
         explicit = {name for key in required_own for name in key.parent_columns}
         if all(column.is_made for column in table.columns):
             explicit = {column.name for column in table.columns}
-        return RowMaker(table, picks, self._makers(step, explicit), required_own)
+        makers = self._makers(step, explicit)
+        if is_bare:
+            needed = {c.name for c in table.columns if not c.is_nullable and c.default is None}
+            makers = {name: made for name, made in makers.items() if name in needed | explicit}
+        return RowMaker(table, picks, makers, required_own)
 
     def _makers(self, step: Step, explicit: set[str]) -> dict[str, Maker]:
         table = step.table
@@ -191,14 +206,14 @@ class _Filling:
         wanted = key.parent, key.parent_columns
         if wanted not in self._keys:
             parent = self._tables.get(key.parent)
-            self._keys[wanted] = [] if parent is None else self._read_keys(parent, key)
+            self._keys[wanted] = [] if parent is None else self._read(parent, key.parent_columns)
         return self._keys[wanted]
 
-    def _read_keys(self, parent: Table, key: ForeignKey, order: str = "") -> list[Key]:
-        names = ", ".join(parent.column(name).sql_name for name in key.parent_columns)
+    def _read(self, table: Table, columns: Sequence[str], order: str = "") -> list[Key]:
+        names = ", ".join(table.column(name).sql_name for name in columns)
         told = self._ask(
             f"SELECT coalesce(json_agg(json_build_array({names})), '[]')::text FROM"
-            f" (SELECT {names} FROM {parent.sql_name} ORDER BY {order or names}"
+            f" (SELECT {names} FROM {table.sql_name} ORDER BY {order or names}"
             f" LIMIT {_KEYS_KEPT}) t"
         ).scalar()
         return [tuple(entry) for entry in json.loads(told)]
@@ -269,21 +284,24 @@ class _Filling:
     def _late_parents(self, table: Table, key: ForeignKey) -> list[Key | None]:
         rng = self._rng
         if key.parent == table.key:
-            own = self._read_keys(table, key, "ctid")
+            own = self._read(table, key.parent_columns, "ctid")
             # A parent comes before its child, so that trees have an end.
             return [
                 own[rng.randrange(n)] if n and rng.random() > _ROOT_SHARE else None
                 for n in range(len(own))
             ]
-        keys = self._keys_of(key)
         is_exclusive = any(set(unique) <= set(key.columns) for unique in table.uniques)
-        pick = ParentPick(key, keys, rng, is_optional=True, is_exclusive=is_exclusive)
-        return [pick.draw({}) for _ in range(_KEYS_KEPT if keys else 0)]
+        pick = ParentPick(key, self._keys_of(key), rng, is_optional=True, is_exclusive=is_exclusive)
+        fixed = [name for name in key.columns if not table.column(name).is_nullable]
+        present = self._read(table, fixed, "ctid")
+        return [pick.draw(dict(zip(fixed, row, strict=True))) for row in present]
 
     def _update(self, table: Table, key: ForeignKey, parents: list[Key | None]) -> None:
-        names = [table.column(name).sql_name for name in key.columns]
+        free = [name for name in key.columns if table.column(name).is_nullable]
+        names = [table.column(name).sql_name for name in free]
         rows = [
-            dict(zip(key.columns, parent or [None] * len(names), strict=True)) for parent in parents
+            {name: parent[key.columns.index(name)] if parent else None for name in free}
+            for parent in parents
         ]
         settings = ", ".join(f"{name} = k.{name}" for name in names)
         self._ask(

@@ -1,11 +1,13 @@
 """In which order tables can be filled, and which foreign keys must wait."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flask_assay.gather.autoseed.schema import ForeignKey, Table
 
 __all__ = ["Step", "arrange", "depths"]
+
+TableKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,40 +39,50 @@ def arrange(tables: Sequence[Table]) -> list[Step]:
     return steps
 
 
-def _next(waiting: Mapping[tuple[str, str], Table]) -> Step:
-    best: tuple[int, Step] | None = None
-    for table in waiting.values():
-        open_keys = tuple(k for k in table.foreign_keys if k.parent in waiting)
-        required = [k for k in open_keys if not table.is_optional(k) and k.parent != table.key]
-        deferred = tuple(k for k in open_keys if table.is_optional(k))
-        others = sum(k.parent != table.key for k in deferred)
-        if not required and (best is None or others < best[0]):
-            best = others, Step(table, deferred)
-    if best is not None:
-        return best[1]
-    table = next(_in_a_circle(waiting))
-    return Step(table, knot="its foreign keys form a circle without a nullable column")
+def _next(waiting: Mapping[TableKey, Table]) -> Step:
+    """Return a table that needs no other, or one of a circle that needs no others."""
+    reach = {key: _reachable(waiting, key) for key in waiting}
+    smallest = min(waiting, key=lambda key: len(reach[key] | {key}))
+    circle = [key for key in waiting if key in reach[smallest] | {smallest}]
+    free = [key for key in circle if not _open_keys(waiting, key, is_required=True)]
+    if not free:
+        knotted = next(k for k in circle if k in _reachable(waiting, k, is_required=True))
+        return Step(
+            waiting[knotted], knot="its foreign keys form a circle without a nullable column"
+        )
+    table = waiting[min(free, key=lambda key: len(_open_keys(waiting, key)))]
+    deferred = tuple(k for k in table.foreign_keys if k.parent in waiting and table.is_optional(k))
+    return Step(table, deferred)
 
 
-def _in_a_circle(waiting: Mapping[tuple[str, str], Table]) -> Iterator[Table]:
-    """Yield the tables that reach themselves by required foreign keys."""
-    for start in waiting:
-        seen: set[tuple[str, str]] = set()
-        front = [start]
-        while front:
-            table = waiting[front.pop()]
-            for key in table.foreign_keys:
-                is_open = key.parent in waiting and not table.is_optional(key)
-                if is_open and key.parent != table.key and key.parent not in seen:
-                    seen.add(key.parent)
-                    front.append(key.parent)
-        if start in seen:
-            yield waiting[start]
+def _open_keys(
+    waiting: Mapping[TableKey, Table], key: TableKey, *, is_required: bool = False
+) -> list[ForeignKey]:
+    """Return the foreign keys to other tables that are not filled yet."""
+    table = waiting[key]
+    return [
+        k
+        for k in table.foreign_keys
+        if k.parent in waiting and k.parent != key and not (is_required and table.is_optional(k))
+    ]
 
 
-def depths(steps: Sequence[Step]) -> dict[tuple[str, str], int]:
+def _reachable(
+    waiting: Mapping[TableKey, Table], start: TableKey, *, is_required: bool = False
+) -> set[TableKey]:
+    seen: set[TableKey] = set()
+    front = [start]
+    while front:
+        for key in _open_keys(waiting, front.pop(), is_required=is_required):
+            if key.parent not in seen:
+                seen.add(key.parent)
+                front.append(key.parent)
+    return seen
+
+
+def depths(steps: Sequence[Step]) -> dict[TableKey, int]:
     """Return how many parents stand above each table, along the longest line."""
-    found: dict[tuple[str, str], int] = {}
+    found: dict[TableKey, int] = {}
     for step in steps:
         above = [found[k.parent] for k in step.table.foreign_keys if k.parent in found]
         found[step.table.key] = max(above, default=-1) + 1

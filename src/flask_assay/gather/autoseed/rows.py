@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -185,7 +186,7 @@ def _moments(table: Table) -> list[list[str]]:
     groups: dict[str, list[str]] = {}
     for column in table.columns:
         is_moment = column.type in {"date", "timestamp", "timestamptz"}
-        if is_moment and "birth" not in column.name.lower() and not column.is_made:
+        if is_moment and not re.search("birth|born|dob", column.name) and not column.is_made:
             groups.setdefault(column.type, []).append(column.name)
     return [sorted(names, key=_lateness) for names in groups.values()]
 

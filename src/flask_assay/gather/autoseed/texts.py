@@ -3,6 +3,7 @@
 import hashlib
 import random
 import re
+import uuid
 from collections.abc import Callable
 
 from flask_assay.gather.autoseed.checks import Limits
@@ -50,6 +51,8 @@ class Texts:
 
     def _by_name(self, column: Column) -> Sentence:
         name = column.name.lower()
+        if re.search(r"uuid|guid", name):
+            return self._dashed if (column.max_length or 36) >= 36 else self._hex
         for pattern, make in self._rules:
             if pattern.search(name):
                 return make
@@ -71,11 +74,13 @@ class Texts:
         return [
             (r"passw|pwd|pass_?hash", lambda n: stored),
             (r"token|secret|api_?key|hash|digest|checksum|uniquifier|nonce|session_id", self._hex),
-            (r"uuid|guid", self._hex),
         ]
 
     def _hex(self, n: int) -> str:
         return f"{self._rng.getrandbits(160):040x}"
+
+    def _dashed(self, n: int) -> str:
+        return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
 
     def _people(self) -> list[tuple[str, Sentence]]:
         pick = self._rng.choice

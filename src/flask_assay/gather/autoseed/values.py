@@ -5,6 +5,7 @@ Values are what JSON can carry: the server turns them into the column's type.
 
 import random
 import re
+import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -173,7 +174,7 @@ class Values:
 
         def build(column: Column) -> Maker:
             is_ahead = re.search(r"expire|due|until|deadline|start|end|event", column.name.lower())
-            is_birth = re.search(r"birth|dob", column.name.lower())
+            is_birth = re.search(r"birth|born|dob", column.name.lower())
 
             def moment(n: int) -> str:
                 days = rng.random() ** 2 * 700
@@ -203,7 +204,7 @@ class Values:
             "time": always(lambda: f"{rng.randrange(24):02}:{rng.randrange(60):02}:00"),
             "timetz": always(lambda: f"{rng.randrange(24):02}:{rng.randrange(60):02}:00+00"),
             "interval": always(lambda: f"{rng.randint(1, 5_000)} minutes"),
-            "uuid": always(lambda: str(_uuid4(rng))),
+            "uuid": always(lambda: str(uuid.UUID(int=rng.getrandbits(128), version=4))),
             "json": always(lambda: {"note": prose.phrase(2, 6), "count": rng.randrange(50)}),
             "jsonb": always(lambda: {"note": prose.phrase(2, 6), "count": rng.randrange(50)}),
             "bytea": always(lambda: "\\x" + rng.randbytes(24).hex()),
@@ -213,7 +214,6 @@ class Values:
             "hstore": always(lambda: f'"note"=>"{prose.word()}"'),
             "ltree": always(lambda: f"{prose.word()}.{prose.word()}"),
             "tsvector": always(lambda: prose.phrase(3, 9)),
-            "xml": always(lambda: f"<note>{prose.word()}</note>"),
             "point": always(lambda: f"({rng.uniform(-90, 90):.5f},{rng.uniform(-90, 90):.5f})"),
             "bit": lambda column: lambda n: _bits(rng, max(column.typmod, 1)),
             "varbit": lambda column: (
@@ -257,12 +257,6 @@ def _span(name: str, top: float) -> tuple[float, float]:
     if re.search(r"ratio|share|probability|rate$", name):
         return 0.0, min(1.0, top)
     return min(1.0, top), min(500.0, top)
-
-
-def _uuid4(rng: random.Random) -> str:
-    bits = rng.getrandbits(128) & ~(0xF << 76) | (4 << 76)
-    text = f"{bits & ~(0x3 << 62) | (0x2 << 62):032x}"
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
 def _bits(rng: random.Random, length: int) -> str:

@@ -33,8 +33,9 @@ _WORDS = _split(
     " candle canvas chair clock cloth compass cup curtain desk dish drawer fan flask fork frame"
     " glove hammer handle hook jar jug kettle ladder lamp lantern mirror mug needle notebook paddle"
     " pan pencil pillow plate pot quilt razor ribbon saddle scale shelf shovel spoon stool table"
-    " teapot tray vase wallet whisk wreath the a of and with for in"
+    " teapot tray vase wallet whisk wreath"
 )
+_LINKS = _split("the a of and with for in")
 
 
 class Prose:
@@ -42,7 +43,7 @@ class Prose:
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
-        self._text = " ".join(rng.choices(_WORDS, k=20_000))
+        self._text = " ".join(rng.choices(_WORDS + 3 * _LINKS, k=20_000))
 
     def word(self) -> str:
         """Return one word."""
@@ -55,5 +56,5 @@ class Prose:
     def cut(self, shortest: int, longest: int) -> str:
         """Return a text of that many characters."""
         length = self._rng.randint(shortest, longest)
-        start = self._rng.randrange(len(self._text) - length)
+        start = self._text.index(" ", self._rng.randrange(len(self._text) - length - 20)) + 1
         return self._text[start : start + length].strip().capitalize()

@@ -37,7 +37,7 @@ def load_app(plan: TargetPlan) -> Any:
         sys.path.insert(0, plan.directory)
     from flask.cli import ScriptInfo
 
-    return ScriptInfo(app_import_path=plan.app or None).load_app()
+    return ScriptInfo(app_import_path=plan.app or None, set_debug_flag=False).load_app()
 
 
 def resolve_hook(spec: str) -> Any:

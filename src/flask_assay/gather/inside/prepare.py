@@ -4,11 +4,14 @@ Run as ``python -m flask_assay.gather.inside.prepare``. Exit code 0, or 1 with a
 ``{"step", "kind", "message", "traceback"}`` as the last line of its standard error.
 """
 
+import functools
+import importlib.util
 import inspect
 import json
 import random
 import sys
 import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +37,7 @@ def main() -> None:
             ("describe the app", _describe),
             ("make the schema", _make_schema),
             ("fill the database", _fill),
+            ("sign in", _sign_in),
         ):
             _say(plan, step)
             action(app, plan)
@@ -82,31 +86,47 @@ def _make_schema(app: Any, plan: TargetPlan) -> None:
         with app.app_context():
             _call(resolve_hook(plan.schema), app, plan)
         return
-    migrations = _migrations(app)
-    if plan.schema == "alembic" and migrations is None:
-        raise RuntimeError("schema = alembic, and the app has no migrations directory")
+    upgrade = _flask_migrate(app) or _alembic()
+    if plan.schema == "alembic" and upgrade is None:
+        raise RuntimeError("schema = alembic, and the app has no Alembic migrations")
     with app.app_context():
-        if migrations is not None and plan.schema in {"auto", "alembic"}:
-            _upgrade(migrations)
+        if upgrade is not None and plan.schema in {"auto", "alembic"}:
+            upgrade()
         else:
             _create_all(app)
 
 
-def _migrations(app: Any) -> Path | None:
-    """Return the directory of Alembic migrations, if Flask-Migrate or the project has one."""
+def _flask_migrate(app: Any) -> Callable[[], None] | None:
+    """Return how to upgrade with Flask-Migrate, None if the app has no migrations of it."""
     extension = app.extensions.get("migrate")
+    if extension is None:
+        return None
     named = getattr(extension, "directory", None) or "migrations"
     for base in (Path.cwd(), Path(app.root_path), Path(app.root_path).parent):
-        versions = base / named / "versions"
-        if versions.is_dir() and any(versions.glob("*.py")):
-            return base / named if extension is not None else None
+        if _has_versions(base / named):
+            from flask_migrate import upgrade
+
+            return functools.partial(upgrade, directory=str(base / named))
     return None
 
 
-def _upgrade(directory: Path) -> None:
-    from flask_migrate import upgrade
+def _alembic() -> Callable[[], None] | None:
+    """Return how to upgrade with plain Alembic, None if the project has no migrations of it."""
+    path = Path("alembic.ini")
+    if not path.is_file() or importlib.util.find_spec("alembic") is None:
+        return None
+    from alembic import command
+    from alembic.config import Config
 
-    upgrade(directory=str(directory))
+    config = Config(str(path))
+    location = config.get_main_option("script_location")
+    if not location or not _has_versions(Path(location)):
+        return None
+    return functools.partial(command.upgrade, config, "head")
+
+
+def _has_versions(directory: Path) -> bool:
+    return any((directory / "versions").glob("*.py"))
 
 
 def _create_all(app: Any) -> None:
@@ -157,11 +177,25 @@ def _fill(app: Any, plan: TargetPlan) -> None:
     write_document(Path(plan.recording), "seeded", {"tables": tables})
 
 
-def _call(hook: Any, app: Any, plan: TargetPlan) -> None:
-    """Call a hook with those of app, scale and rng that it names as parameters."""
-    offered = {"app": app, "scale": plan.scale, "rng": random.Random(plan.random_seed)}
+def _sign_in(app: Any, plan: TargetPlan) -> None:
+    """Write the headers of signed-in users where the load finds them."""
+    if not plan.login:
+        return
+    hook = resolve_hook(plan.login)
+    with app.app_context():
+        headers = [_call(hook, app, plan, number=n) for n in range(plan.identity_count)]
+    for each in headers:
+        if not isinstance(each, Mapping):
+            raise TypeError(f"login = {plan.login!r} returned {type(each).__name__}, no mapping")
+    path = Path(plan.private) / "identities.json"
+    path.write_text(json.dumps([dict(each) for each in headers]), encoding="utf-8")
+
+
+def _call(hook: Any, app: Any, plan: TargetPlan, **further: Any) -> Any:
+    """Call a hook with those of app, scale, rng and further values that it names."""
+    offered = {"app": app, "scale": plan.scale, "rng": random.Random(plan.random_seed)} | further
     taken = inspect.signature(hook).parameters
-    hook(**{name: value for name, value in offered.items() if name in taken})
+    return hook(**{name: value for name, value in offered.items() if name in taken})
 
 
 if __name__ == "__main__":

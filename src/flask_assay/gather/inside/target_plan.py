@@ -27,6 +27,9 @@ class TargetPlan:
         seed: Seed hook, "" for none.
         scale: Size of the data.
         random_seed: Seed of the automatic data.
+        login: Login hook, "" for none.
+        identity_count: Users that the login hook signs in.
+        private: Directory for what must not enter the recording.
         interventions: (registered name, parameters) to apply inside this target.
         gunicorn_config: The user's Gunicorn config file, "" for none.
         gunicorn_overrides: Settings that an experiment changes (workers, threads …).
@@ -43,6 +46,9 @@ class TargetPlan:
     seed: str = ""
     scale: float = 1.0
     random_seed: int = 1
+    login: str = ""
+    identity_count: int = 1
+    private: str = ""
     interventions: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     gunicorn_config: str = ""
     gunicorn_overrides: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,48 @@
+"""Answer a repeated, identical read of one request from its first answer.
+
+A simulated rewrite: it shows what asking once would save. Any statement that is not a plain
+read empties the memory, so nothing that was written meanwhile is missed.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_assay.experiments.interventions.stand_in import (
+    Executor,
+    StandInCursor,
+    intercept,
+    is_read,
+    of_shape,
+)
+
+__all__ = ["apply"]
+
+
+def apply(app: Any, parameters: Mapping[str, Any]) -> None:
+    """Remember the reads of an endpoint's requests from now on.
+
+    Args:
+        app: The loaded Flask app.
+        parameters: "endpoint", and "statement", the shape that is repeated.
+    """
+    from flask import g, has_request_context, request
+
+    endpoint, is_wanted = parameters["endpoint"], of_shape(parameters["statement"])
+
+    def around(execute: Executor, cursor: Any, statement: str, values: Any, context: Any) -> None:
+        if context is None or not has_request_context() or request.endpoint != endpoint:
+            execute(cursor, statement, values, context)
+            return
+        memory: dict[str, tuple[Any, list[Any]]] = g.setdefault("_assay_memo", {})
+        if not is_wanted(statement):
+            if not is_read(statement):
+                memory.clear()
+            execute(cursor, statement, values, context)
+            return
+        key = f"{statement}\0{values!r}"
+        if key not in memory:
+            execute(cursor, statement, values, context)
+            memory[key] = (cursor.description, cursor.fetchall())
+        context.cursor = StandInCursor(*memory[key])
+
+    intercept(around)

@@ -1,0 +1,55 @@
+"""Answer an endpoint's GET requests from a cache for some seconds.
+
+The cache is wrapped around the view, decorators included; a hit still pays Flask and the
+server. Keys hold path, query string and, where the view reads identity, the credentials.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["apply"]
+
+_MOST_ENTRIES = 10_000
+
+
+def apply(app: Any, parameters: Mapping[str, Any]) -> None:
+    """Cache the responses of an endpoint from now on.
+
+    Args:
+        app: The loaded Flask app.
+        parameters: "endpoint", "ttl_s", and "per_identity", whether credentials are in the key.
+    """
+    from flask import request
+
+    endpoint, ttl_s = parameters["endpoint"], float(parameters["ttl_s"])
+    view = app.view_functions[endpoint]
+    entries: dict[tuple[str, ...], tuple[float, Any, int, Any]] = {}
+
+    def key() -> tuple[str, ...]:
+        identity = ("Authorization", "Cookie") if parameters.get("per_identity") else ()
+        return (request.full_path, *(request.headers.get(name, "") for name in identity))
+
+    def cached(**values: Any) -> Any:
+        if request.method != "GET":
+            return app.ensure_sync(view)(**values)
+        now, at = time.monotonic(), key()
+        entry = entries.get(at)
+        if entry is not None and now - entry[0] < ttl_s:
+            return app.response_class(entry[1], status=entry[2], headers=entry[3])
+        response = app.make_response(app.ensure_sync(view)(**values))
+        if _is_cacheable(response) and len(entries) < _MOST_ENTRIES:
+            entries[at] = (now, response.get_data(), response.status_code, list(response.headers))
+        return response
+
+    app.view_functions[endpoint] = cached
+
+
+def _is_cacheable(response: Any) -> bool:
+    control = response.cache_control
+    return (
+        response.status_code == 200
+        and not response.is_streamed
+        and "Set-Cookie" not in response.headers
+        and not control.no_store
+    )

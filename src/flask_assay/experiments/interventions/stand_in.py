@@ -1,0 +1,94 @@
+"""A cursor that answers from rows already fetched, for interventions that save round trips."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+__all__ = ["Executor", "StandInCursor", "intercept", "is_read", "of_shape"]
+
+Executor = Callable[[Any, str, Any, Any], None]
+
+_READ = ("select", "with")
+_VOLATILE = ("for update", "for share", "nextval(", "random(", "clock_timestamp(", "gen_random",
+             "pg_advisory", "setval(", "uuidv7(", "insert ", "update ", "delete ")  # fmt: skip
+
+
+class StandInCursor:
+    """Rows in hand, with the part of the DBAPI cursor that SQLAlchemy reads a result by.
+
+    Args:
+        description: Of the cursor that fetched the rows.
+        rows: All rows.
+    """
+
+    arraysize = 1
+
+    def __init__(self, description: Any, rows: Sequence[Any]) -> None:
+        self.description = description
+        self.rowcount = len(rows)
+        self._rows = rows
+        self._at = 0
+
+    def fetchone(self) -> Any:
+        """Return the next row, None after the last."""
+        if self._at >= len(self._rows):
+            return None
+        self._at += 1
+        return self._rows[self._at - 1]
+
+    def fetchmany(self, size: int | None = None) -> Sequence[Any]:
+        """Return the next rows."""
+        end = self._at + (size or self.arraysize)
+        found, self._at = self._rows[self._at : end], min(end, len(self._rows))
+        return found
+
+    def fetchall(self) -> Sequence[Any]:
+        """Return the rows that are left."""
+        found, self._at = self._rows[self._at :], len(self._rows)
+        return found
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.fetchall())
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def is_read(statement: str) -> bool:
+    """Return whether a statement reads only, and gives the same rows when asked again."""
+    text = statement.lstrip().lower()
+    return text.startswith(_READ) and not any(word in text for word in _VOLATILE)
+
+
+def of_shape(wanted: str) -> Callable[[str], bool]:
+    """Return a fast test for statements of one shape that only read."""
+    from flask_assay.model.sql_shape import sql_shape
+
+    known: dict[str, bool] = {}
+
+    def is_wanted(statement: str) -> bool:
+        if statement not in known:
+            known[statement] = sql_shape(statement) == wanted and is_read(statement)
+        return known[statement]
+
+    return is_wanted
+
+
+def intercept(around: Callable[[Executor, Any, str, Any, Any], None]) -> None:
+    """Let a function decide how each statement of the process is executed.
+
+    Args:
+        around: Called as ``around(execute, cursor, statement, parameters, context)``.
+    """
+    from sqlalchemy.engine.default import DefaultDialect
+
+    original = DefaultDialect.do_execute
+
+    def do_execute(
+        self: Any, cursor: Any, statement: str, parameters: Any, context: Any = None
+    ) -> None:
+        def execute(cursor: Any, statement: str, parameters: Any, context: Any) -> None:
+            original(self, cursor, statement, parameters, context)  # type: ignore[no-untyped-call]
+
+        around(execute, cursor, statement, parameters, context)
+
+    DefaultDialect.do_execute = do_execute  # type: ignore[method-assign]
