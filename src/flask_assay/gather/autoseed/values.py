@@ -114,7 +114,8 @@ class Values:
             return lambda n: hint.fixed
         choices = hint.choices or limits.choices or (() if column.element else column.labels)
         if choices:
-            return lambda n: choices[min(int(rng.expovariate(0.7)), len(choices) - 1)]
+            shares = [rank**-1.2 for rank in range(1, len(choices) + 1)]
+            return lambda n: rng.choices(choices, shares)[0]
         if hint.is_hex_uuid and column.type in _TEXTS | {"bytea"}:
             prefix = "\\x" if column.type == "bytea" else ""
             return lambda n: f"{prefix}{rng.getrandbits(128):032x}"
