@@ -34,7 +34,7 @@ _PART_OF_KIND = {
     "rollback": "database",
     "savepoint": "database",
     "connect": "database",
-    "connection": "pool-wait",
+    "connection": "held",
     "pool-wait": "pool-wait",
     "cache": "cache",
     "http": "external",
@@ -196,8 +196,12 @@ def gist(label: str) -> str:
 
     >>> gist("SELECT orders.id, orders.total FROM orders WHERE orders.user_id = ?")
     'SELECT … FROM orders WHERE orders.user_id = ?'
+    >>> gist("q12 SELECT orders.id, orders.total FROM orders")
+    'q12 SELECT … FROM orders'
     """
-    return re.sub(r"^(SELECT) .{12,}? (FROM) ", r"\1 … \2 ", label, count=1, flags=re.IGNORECASE)
+    return re.sub(
+        r"^((?:q\d+ )?SELECT) .{12,}? (FROM) ", r"\1 … \2 ", label, count=1, flags=re.IGNORECASE
+    )
 
 
 def axis_ticks(duration_s: float) -> tuple[tuple[float, str], ...]:

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
@@ -163,9 +163,12 @@ def _findings(diagnosis: Diagnosis) -> list[_FindingView]:
 
 
 def _traces(diagnosis: Diagnosis) -> list[tuple[str, list[RequestTrace]]]:
+    whole = {s.statement_id: f"{s.statement_id} {s.sql}" for s in diagnosis.statements}
     by_route: dict[str, list[RequestTrace]] = {}
     for trace in diagnosis.traces:
-        by_route.setdefault(trace.route, []).append(trace)
+        # The label of a query may be cut short; its statement has the end as well.
+        spans = (replace(s, label=whole.get(s.label.split(" ")[0], s.label)) for s in trace.spans)
+        by_route.setdefault(trace.route, []).append(replace(trace, spans=tuple(spans)))
     return list(by_route.items())
 
 
@@ -181,7 +184,12 @@ def _trials(diagnosis: Diagnosis) -> list[tuple[str, list[Trial]]]:
 
 
 def _flatten(value: object, name: str = "") -> list[tuple[str, object]]:
-    """Return nested mappings as (dotted name, plain value)."""
+    """Return nested mappings and lists of them as (dotted name, plain value)."""
+    if isinstance(value, tuple | list) and any(isinstance(v, dict) for v in value):
+        value = {
+            str(v.get("name", i)) if isinstance(v, dict) else str(i): v
+            for i, v in enumerate(value, 1)
+        }
     if isinstance(value, dict):
         pairs = value.items()
         return [p for k, v in pairs for p in _flatten(v, f"{name}.{k}" if name else str(k))]
@@ -196,10 +204,16 @@ def _tie(text: str) -> str:
     return re.sub(r"\bn = ", "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}", text)
 
 
-def _cell(value: object) -> str:
-    """Return a free-form value in words."""
+def _cell(name: str, value: object) -> str:
+    """Return a free-form value in words; the end of its name tells the unit."""
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: figures.NOTHING}[value]
-    if isinstance(value, float):
-        return figures.number(value)
-    return figures.count(value) if isinstance(value, int) else str(value)
+    if not isinstance(value, int | float):
+        return str(value)
+    words = {"_s": figures.seconds, "_bytes": figures.byte_size, "_ratio": figures.percent}
+    found = next((w for suffix, w in words.items() if name.endswith(suffix)), None)
+    if name.startswith("phases."):
+        found = figures.seconds
+    if found is not None and not name.endswith("per_s"):
+        return _tie(found(value))
+    return figures.count(value) if isinstance(value, int) else figures.number(value)

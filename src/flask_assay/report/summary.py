@@ -90,21 +90,20 @@ def finding_trials(finding: Finding, diagnosis: Diagnosis) -> tuple[Trial, ...]:
 def remedies_with_trials(
     finding: Finding, diagnosis: Diagnosis
 ) -> tuple[tuple[Remedy, Trial | None], ...]:
-    """Return each remedy with the experiment that tried it, None where none did."""
-    left = list(finding_trials(finding, diagnosis))
-    pairs: list[tuple[Remedy, Trial | None]] = []
-    for remedy in finding.remedies:
-        trial = next((t for t in left if _is_of(t, remedy)), None)
-        if trial is not None:
-            left.remove(trial)
-        pairs.append((remedy, trial))
-    return tuple(pairs)
+    """Return each remedy with the experiment that tried it, None where none did.
+
+    Findings that ask for the same change share one experiment, which bears the id of the first.
+    """
+    candidates = (*finding_trials(finding, diagnosis), *other_trials(diagnosis))
+    return tuple(
+        (remedy, next((t for t in candidates if _is_of(t, remedy)), None))
+        for remedy in finding.remedies
+    )
 
 
 def _is_of(trial: Trial, remedy: Remedy) -> bool:
-    return trial.intervention == remedy.intervention and (
-        dict(trial.parameters) == dict(remedy.parameters) or trial.summary == remedy.summary
-    )
+    same_change = dict(trial.parameters) == dict(remedy.parameters)
+    return trial.intervention == remedy.intervention and same_change
 
 
 def other_trials(diagnosis: Diagnosis) -> tuple[Trial, ...]:
@@ -220,7 +219,7 @@ def _request_count(diagnosis: Diagnosis) -> int:
 
 
 def _traffic(diagnosis: Diagnosis) -> Figure:
-    n, steady = _request_count(diagnosis), dict(phases(diagnosis)).get("steady")
+    n, steady = _request_count(diagnosis), _steady_seconds(diagnosis)
     users = diagnosis.load.get("users")
     note = f"steady state of {figures.seconds(steady)}" if steady else "steady state"
     if isinstance(users, int | float):
@@ -228,6 +227,11 @@ def _traffic(diagnosis: Diagnosis) -> Figure:
     if steady:
         note += f" · {figures.number(n / steady)} requests/s"
     return Figure("Requests", figures.count(n), note)
+
+
+def _steady_seconds(diagnosis: Diagnosis) -> float | None:
+    stated = _phase_seconds(diagnosis.load.get("steady_s"))
+    return stated or dict(phases(diagnosis)).get("steady")
 
 
 def _errors(diagnosis: Diagnosis) -> Figure:
@@ -286,7 +290,7 @@ def commands(diagnosis: Diagnosis) -> tuple[tuple[str, str], ...]:
     again = given if isinstance(given, str) and given else _command(diagnosis)
     return (
         ("Run it again", again),
-        ("Render this recording again", f"flask assay report {shlex.quote(diagnosis.run_id)}"),
+        ("Render it again", f"flask assay report {shlex.quote(f'.assay/{diagnosis.run_id}')}"),
     )
 
 

@@ -152,7 +152,7 @@ def _findings(page: _Page, d: Diagnosis, *, total: int) -> None:
         _finding(page, number, finding, d)
     if total > _FULL_FINDINGS:
         page.line()
-        page.line(page.style("bold", f"{total - _FULL_FINDINGS} more"))
+        page.line(page.style("bold", f"{figures.count(total - _FULL_FINDINGS)} more findings"))
         for finding in d.findings[_FULL_FINDINGS : 2 * _FULL_FINDINGS]:
             place = f"{finding.place}  " if finding.place else ""
             text = _shorten(f"{place}{finding.title}", page.width - 5)
@@ -177,14 +177,13 @@ def _finding(page: _Page, number: int, finding: Finding, d: Diagnosis) -> None:
     if cost:
         page.labelled("costs", cost)
     for remedy, trial in summary.remedies_with_trials(finding, d)[:2]:
-        page.labelled("remedy", remedy.summary)
-        _trial(page, trial, finding.routes)
+        untried = "" if trial else " (a hypothesis: no experiment tried it)"
+        page.labelled("remedy", f"{remedy.summary}{untried}")
+        if trial is not None:
+            _trial(page, trial, finding.routes)
 
 
-def _trial(page: _Page, trial: Trial | None, routes: tuple[str, ...]) -> None:
-    if trial is None:
-        page.labelled("experiment", "none: the remedy is a hypothesis")
-        return
+def _trial(page: _Page, trial: Trial, routes: tuple[str, ...]) -> None:
     word = summary.OUTCOME_WORDS[trial.outcome]
     if trial.reason or not trial.effects:
         page.labelled("experiment", f"{word}. {trial.reason}".strip())

@@ -64,7 +64,10 @@ _LABELS = {
     "requests_per_s": "requests per second",
     "errors_per_s": "errors per second",
     "users": "users (right scale)",
-    "connections": "database connections",
+    "connections": "connections open",
+    "connections_active": "connections running a statement",
+    "waiting_locks": "connections waiting for a lock",
+    "load_lag_p99_s": "lateness of the load generator, p99",
 }
 _KINDS = (
     _Kind(
@@ -85,6 +88,8 @@ _KINDS = (
     ),
     _Kind("CPU by process (100 % is one processor)", "%", ("cpu_ratio:",), 1e2, figures.percent),
     _Kind("Memory by process", "MB", ("rss_bytes:",), 2.0**-20, figures.byte_size),
+    _Kind("Database connections", "", ("connections", "waiting_locks"), 1.0, figures.number),
+    _Kind("Load generator", "ms", ("load_lag_p99_s",), 1e3, figures.seconds),
 )
 
 

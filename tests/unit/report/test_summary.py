@@ -25,6 +25,14 @@ def test_the_experiment_of_a_key_that_begins_alike_is_not_taken():
     assert summary.finding_trials(finding, d) == ()
 
 
+def test_findings_that_ask_for_the_same_change_share_its_experiment():
+    d = sample()
+    remedies = d.findings[1].remedies
+    other = dataclasses.replace(d.findings[3], remedies=remedies)
+    ((_, trial),) = summary.remedies_with_trials(other, d)
+    assert trial.remedy_id == "missing-index/reviews(product_id)/1"
+
+
 def test_a_remedy_that_no_one_tried_has_no_experiment():
     d = dataclasses.replace(sample(), trials=())
     assert {t for f in d.findings for _, t in summary.remedies_with_trials(f, d)} == {None}
