@@ -290,7 +290,7 @@ def commands(diagnosis: Diagnosis) -> tuple[tuple[str, str], ...]:
     again = given if isinstance(given, str) and given else _command(diagnosis)
     return (
         ("Run it again", again),
-        ("Render it again", f"flask assay report {shlex.quote(f'.assay/{diagnosis.run_id}')}"),
+        ("Render it again", f"flask assay report .assay/*{shlex.quote(diagnosis.run_id)}"),
     )
 
 

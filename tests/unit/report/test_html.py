@@ -220,7 +220,7 @@ def test_a_difference_that_nothing_explains_is_marked():
 
 def test_experiments_name_the_noise_floor_and_what_had_no_effect(page):
     ((_, shown),) = page.all("section", id="experiments")
-    assert "Two identical targets differed by this much" in shown
+    assert "Two identical targets differed by this much: a smaller effect" in shown
     for group in ("Measured", "Tried, no effect", "Refused: the responses changed", "Not tried"):
         assert group in shown
 
@@ -251,3 +251,10 @@ def test_an_enormous_page_stays_below_one_megabyte_and_says_what_it_left_out():
 
 def test_the_same_document_gives_the_same_bytes():
     assert html.render(sample()) == html.render(sample())
+
+
+def test_dark_by_choice_looks_like_dark_by_system():
+    css = html._asset("assets/report.css")
+    chosen = re.search(r':root\[data-theme="dark"\] \{(.*?)\}', css, re.DOTALL)[1]
+    system = re.search(r":root:not\(\[data-theme\]\) \{(.*?)\}", css, re.DOTALL)[1]
+    assert chosen.split() == system.split()
