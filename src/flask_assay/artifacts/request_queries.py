@@ -11,6 +11,9 @@ from flask_assay.model.rows import RequestRow, Span, SpanFlag, SpanKind
 
 __all__ = ["DISTINCT_MIN", "QueryUse", "Source", "request_queries"]
 
+# As plain integers: operators of flag classes cost more than the rest of a pass over the spans.
+_EXECUTEMANY = int(SpanFlag.EXECUTEMANY)
+
 DISTINCT_MIN = 5  # executions with different parameters from which a request is kept as a loop
 _KEPT_PAIRS = 1_000  # per source; more would not change a correlation
 _READ = re.compile(r"\s*(SELECT|WITH|VALUES|TABLE)\b", re.IGNORECASE)
@@ -211,7 +214,7 @@ def _repeats(use: QueryUse, group: _Group, groups: dict[str, _Group], reads: boo
 
 
 def _single_writes(use: QueryUse, group: _Group) -> None:
-    singles = [s for s in group.spans if s.rows <= 1 and not s.flags & SpanFlag.EXECUTEMANY]
+    singles = [s for s in group.spans if s.rows <= 1 and not s.flags & _EXECUTEMANY]
     if singles:
         use.single_write_counts.append(len(singles))
         use.single_write_wall_ns += sum(span.wall_ns for span in singles)
