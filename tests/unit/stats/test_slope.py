@@ -1,3 +1,4 @@
+import itertools
 import random
 
 import pytest
@@ -48,7 +49,7 @@ def test_buckets_grow_without_a_gap_and_hold_every_value():
     buckets = growing_histogram(values)
     assert sum(count for _, count in buckets) == 500
     bounds = [bound for bound, _ in buckets]
-    assert all(b / a == pytest.approx(1.2) for a, b in zip(bounds, bounds[1:], strict=False))
+    assert all(b / a == pytest.approx(1.2) for a, b in itertools.pairwise(bounds))
     assert bounds[-1] >= max(values) > bounds[-2]
 
 
