@@ -1,5 +1,7 @@
 """A counting target and a load worker under the real supervisor."""
 
+import os
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -38,13 +40,30 @@ class CountingTarget:
 @contextmanager
 def counting_target(directory, *, keep_alive_s=30):
     seen = directory / "seen.txt"
-    command = [sys.executable, str(TARGET), str(seen), str(keep_alive_s)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, str(TARGET), str(keep_alive_s)]
+    env = {**os.environ, "LOAD_TARGET_SEEN": str(seen)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         try:
             port = int(process.stdout.readline())
             yield CountingTarget(port, seen)
         finally:
             process.kill()
+
+
+@contextmanager
+def gunicorn_target(directory, *options):
+    """Serve the same app by Gunicorn on a socket that is open before it starts."""
+    seen = directory / "seen.txt"
+    env = {**os.environ, "LOAD_TARGET_SEEN": str(seen), "HOME": str(directory)}
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        number = listener.fileno()
+        where = ["--bind", f"fd://{number}", "--chdir", str(TARGET.parent), "load_target:app"]
+        command = [sys.executable, "-m", "gunicorn", "--log-level", "error", *options, *where]
+        with subprocess.Popen(command, env=env, pass_fds=[number]) as process:
+            try:
+                yield CountingTarget(listener.getsockname()[1], seen)
+            finally:
+                process.terminate()
 
 
 class Rig:
@@ -124,3 +143,13 @@ def assert_conserved(recording, target):
     assert sum(row.exchange_count for row in rows) == len(seen)
     (file,) = recording.load_files
     assert file.counters["exchanges"] == len(seen)
+
+
+def assert_nothing_lost(recording, target):
+    """Every exchange the server saw is told; those it did not see were not answered."""
+    seen = {number for number, _, _ in target.seen()}
+    told = {number for row in recording.client_requests for number in ids_of(row)}
+    (file,) = recording.load_files
+    assert seen
+    assert seen <= told
+    assert len(told - seen) <= file.counters["exchanges_unanswered"]

@@ -1,6 +1,7 @@
-"""A small server that counts what it sees: `python load_target.py COUNT_FILE`.
+"""A small app that counts what it sees, served by werkzeug or by Gunicorn.
 
-It prints its port and writes one line per request, with the request's id, before it answers.
+It writes one line per request, with the request's id, before it answers.
+`LOAD_TARGET_SEEN=file python load_target.py [keep-alive seconds]` prints its port.
 """
 
 import os
@@ -10,8 +11,7 @@ from urllib.parse import parse_qs
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-seen = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-keep_alive_s = float(sys.argv[2]) if len(sys.argv) > 2 else 30.0
+seen = os.open(os.environ["LOAD_TARGET_SEEN"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 
 def app(environ, start_response):
@@ -43,12 +43,18 @@ def respond(path, query, body):
 
 class Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = keep_alive_s
+    timeout = 30.0
 
     def log_request(self, *args):
         pass
 
 
-server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Handler)
-print(server.server_port, flush=True)
-server.serve_forever()
+def main():
+    Handler.timeout = float(sys.argv[1])
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Handler)
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

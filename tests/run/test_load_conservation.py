@@ -6,8 +6,9 @@ import pytest
 from tests.run.load_rig import (
     Rig,
     assert_conserved,
+    assert_nothing_lost,
     counting_target,
-    ids_of,
+    gunicorn_target,
     journey,
     make_rig,
     make_supervisor,
@@ -135,41 +136,64 @@ def test_every_request_the_server_saw_is_in_the_rows(rig, base):
     assert all(group.name.startswith("locustfile.py:") for group in rig.last.task_errors)
 
 
-@pytest.mark.parametrize("base", ["HttpUser", "FastHttpUser"])
-def test_a_redirect_to_another_host_is_an_answer_and_not_followed(rig, base):
-    recording = rig.run(BROWSE.replace("BASE", base).replace("WHAT", 'self.client.get("/away")'))
+def both(what):
+    """Return a locustfile whose two classes, one per client, do the same."""
+    parts = [BROWSE.replace("Visitor", name).replace("BASE", base).replace("WHAT", what)
+             for name, base in (("Careful", "HttpUser"), ("Fast", "FastHttpUser"))]  # fmt: skip
+    return "\n".join(parts)
+
+
+def test_a_redirect_to_another_host_is_an_answer_and_not_followed(rig):
+    recording = rig.run(both('self.client.get("/away", name=type(self).__name__)'))
     assert_conserved(recording, rig.target)
-    assert recording.client_requests
+    assert {row.name for row in recording.client_requests} == {"GET Careful", "GET Fast"}
     for row in recording.client_requests:
         assert (row.status, row.error, row.exchange_count) == (302, "", 1)
 
 
-@pytest.mark.parametrize("base", ["HttpUser", "FastHttpUser"])
-def test_a_request_for_another_host_is_refused_before_it_leaves(rig, base):
-    asked = 'self.client.get("http://192.0.2.1/")'
-    recording = rig.run(BROWSE.replace("BASE", base).replace("WHAT", asked))
+def test_a_request_for_another_host_is_refused_before_it_leaves(rig):
+    recording = rig.run(both('self.client.get("http://192.0.2.1/", name=type(self).__name__)'))
     assert rig.target.seen() == []
-    assert recording.client_requests
+    assert {row.name for row in recording.client_requests} == {"GET Careful", "GET Fast"}
     for row in recording.client_requests:
         assert row.exchange_count == 0
         assert row.status == 0
         assert "192.0.2.1:80 is not the target" in row.error
 
 
-@pytest.mark.parametrize("base", ["HttpUser", "FastHttpUser"])
-def test_kept_alive_connections_that_the_server_ends_are_no_failures(tmp_path, supervisor, base):
+def test_kept_alive_connections_that_the_server_ends_are_no_failures(tmp_path, supervisor):
     with counting_target(tmp_path, keep_alive_s=0.2) as target:
         rig = Rig(tmp_path, supervisor, target)
-        text = BROWSE.replace("BASE", base).replace("between(0.001, 0.01)", "between(0.19, 0.22)")
-        recording = rig.run(text.replace("WHAT", 'self.client.get("/page")'), users=20)
+        text = both('self.client.get("/page")').replace(
+            "between(0.001, 0.01)", "between(0.19, 0.22)"
+        )
+        recording = rig.run(text, users=20)
         answered = [row for row in recording.client_requests if row.status]
         assert len(answered) > 40
         assert all(not row.error for row in answered)
-        told = {number for row in recording.client_requests for number in ids_of(row)}
-        seen = {number for number, _, _ in target.seen()}
-        (file,) = recording.load_files
-        assert seen <= told
-        assert len(told - seen) <= file.counters["exchanges_unanswered"]
+        assert_nothing_lost(recording, target)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--worker-class", "sync"),
+        ("--threads", "4", "--max-requests", "40"),
+        pytest.param(("--threads", "4"), marks=pytest.mark.slow),
+    ],
+)
+def test_nothing_is_lost_against_gunicorn(tmp_path, supervisor, options):
+    with gunicorn_target(tmp_path, *options) as target:
+        rig = Rig(tmp_path, supervisor, target)
+        assert_nothing_lost(
+            rig.run(
+                both('self.client.get("/twice"); self.client.post("/w", data={"a": "b"})'),
+                warm_up_s=1,
+            ),
+            target,
+        )
+        answered = [row for row in rig.recording().client_requests if row.status]
+        assert {row.error for row in answered} == {""}
 
 
 def test_a_stop_in_full_flight_loses_no_request(rig):
@@ -219,10 +243,8 @@ def test_an_unreachable_target_is_failures_and_no_exchanges(rig):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         target = AllowedTarget("http", "127.0.0.1", unused.getsockname()[1], "closed")
-        for base in ("HttpUser", "FastHttpUser"):
-            text = BROWSE.replace("BASE", base).replace("WHAT", 'self.client.get("/")')
-            recording = rig.run(text, target=target)
-            assert rig.last.all_failing
+        recording = rig.run(both('self.client.get("/")'), target=target)
+    assert rig.last.all_failing
     rows = recording.client_requests
     assert {row.exchange_count for row in rows} == {0}
     assert all("refused" in row.error for row in rows)
