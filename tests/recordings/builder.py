@@ -203,7 +203,9 @@ class RecordingBuilder:
         wall = draft.at_ns - start + MS // 10
         request_id = next(self.ids) if client else 0
         if endpoint is None:
-            endpoint = route.split("/")[1].split("?", maxsplit=1)[0] or "index" if "/" in route else ""
+            endpoint = (
+                route.split("/")[1].split("?", maxsplit=1)[0] or "index" if "/" in route else ""
+            )
         head = (
             start, wall, int(draft.cpu_ms * MS), request_id, body_digest, query_digest, identity_digest,
             self.names(route), self.names(endpoint), body_bytes, 0, len(draft.spans), status, flags,

@@ -338,6 +338,24 @@ def counter(build, *, method="GET"):
             request.work(2)
 
 
+def hot(build, *, own=40_000):
+    build.stacks = {
+        "suggest;search.py:3 suggest;text.py:9 distance": own,
+        "suggest;search.py:3 suggest": 5_000,
+        "suggest;search.py:3 suggest;session.py:90 execute": 5_000,
+        "suggest;json.py:9 dumps": 60_000 if own < 40_000 else 20_000,
+    }
+    for _ in range(REQUESTS):
+        with build.request("GET /suggest") as request:
+            request.query(
+                "SELECT o.id FROM orders o ORDER BY o.id LIMIT ?",
+                digest=1,
+                site="shop/search.py:4 suggest",
+            )
+            request.work(9)
+    build.document("app", {"files": ["shop/text.py", "shop/search.py"], "engines": []})
+
+
 Fill = Callable[[RecordingBuilder], None]
 
 SCENARIOS: dict[str, tuple[Fill, Fill]] = {
@@ -360,6 +378,7 @@ SCENARIOS: dict[str, tuple[Fill, Fill]] = {
     "count-for-pagination": (pager, lambda b: pager(b, rows=500)),
     "debug-settings": (debugging, lambda b: debugging(b, debug=False)),
     "expired-reload": (reload, lambda b: reload(b, commit=False)),
+    "hot-function": (hot, lambda b: hot(b, own=1_000)),
     "identity-blind-cache": (shared_page, lambda b: shared_page(b, own_key=True)),
     "limit-without-order": (unordered, lambda b: unordered(b, order="ORDER BY o.id ")),
     "memory-growth": (growing, lambda b: growing(b, until=8)),
