@@ -47,10 +47,17 @@ def shared(base):
         yield provision_postgres(supervisor, purpose="tests", listen_tcp=True)
 
 
+@pytest.fixture(scope="module")
+def sturdy(base):
+    with RunDirectory.create(base) as run, Supervisor(run) as supervisor:
+        yield provision_postgres(supervisor, purpose="tests")
+
+
 @pytest.fixture
-def postgres(supervisor):
-    """A PostgreSQL that the test may stop, freeze and kill."""
-    return provision_postgres(supervisor, purpose="tests")
+def postgres(sturdy):
+    """A running PostgreSQL that the test may stop, freeze and kill."""
+    sturdy.start()
+    return sturdy
 
 
 @pytest.fixture

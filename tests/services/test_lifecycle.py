@@ -23,6 +23,7 @@ from flask_assay.services.psql import SqlError
 from flask_assay.services.run_dir import RunDirectory
 from flask_assay.services.supervisor import Supervisor
 from flask_assay.services.valkey import provision_valkey
+from flask_assay.services.waiting import wait_until
 
 SITE = Path(psycopg2.__file__).parent.parent
 SOURCE = Path(flask_assay.__file__).parent.parent
@@ -158,7 +159,7 @@ def test_start_and_stop_may_be_said_twice(postgres):
 
 
 def test_restart_after_kill_keeps_committed_rows(postgres):
-    db = postgres.create_database("shop")
+    db = postgres.create_database("kept")
     rows(postgres, db, "CREATE TABLE t AS SELECT 1 AS i")
     os.kill(postgres.process.pid, signal.SIGKILL)
     postgres.process.wait(10)
@@ -167,7 +168,7 @@ def test_restart_after_kill_keeps_committed_rows(postgres):
 
 
 def test_a_postmaster_killed_beside_a_frozen_backend_restarts_alone(postgres):
-    db = postgres.create_database("shop")
+    db = postgres.create_database("beside")
     connection = psycopg2.connect(postgres.dsn(db))
     os.kill(connection.info.backend_pid, signal.SIGSTOP)
     os.kill(postgres.process.pid, signal.SIGKILL)
@@ -179,10 +180,14 @@ def test_a_postmaster_killed_beside_a_frozen_backend_restarts_alone(postgres):
 
 
 def test_a_frozen_server_thaws_with_its_connections(postgres):
-    db = postgres.create_database("shop")
+    db = postgres.create_database("thawed")
     connection = psycopg2.connect(postgres.dsn(db))
     postgres.process.freeze()
-    assert {table()[pid].state for pid in postgres.process.members()} <= {"T"}
+    wait_until(
+        lambda: {table()[pid].state for pid in postgres.process.members()} == {"T"},
+        timeout_s=10,
+        what="all of it stands still",
+    )
     postgres.process.thaw()
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
@@ -196,11 +201,11 @@ def test_stopping_a_frozen_server_ends_it(postgres):
     assert not serving(table(), postgres.data)
 
 
-def test_two_servers_of_one_run_do_not_meet(postgres, supervisor):
-    other = provision_postgres(supervisor, purpose="tests")
-    db = postgres.create_database("shop")
+def test_two_servers_of_one_run_do_not_meet(postgres):
+    other = provision_postgres(postgres.supervisor, purpose="tests")
+    db = postgres.create_database("one")
     assert other.port != postgres.port
-    assert "shop" not in {name for (name,) in other.sql(None, "SELECT datname FROM pg_database")}
+    assert "one" not in {name for (name,) in other.sql(None, "SELECT datname FROM pg_database")}
     assert rows(postgres, db, "SELECT 1") == [(1,)]
 
 
@@ -358,14 +363,15 @@ def test_a_process_that_ignores_the_polite_signal_is_killed(supervisor):
     assert process.poll() == -signal.SIGKILL
 
 
-def test_a_forked_child_stops_nothing(postgres, supervisor, run):
+def test_a_forked_child_stops_nothing(supervisor, run):
+    server = provision_valkey(supervisor)
     child = os.fork()
     if child == 0:
         code = 1
         try:
             supervisor.close()
             run.close()
-            postgres.stop()
+            server.stop()
             try:
                 supervisor.start("another", ["true"])
             except ServiceError:
@@ -374,7 +380,7 @@ def test_a_forked_child_stops_nothing(postgres, supervisor, run):
             os._exit(code)
     assert os.waitpid(child, 0)[1] == 0
     assert run.path.exists()
-    assert postgres.sql(None, "SELECT 1") == [("1",)]
+    assert server.ask("PING") == "PONG"
 
 
 def test_a_program_that_cannot_be_executed_says_why(supervisor, tmp_path):

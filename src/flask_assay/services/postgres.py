@@ -30,6 +30,7 @@ class PostgresServer(PostgresDatabases):
     Attributes:
         name: Of its process, log and data within the run.
         process: The postmaster, supervised; None before the first start.
+        supervisor: Of the run that it lives and dies with.
     """
 
     def __init__(
@@ -38,12 +39,12 @@ class PostgresServer(PostgresDatabases):
         super().__init__(where)
         self.name = name
         self.process: ManagedProcess | None = None
-        self._supervisor, self._binaries = supervisor, binaries
+        self.supervisor, self._binaries = supervisor, binaries
 
     @property
     def data(self) -> Path:
         """The data directory."""
-        return self._supervisor.run.data / self.name
+        return self.supervisor.run.data / self.name
 
     @property
     def is_running(self) -> bool:
@@ -59,7 +60,7 @@ class PostgresServer(PostgresDatabases):
         if self.is_running:
             return
         self._clear()
-        self.process = self._supervisor.start(
+        self.process = self.supervisor.start(
             self.name,
             [self._binaries.path("postgres"), "-D", str(self.data)],
             env={"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath},
