@@ -1,6 +1,7 @@
 """Documents made to break a report: markup in every string, sizes and numbers out of hand."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from enum import StrEnum
@@ -155,6 +156,7 @@ def empty() -> Diagnosis:
     )
 
 
+@functools.cache
 def enormous() -> Diagnosis:
     """Return a document with thousands of everything, long texts among them."""
     d = sample()

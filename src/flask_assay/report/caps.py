@@ -76,9 +76,10 @@ def fit(diagnosis: Diagnosis, limits: Limits) -> tuple[Diagnosis, tuple[str, ...
     Control characters become U+FFFD.
     """
     results = tuple(replace(r, findings=()) for r in diagnosis.results)
-    thinned = tuple(thin(s, limits.points) for s in diagnosis.series)
+    shown, more = diagnosis.series[: limits.lines], diagnosis.series[limits.lines :]
+    series = (*(thin(s, limits.points) for s in shown), *more)
     walker = _Walker(limits, Counter())
-    fitted = walker.value("", replace(diagnosis, results=results, series=thinned))
+    fitted = walker.value("", replace(diagnosis, results=results, series=series))
     return cast("Diagnosis", fitted), walker.words()
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -56,9 +57,7 @@ def test_points_out_of_order_and_lists_of_unequal_length_are_put_right():
 @pytest.mark.parametrize("character", ["\x1b", "\x00", "\x9b", "\u202e", "\ud800"])
 def test_characters_that_steer_a_terminal_are_replaced(character):
     series = Series(f"a{character}b", (1.0,), (1.0,))
-    d = sample().__class__(
-        **{**{f: getattr(sample(), f) for f in sample().__slots__}, "series": (series,)}
-    )
+    d = dataclasses.replace(sample(), series=(series,))
     fitted, _ = caps.fit(d, caps.LEVELS[0])
     assert fitted.series[0].name == "a\ufffdb"
 
