@@ -23,8 +23,8 @@ HOP = 0xFF
 class CountingTarget:
     """A server that writes down every request it sees."""
 
-    def __init__(self, port, seen_path):
-        self.port = port
+    def __init__(self, port, seen_path, pid):
+        self.port, self.pid = port, pid
         self.seen_path = seen_path
 
     @property
@@ -45,7 +45,7 @@ def counting_target(directory, *, keep_alive_s=30):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         try:
             port = int(process.stdout.readline())
-            yield CountingTarget(port, seen)
+            yield CountingTarget(port, seen, process.pid)
         finally:
             process.kill()
 
@@ -61,7 +61,7 @@ def gunicorn_target(directory, *options):
         command = [sys.executable, "-m", "gunicorn", "--log-level", "error", *options, *where]
         with subprocess.Popen(command, env=env, pass_fds=[number]) as process:
             try:
-                yield CountingTarget(listener.getsockname()[1], seen)
+                yield CountingTarget(listener.getsockname()[1], seen, process.pid)
             finally:
                 process.terminate()
 

@@ -1,5 +1,8 @@
 import json
+import os
+import signal
 import socket
+import time
 from itertools import pairwise
 
 import pytest
@@ -18,7 +21,7 @@ from tests.run.load_rig import (
 from flask_assay.load.plan import Exchange, Journey
 from flask_assay.model.owned import AllowedTarget
 from flask_assay.model.rows import ClientFlag, Phase
-from flask_assay.services.waiting import wait_until
+from flask_assay.services.waiting import WaitTimeoutError, wait_until
 
 pytestmark = pytest.mark.load
 
@@ -323,3 +326,26 @@ def test_samples_tell_how_busy_and_late_the_generator_was(rig):
     for each in own:
         assert 0 < each["cpu_ratio"] < 2
         assert each["lag_p99_s"] >= 0
+
+
+@pytest.mark.slow
+def test_an_open_run_tells_the_truth_about_a_stall(rig):
+    rate, frozen_s = 100, 1.0
+    load = rig.start(
+        journeys=(journey("/page"),), model="open", rate=rate, users=150, warm_up_s=1, steady_s=4
+    )
+    until_phase(load, "steady")
+    os.kill(rig.target.pid, signal.SIGSTOP)
+    began = time.monotonic_ns()
+    with pytest.raises(WaitTimeoutError):
+        wait_until(lambda: False, timeout_s=frozen_s, what="the thaw")
+    os.kill(rig.target.pid, signal.SIGCONT)
+    frozen_ns = time.monotonic_ns() - began
+    load.wait(timeout_s=30)
+    rows = rig.recording().client_requests
+    assert_conserved(rig.recording(), rig.target)
+    assert not [row for row in rows if row.error or row.flags & ClientFlag.CENSORED]
+    response = [row.start_ns + row.wall_ns - row.due_ns for row in rows]
+    half = frozen_ns / 2
+    assert sum(each > half for each in response) == pytest.approx(rate * half / 1e9, rel=0.25)
+    assert max(response) == pytest.approx(frozen_ns, rel=0.25)

@@ -164,11 +164,10 @@ class Broken(HttpUser):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (HEAD, "locustfile.py has no user class"),
-        (HEAD + "1 / 0\n", "locustfile.py:3: ZeroDivisionError"),
-        pytest.param(HEAD + "import nowhere_to_be\n", "locustfile.py:3: Module", marks=pytest.mark.slow),
-        pytest.param(HEAD + "raise SystemExit(4)\n", "calls sys.exit", marks=pytest.mark.slow),
-        (HEAD + "x = (\n", "locustfile.py:3: SyntaxError"),
+        (HEAD + "from os import *\n", "locustfile.py has no user class"),
+        (FULL + "1 / 0\n", r"locustfile.py:\d\d: ZeroDivisionError"),
+        pytest.param(FULL + "import nowhere_to_be\n", r"locustfile.py:\d\d: Module", marks=pytest.mark.slow),
+        pytest.param(FULL + "raise SystemExit(4)\n", "calls sys.exit", marks=pytest.mark.slow),
         (FULL.replace('default="hello"', "required=True"), "arguments could not be filled"),
         pytest.param(FULL.replace("weight = 3", "weight = 0").replace("weight = 1", "weight = 0"), "weight 0", marks=pytest.mark.slow),
     ],
@@ -178,7 +177,28 @@ def test_a_file_that_cannot_run_is_a_clear_usage_error(rig, text, told):
     with pytest.raises(UsageError, match=told):
         load.wait(timeout_s=20)
     assert load.poll() == 2
+    assert load.failure()
     assert rig.target.seen() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (HEAD + "x = (\n", "locustfile.py:3: syntax error"),
+        ("from locust import HttpLocust\n", "write `HttpUser`"),
+        (HEAD, "no user class"),
+    ],
+)
+def test_a_file_that_can_be_seen_not_to_work_starts_no_process(rig, text, told):
+    with pytest.raises(UsageError, match=told):
+        rig.start(text)
+
+
+def test_ignored_waits_are_noted_with_what_to_write_now(rig):
+    old = FULL.replace("wait_time = constant(0.01)", "min_wait = 10\n    max_wait = 20", 1)
+    rig.run(old, user_classes=("Quick",))
+    (note,) = [each for each in rig.last.notes if "min_wait" in each]
+    assert "`wait_time = between(0.01, 0.02)`" in note
 
 
 def test_an_unknown_user_class_names_those_there_are(rig):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from flask_assay.errors import AssayError, LoadError, MissingExtraError, UsageError
+from flask_assay.load.lint import require_usable
 from flask_assay.load.plan import LoadPlan
 from flask_assay.load.status import LoadProgress, WorkerError, read_status
 from flask_assay.services.waiting import WaitTimeoutError
@@ -83,8 +84,11 @@ class LoadProcess:
 
         Raises:
             MissingExtraError: If Locust is not installed.
+            UsageError: If the locustfile can be seen not to work.
         """
         require_locust()
+        if plan.locustfile is not None:
+            require_usable(plan.locustfile)
         plan.status_path.unlink(missing_ok=True)
         plan.plan_path.write_text(plan.to_json(), encoding="utf-8")
         # A tracer in the generator would be measured as latency of the app.

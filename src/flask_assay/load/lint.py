@@ -122,7 +122,7 @@ def _old_class_attributes(node: ast.ClassDef) -> Iterator[Problem]:
         for target in statement.targets
         if isinstance(target, ast.Name)
     }
-    if "task_set" in values:
+    if "task_set" in values and "tasks" not in values:
         line, value = values["task_set"]
         now = f"write `tasks = [{ast.unparse(value)}]`"
         yield Problem(line, "task_set is of Locust before 1.0", now)
@@ -151,6 +151,9 @@ def _seconds(value: ast.expr) -> str:
 
 def _old_calls(tree: ast.Module) -> Iterator[Problem]:
     own = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    for statement in tree.body:
+        if isinstance(statement, ast.ImportFrom) and statement.module != "locust":
+            own |= {alias.asname or alias.name for alias in statement.names}
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or "wait_time" in own:
             continue

@@ -15,6 +15,7 @@ from locust.util.load_locustfile import load_locustfile
 
 from flask_assay.errors import UsageError
 from flask_assay.load.deck import JourneyDeck
+from flask_assay.load.lint import require_usable
 from flask_assay.load.plan import LoadPlan
 
 __all__ = ["Cast", "assemble", "make_environment"]
@@ -78,7 +79,7 @@ def _from_locustfile(plan: LoadPlan) -> Cast:
         )
     chosen = _choose(classes, plan)
     shape = shapes[0] if shapes and plan.follow_shape else None
-    notes = []
+    notes = require_usable(path)
     if shape is not None:
         notes.append(f"{type(shape).__name__} of the locustfile decides the number of users")
     return Cast(chosen, shape=shape, notes=notes)
