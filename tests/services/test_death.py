@@ -175,10 +175,10 @@ def tmp_base(base):
 @pytest.mark.parametrize("number", range(100))
 def test_an_owner_killed_at_any_moment_leaves_nothing(base, number):
     dice = random.Random(number)
-    scenario = dice.choice(["provisioning", "cloning", "stopping", "frozen", "family"])
+    scenario = dice.choice(["provisioning", "ready", "cloning", "stopping", "frozen", "family"])
     with Owner(base, scenario) as owner:
         try:
-            owner.popen.wait(dice.uniform(0, 1.5))
+            owner.popen.wait(dice.uniform(0, 3))
         except subprocess.TimeoutExpired:
             owner.kill()
         owner.assert_nothing_left(directory=False)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import psycopg2
@@ -23,7 +24,7 @@ from flask_assay.services.psql import SqlError
 from flask_assay.services.run_dir import RunDirectory
 from flask_assay.services.supervisor import Supervisor
 from flask_assay.services.valkey import provision_valkey
-from flask_assay.services.waiting import wait_until
+from flask_assay.services.waiting import WaitTimeoutError, wait_until
 
 SITE = Path(psycopg2.__file__).parent.parent
 SOURCE = Path(flask_assay.__file__).parent.parent
@@ -381,6 +382,16 @@ def test_a_forked_child_stops_nothing(supervisor, run):
     assert os.waitpid(child, 0)[1] == 0
     assert run.path.exists()
     assert server.ask("PING") == "PONG"
+
+
+def test_a_server_started_by_a_thread_outlives_the_thread(supervisor):
+    servers = []
+    thread = threading.Thread(target=lambda: servers.append(provision_valkey(supervisor)))
+    thread.start()
+    thread.join()
+    assert servers[0].ask("PING") == "PONG"
+    with pytest.raises(WaitTimeoutError):
+        servers[0].process.wait(0.3)
 
 
 def test_a_program_that_cannot_be_executed_says_why(supervisor, tmp_path):
