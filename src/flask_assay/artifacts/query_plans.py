@@ -191,16 +191,18 @@ def _compared(text: str, alias: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _joined(text: str, alias: str) -> tuple[str, ...]:
-    """Return this relation's columns in ``a.x = b.y``, on whichever side they are."""
+    """Return this relation's columns in ``a.x = b.y``, on whichever side they are.
+
+    EXPLAIN leaves the name of the scanned relation away in its own conditions.
+    """
     found = []
     for match in _BOTH.finditer(text):
         for side, other in (("l", "r"), ("r", "l")):
-            table = match[f"{side}table"]
-            is_ours = table is not None and _bare(table) == alias
-            is_foreign = match[f"{other}table"] is None or _bare(match[f"{other}table"]) != alias
-            if is_ours and is_foreign and _bare(match[f"{other}column"]) not in _WORDS:
+            ours, foreign = match[f"{side}table"], match[f"{other}table"]
+            is_ours = ours is None or _bare(ours) == alias
+            if is_ours and foreign is not None and _bare(foreign) != alias:
                 found.append(_bare(match[f"{side}column"]))
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(name for name in found if name.lower() not in _WORDS))
 
 
 def _own(table: str | None, column: str, alias: str) -> str:

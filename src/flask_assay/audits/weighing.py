@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from flask_assay.artifacts.steady_state import SteadyState
 from flask_assay.model.finding import Severity
 
-__all__ = ["name_routes", "route_share", "severity_of"]
+__all__ = ["agree", "name_routes", "route_share", "severity_of"]
 
 DOMINATES_RATIO = 0.20  # of some route's server time: error
 MATTERS_RATIO = 0.05  # of some route's server time: warning
@@ -49,3 +49,13 @@ def name_routes(routes: tuple[str, ...]) -> str:
     if len(routes) <= 2:
         return " and ".join(routes)
     return f"{routes[0]} and {len(routes) - 1} other routes"
+
+
+def agree(routes: tuple[str, ...], singular: str, plural: str) -> str:
+    """Return the form of a verb that goes with `name_routes` of these routes.
+
+    Example:
+        >>> agree(("GET /a", "GET /b"), "waits", "wait")
+        'wait'
+    """
+    return singular if len(routes) == 1 else plural

@@ -136,7 +136,7 @@ def _finding(loop: _Loop, steady: SteadyState, statement_id: str) -> Finding:
     counts = [count for use in uses for count in use.loop_counts]
     place = place_of(loop.site)
     typical = statistics.median(counts)
-    what = f"{loop.detail} is loaded" if loop.detail else "a statement runs"
+    what = f"{loop.detail} is loaded" if loop.detail else f"{_tables(loop.statement)} is queried"
     return Finding(
         audit=META.audit_id,
         key=_key(place, loop),

@@ -30,7 +30,7 @@ from flask_assay.artifacts.settings import ServerSettings, settings
 from flask_assay.artifacts.steady_state import SteadyState, steady_state
 from flask_assay.artifacts.view import Given, UnavailableError
 from flask_assay.audits.audit import Meta
-from flask_assay.audits.weighing import name_routes
+from flask_assay.audits.weighing import agree, name_routes
 from flask_assay.model.finding import Evidence, Finding, Remedy, Severity
 
 WAIT_RATIO = 0.1  # of the response time
@@ -86,8 +86,8 @@ def _finding(
         key="pool",
         severity=Severity.ERROR if worst > STARVES_RATIO else Severity.WARNING,
         title=(
-            f"{name_routes(routes)} waits {wait_s / requests * 1e3:.0f} ms per request for "
-            "a database connection"
+            f"{name_routes(routes)} {agree(routes, 'waits', 'wait')} "
+            f"{wait_s / requests * 1e3:.0f} ms per request for a database connection"
         ),
         routes=routes,
         detail=(

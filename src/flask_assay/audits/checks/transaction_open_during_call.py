@@ -32,7 +32,7 @@ from flask_assay.artifacts.places import most_frequent, place_of
 from flask_assay.artifacts.steady_state import SteadyState, steady_state
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta
-from flask_assay.audits.weighing import name_routes, severity_of
+from flask_assay.audits.weighing import agree, name_routes, severity_of
 from flask_assay.model.finding import Evidence, Finding, Remedy, Severity
 
 CALL_S_MIN = 0.01  # mean of the calls made inside a transaction
@@ -62,6 +62,7 @@ def audit(given: Given) -> Sequence[Finding]:
 def _finding(site: str, entries: list[ExternalCalls], steady: SteadyState) -> Finding:
     entries = sorted(entries, key=lambda entry: -entry.held_ns)
     costs = {entry.route: entry.held_ns / 1e9 for entry in entries}
+    routes = tuple(costs)
     calls = sum(entry.held_count for entry in entries)
     requests = sum(entry.held_request_count for entry in entries)
     target = entries[0].target or "another service"
@@ -71,8 +72,11 @@ def _finding(site: str, entries: list[ExternalCalls], steady: SteadyState) -> Fi
         audit=META.audit_id,
         key=f"{place.file}:{place.function}:{target}" if place else f"unknown:{target}",
         severity=Severity.WARNING if severity is Severity.NOTE else severity,
-        title=f"{name_routes(tuple(costs))} waits for {target} with a transaction open",
-        routes=tuple(costs),
+        title=(
+            f"{name_routes(routes)} {agree(routes, 'waits', 'wait')} for {target} "
+            "with a transaction open"
+        ),
+        routes=routes,
         detail=(
             f"For {sum(costs.values()) / calls * 1e3:.0f} ms per call the connection, and every "
             "lock the transaction took, is kept from others. The seconds given are those of "
