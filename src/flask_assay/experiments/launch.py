@@ -157,7 +157,8 @@ def _measure(
             for name, answer in by_arm.items():
                 if name != base:
                     key = (name, route)
-                    pairs.setdefault(key, []).append((by_arm[base].wall_s, answer.wall_s))
+                    if answer.wall_s and by_arm[base].wall_s:
+                        pairs.setdefault(key, []).append((by_arm[base].wall_s, answer.wall_s))
                     verdict = oracles[route].compare(by_arm[base], answer)
                     found.setdefault(key, []).append(verdict)
     return LaunchResult(pairs, {key: worst(each) for key, each in found.items()})

@@ -2,62 +2,29 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from flask_assay.errors import AssayError
 from flask_assay.experiments.estimate import LEVEL, effects_of, outcome_of
+from flask_assay.experiments.hypothesis import Hypothesis, hypotheses
 from flask_assay.experiments.launch import ArmPlan, LaunchResult, run_launch
 from flask_assay.experiments.registry import INTERVENTIONS
 from flask_assay.experiments.replay import SentRequest, sent_requests
+from flask_assay.experiments.under_load import try_under_load
 from flask_assay.gather.lab import Copy, Lab
 from flask_assay.model.clock import Clock
-from flask_assay.model.effect import Trial, TrialOutcome
-from flask_assay.model.finding import Finding, Remedy
+from flask_assay.model.effect import Trial
+from flask_assay.model.finding import Finding
 from flask_assay.recording.directory import write_document
 from flask_assay.recording.reader import Recording
 
-__all__ = ["Hypothesis", "hypotheses", "prove"]
+__all__ = ["prove"]
 
-LAUNCHES = 5
-_MOST_ARMS = 6
+LAUNCHES = 6
+_MOST_ARMS = 8
+_MOST_SERVER_ARMS = 2
 _MOST_ROUTES = 10
 _REQUESTS_PER_ROUTE = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Hypothesis:
-    """One remedy of one or more findings.
-
-    Attributes:
-        remedy_id: "<audit>/<finding key>/<number of the remedy>".
-        remedy: What to change.
-        routes: Routes that it should help.
-    """
-
-    remedy_id: str
-    remedy: Remedy
-    routes: frozenset[str]
-
-
-def hypotheses(findings: Sequence[Finding]) -> list[Hypothesis]:
-    """Return the remedies that an intervention can apply, in the order of the findings.
-
-    The same change proposed by two findings is one hypothesis on the routes of both.
-    """
-    found: dict[str, Hypothesis] = {}
-    for finding in findings:
-        for number, remedy in enumerate(finding.remedies):
-            if remedy.intervention not in INTERVENTIONS:
-                continue
-            same = f"{remedy.intervention} {sorted(remedy.parameters.items(), key=str)}"
-            routes = frozenset(finding.routes)
-            known = found.get(same)
-            if known is not None:
-                found[same] = Hypothesis(known.remedy_id, known.remedy, known.routes | routes)
-            else:
-                remedy_id = f"{finding.audit}/{finding.key}/{number}"
-                found[same] = Hypothesis(remedy_id, remedy, routes)
-    return list(found.values())
 
 
 def prove(
@@ -79,16 +46,31 @@ def prove(
         budget_s: Seconds for all launches together, database copies not counted.
         on_step: Told what is going on.
     """
-    wanted = hypotheses(findings)[:_MOST_ARMS]
+    every = hypotheses(findings)
+    competing = [each for each in every if INTERVENTIONS[each.remedy.intervention].needs_load]
+    wanted = [each for each in every if each not in competing][:_MOST_ARMS]
     requests = _requests(lab, recording, wanted)
-    wanted_now = [each for each in wanted if each.routes & requests.keys()]
+    known = [each for each in wanted if each.routes & requests.keys()]
     trials = [
-        _not_tried(each, "no request to it was sampled")
-        for each in wanted
-        if each not in wanted_now
+        each.untried("no request to its routes was sampled") for each in wanted if each not in known
     ]
-    if wanted_now:
-        trials += _experiment(lab, wanted_now, requests, clock, budget_s, on_step)
+    trials += [
+        each.untried(f"only the first {_MOST_ARMS} remedies are tried in a run")
+        for each in every
+        if each not in competing and each not in wanted
+    ]
+    shares = 2 if known and competing else 1
+    if known:
+        trials += _experiment(lab, known, requests, clock, budget_s / shares, on_step)
+    if competing and lab.load_plan is not None:
+        trials += try_under_load(
+            lab,
+            lab.load_plan,
+            competing[:_MOST_SERVER_ARMS],
+            clock=clock,
+            budget_s=budget_s / shares,
+            on_step=on_step,
+        )
     write_document(lab.recording, "trials", {"trials": [asdict(each) for each in trials]})
     return tuple(trials)
 
@@ -195,7 +177,7 @@ def _trials(
     ]
     for each in wanted:
         if each.remedy_id in refused:
-            trials.append(_not_tried(each, refused[each.remedy_id]))
+            trials.append(each.untried(refused[each.remedy_id]))
             continue
         trials.append(
             Trial(
@@ -210,14 +192,3 @@ def _trials(
             )
         )
     return trials
-
-
-def _not_tried(each: Hypothesis, reason: str) -> Trial:
-    return Trial(
-        remedy_id=each.remedy_id,
-        intervention=each.remedy.intervention,
-        parameters=each.remedy.parameters,
-        summary=each.remedy.summary,
-        outcome=TrialOutcome.NOT_TRIED,
-        reason=reason,
-    )

@@ -16,10 +16,12 @@ class Intervention:
     Attributes:
         name: Name by which remedies refer to it.
         where: "database", "target" (inside the app's process) or "server".
+        needs_load: Whether its effect shows only when requests compete.
     """
 
     name: str
     where: str
+    needs_load: bool = False
 
     def _module(self) -> object:
         return import_module(f"flask_assay.experiments.interventions.{self.name.replace('-', '_')}")
@@ -37,5 +39,14 @@ class Intervention:
 
 
 INTERVENTIONS: Mapping[str, Intervention] = {
-    each.name: each for each in (Intervention("index", "database"),)
+    each.name: each
+    for each in (
+        Intervention("index", "database"),
+        Intervention("eager-load", "target"),
+        Intervention("batch", "target"),
+        Intervention("memo", "target"),
+        Intervention("response-cache", "target"),
+        Intervention("pool-size", "target", needs_load=True),
+        Intervention("workers", "server", needs_load=True),
+    )
 }

@@ -12,6 +12,7 @@ from flask_assay.config.resolve import Settings
 from flask_assay.errors import TargetError, UsageError
 from flask_assay.gather.inside.target_plan import PLAN_VARIABLE, TargetPlan
 from flask_assay.gather.target import Target, boot_target
+from flask_assay.load.plan import LoadPlan
 from flask_assay.model.owned import OwnedDatabase
 from flask_assay.routing.plan import RoutePlan
 from flask_assay.services.postgres import PostgresServer
@@ -65,6 +66,9 @@ class Lab:
         postgres: The database server.
         valkey: The Redis server.
         recording: Directory of the recording.
+        databases: The app's databases, once they were created.
+        stub_environment: Variables that the services hook gave.
+        load_plan: The run's load, once it was decided.
     """
 
     app: str
@@ -76,6 +80,7 @@ class Lab:
     recording: Path
     databases: Databases | None = None
     stub_environment: dict[str, str] = field(default_factory=dict)
+    load_plan: LoadPlan | None = None
     _count: int = 0
 
     def create_databases(self) -> Databases:
@@ -193,10 +198,14 @@ class Lab:
             **changes,
         )
 
+    def next_number(self) -> int:
+        """Return a number that this run has not used, for names of processes and files."""
+        self._count += 1
+        return self._count
+
     def boot(self, plan: TargetPlan) -> Target:
         """Boot Gunicorn with these orders."""
-        self._count += 1
-        name = f"gunicorn-{self._count}"
+        name = f"gunicorn-{self.next_number()}"
         path = plan.write(self.run.private / f"{name}.json")
         environment = self.environment({PLAN_VARIABLE: str(path)})
         timeout_s = self.settings.number("boot_timeout_s")

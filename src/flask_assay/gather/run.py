@@ -126,6 +126,7 @@ def gather(lab: Lab, progress: Progress, clock: Clock | None = None) -> Run:
 def _drive(lab: Lab, target: Target, catalog: Catalog, progress: Progress, clock: Clock) -> bool:
     """Put load on the target and watch; return whether the user stopped it."""
     plan = plan_load(lab, target, _ask(lab), catalog.tables()["tables"])
+    lab.load_plan = plan
     progress.step(f"load: {plan.users} users for {plan.warm_up_s + plan.steady_s:g} s")
     load = LoadProcess.start(plan, lab.supervisor)
     sampler = Sampler(lab.recording, _groups(lab, target, load), clock)

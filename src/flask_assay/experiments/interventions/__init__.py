@@ -1,6 +1,7 @@
 """One change per file, each with its way to apply it and to take it back.
 
 A change to the database has ``change_database(lab, databases, unchanged, parameters)`` and
-returns its prices. A change inside the target has ``apply(app, parameters)``; it runs in the
-target's process and ends with it.
+returns its prices. A change inside the target has ``before_import(parameters)``, or
+``apply(app, parameters)`` for the loaded app; it runs in the target's process and ends with it.
+A change of the server's settings needs no code: its parameters are the settings.
 """

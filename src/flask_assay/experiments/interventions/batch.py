@@ -102,7 +102,7 @@ def apply(app: Any, parameters: Mapping[str, Any]) -> None:
         if answer is None:
             execute(cursor, statement, values, context)
         else:
-            context.cursor = StandInCursor(*answer)
+            context.cursor = StandInCursor(cursor, *answer)
 
     intercept(around)
 

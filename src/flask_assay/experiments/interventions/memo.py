@@ -43,6 +43,6 @@ def apply(app: Any, parameters: Mapping[str, Any]) -> None:
         if key not in memory:
             execute(cursor, statement, values, context)
             memory[key] = (cursor.description, cursor.fetchall())
-        context.cursor = StandInCursor(*memory[key])
+        context.cursor = StandInCursor(cursor, *memory[key])
 
     intercept(around)

@@ -16,13 +16,15 @@ class StandInCursor:
     """Rows in hand, with the part of the DBAPI cursor that SQLAlchemy reads a result by.
 
     Args:
+        cursor: The real one, for everything else that a dialect asks of it.
         description: Of the cursor that fetched the rows.
         rows: All rows.
     """
 
     arraysize = 1
 
-    def __init__(self, description: Any, rows: Sequence[Any]) -> None:
+    def __init__(self, cursor: Any, description: Any, rows: Sequence[Any]) -> None:
+        self._cursor = cursor
         self.description = description
         self.rowcount = len(rows)
         self._rows = rows
@@ -49,8 +51,12 @@ class StandInCursor:
     def __iter__(self) -> Iterator[Any]:
         return iter(self.fetchall())
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
     def close(self) -> None:
-        """Nothing is open."""
+        """Close the real cursor."""
+        self._cursor.close()
 
 
 def is_read(statement: str) -> bool:

@@ -6,6 +6,7 @@ versions. Ours replaces Gunicorn's search for ``gunicorn.conf.py``, hence the us
 
 import json
 import os
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,9 @@ def _tell(event: dict[str, Any]) -> None:
 def when_ready(server: Any) -> None:
     """Write down the settings that are in force."""
     cfg = server.cfg
-    from gunicorn import __version__ as version
-
     document = {
         "name": "gunicorn",
-        "version": version,
+        "version": metadata.version("gunicorn"),
         "workers": server.num_workers,
         "threads": cfg.threads,
         "worker_class": cfg.worker_class_str,

@@ -4,6 +4,7 @@ Importing this module loads the user's app, once per worker (or once in the mast
 ``preload_app``), because that is when Gunicorn imports it.
 """
 
+from importlib import import_module
 from typing import Any
 
 from flask_assay.gather.inside.loading import attach_routing, load_app
@@ -21,14 +22,20 @@ def _load() -> Any:
         from flask_assay.probe.plan import ProbePlan
 
         probe.attach(ProbePlan.from_json(plan.probe))
+    changes = [(_intervention(name), values) for name, values in plan.interventions]
+    for change, values in changes:
+        if hasattr(change, "before_import"):
+            change.before_import(values)
     app = load_app(plan)
-    if plan.interventions:
-        from importlib import import_module
-
-        for name, parameters in plan.interventions:
-            module = "flask_assay.experiments.interventions." + name.replace("-", "_")
-            import_module(module).apply(app, parameters)
+    for change, values in changes:
+        if hasattr(change, "apply"):
+            change.apply(app, values)
     return app
+
+
+def _intervention(name: str) -> Any:
+    """Return the module of an intervention; by name, as only experiments may know them."""
+    return import_module(f"flask_assay.experiments.interventions.{name.replace('-', '_')}")
 
 
 application = _load()

@@ -1,0 +1,57 @@
+"""A hypothesis: a remedy that an intervention can apply, and the routes it should help."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask_assay.experiments.registry import INTERVENTIONS
+from flask_assay.model.effect import Trial, TrialOutcome
+from flask_assay.model.finding import Finding, Remedy
+
+__all__ = ["Hypothesis", "hypotheses"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One remedy of one or more findings.
+
+    Attributes:
+        remedy_id: "<audit>/<finding key>/<number of the remedy>".
+        remedy: What to change.
+        routes: Routes that it should help.
+    """
+
+    remedy_id: str
+    remedy: Remedy
+    routes: frozenset[str]
+
+    def untried(self, reason: str) -> Trial:
+        """Return the trial that was not made, with its reason."""
+        return Trial(
+            remedy_id=self.remedy_id,
+            intervention=self.remedy.intervention,
+            parameters=self.remedy.parameters,
+            summary=self.remedy.summary,
+            outcome=TrialOutcome.NOT_TRIED,
+            reason=reason,
+        )
+
+
+def hypotheses(findings: Sequence[Finding]) -> list[Hypothesis]:
+    """Return the remedies that an intervention can apply, in the order of the findings.
+
+    The same change proposed by two findings is one hypothesis on the routes of both.
+    """
+    found: dict[str, Hypothesis] = {}
+    for finding in findings:
+        for number, remedy in enumerate(finding.remedies):
+            if remedy.intervention not in INTERVENTIONS:
+                continue
+            same = f"{remedy.intervention} {sorted(remedy.parameters.items(), key=str)}"
+            routes = frozenset(finding.routes)
+            known = found.get(same)
+            if known is not None:
+                found[same] = Hypothesis(known.remedy_id, known.remedy, known.routes | routes)
+            else:
+                remedy_id = f"{finding.audit}/{finding.key}/{number}"
+                found[same] = Hypothesis(remedy_id, remedy, routes)
+    return list(found.values())

@@ -1,0 +1,186 @@
+"""Remedies whose effect shows only when requests compete: pool size, workers, threads.
+
+Each launch boots the unchanged and each changed target in random order, one after the other, and
+puts the run's own load on it for some seconds. Per launch the figure is the geometric mean over
+routes of the ratio of median response times, so that a different mix of requests does not count.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import expm1, log
+from pathlib import Path
+from statistics import fmean, median
+
+from flask_assay.experiments.hypothesis import Hypothesis
+from flask_assay.gather.lab import Copy, Lab
+from flask_assay.load.control import LoadProcess
+from flask_assay.load.plan import LoadPlan
+from flask_assay.model.clock import Clock
+from flask_assay.model.effect import Effect, OracleVerdict, Trial, TrialOutcome
+from flask_assay.model.rows import ClientFlag, ClientRow, Phase
+from flask_assay.recording.reader import Recording
+from flask_assay.services.waiting import wait_until
+from flask_assay.stats.intervals import mean_interval
+
+__all__ = ["ALL_ROUTES", "try_under_load"]
+
+ALL_ROUTES = "(all routes)"
+_LAUNCHES = 5
+_WARM_UP_S = 1.5
+_LEAST_REQUESTS = 5
+_CLAIM_LEVEL = 0.99
+_LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one boot of one arm showed."""
+
+    medians_s: Mapping[str, float]
+    requests_per_s: float
+    error_ratio: float
+
+
+def try_under_load(
+    lab: Lab,
+    plan: LoadPlan,
+    arms: Sequence[Hypothesis],
+    *,
+    clock: Clock,
+    budget_s: float,
+    on_step: Callable[[str], None],
+) -> list[Trial]:
+    """Measure each arm against the unchanged target.
+
+    Args:
+        lab: The run's servers; no target may be up.
+        plan: The run's load.
+        arms: Changed targets.
+        clock: Source of time.
+        budget_s: Seconds of load for all of it.
+        on_step: Told what is going on.
+    """
+    rng = random.Random(lab.settings.integer("random_seed"))
+    everyone: list[Hypothesis | None] = [None, *arms]
+    each_s = max(2.0, budget_s / (_LAUNCHES * len(everyone)))
+    started = clock.monotonic_ns()
+    launches: list[dict[str, _Seen]] = []
+    copy = lab.copy("load")
+    try:
+        for number in range(_LAUNCHES):
+            on_step(f"experiment under load: launch {number + 1} of {_LAUNCHES}")
+            order = rng.sample(everyone, len(everyone))
+            launches.append(
+                {_name(arm): _boot_and_load(lab, copy, plan, arm, each_s) for arm in order}
+            )
+    finally:
+        lab.discard(copy)
+    spent_s = (clock.monotonic_ns() - started) / 1e9
+    return [_trial(arm, launches, len(arms), spent_s) for arm in arms]
+
+
+def _boot_and_load(
+    lab: Lab, copy: Copy, plan: LoadPlan, arm: Hypothesis | None, seconds: float
+) -> _Seen:
+    directory = Path(lab.run.private) / f"load-{lab.next_number()}"
+    directory.mkdir()
+    target = lab.boot(lab.plan(lab.route(copy), directory, **_changes(arm)))
+    try:
+        load_plan = replace(
+            plan,
+            recording_dir=directory,
+            work_dir=directory,
+            private_dir=None,
+            target=target.address,
+            warm_up_s=_WARM_UP_S,
+            steady_s=seconds,
+        )
+        load = LoadProcess.start(load_plan, lab.supervisor)
+        wait_until(load.is_over, timeout_s=seconds + 60.0, what="the end of a trial's load")
+        load.wait()
+    finally:
+        target.stop()
+    rows = [row for row in Recording(directory).client_requests if row.phase == Phase.STEADY]
+    return _seen(rows, seconds)
+
+
+def _name(arm: Hypothesis | None) -> str:
+    return arm.remedy_id if arm else "base"
+
+
+def _changes(arm: Hypothesis | None) -> dict[str, object]:
+    if arm is None:
+        return {}
+    if arm.remedy.intervention == "workers":
+        return {"gunicorn_overrides": dict(arm.remedy.parameters)}
+    return {"interventions": [(arm.remedy.intervention, dict(arm.remedy.parameters))]}
+
+
+def _seen(rows: Sequence[ClientRow], seconds: float) -> _Seen:
+    by_name: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        if not row.flags & ClientFlag.NO_RESPONSE:
+            by_name[row.name].append(row.wall_ns / 1e9)
+    errors = sum(row.status >= 500 or bool(row.flags & ClientFlag.NO_RESPONSE) for row in rows)
+    return _Seen(
+        {name: median(times) for name, times in by_name.items() if len(times) >= _LEAST_REQUESTS},
+        len(rows) / seconds,
+        errors / max(1, len(rows)),
+    )
+
+
+def _trial(
+    arm: Hypothesis, launches: Sequence[Mapping[str, _Seen]], claims: int, spent_s: float
+) -> Trial:
+    pairs = [(each["base"], each[arm.remedy_id]) for each in launches]
+    ratios = [ratio for before, after in pairs if (ratio := _log_ratio(before, after)) is not None]
+    if len(ratios) < 2:
+        return arm.untried("too few requests per route to compare")
+    before_s = median(fmean(before.medians_s.values()) for before, _ in pairs if before.medians_s)
+    change_s, low_s, high_s = (
+        before_s * expm1(value) for value in mean_interval(ratios, level=_LEVEL)
+    )
+    more_errors = fmean(after.error_ratio - before.error_ratio for before, after in pairs)
+    is_worse = more_errors > 0.01
+    effect = Effect(
+        route=ALL_ROUTES,
+        before_s=before_s,
+        after_s=before_s + change_s,
+        change_s=change_s,
+        low_s=low_s,
+        high_s=high_s,
+        level=_LEVEL,
+        launch_count=len(ratios),
+        pair_count=len(ratios),
+        oracle=OracleVerdict.ERROR if is_worse else OracleVerdict.EQUAL,
+        oracle_detail="more errors" if is_worse else "share of errors; bodies not compared",
+    )
+    level = 1 - (1 - _CLAIM_LEVEL) / max(1, claims)
+    strict = mean_interval(ratios, level=level)
+    return replace(
+        arm.untried(""),
+        outcome=_outcome(strict.excludes_zero, strict.point, is_worse=is_worse),
+        effects=(effect,),
+        prices={
+            "requests_per_s_before": round(fmean(each.requests_per_s for each, _ in pairs), 1),
+            "requests_per_s_after": round(fmean(each.requests_per_s for _, each in pairs), 1),
+        },
+        duration_s=spent_s,
+    )
+
+
+def _log_ratio(before: _Seen, after: _Seen) -> float | None:
+    shared = before.medians_s.keys() & after.medians_s.keys()
+    if not shared:
+        return None
+    return fmean(log(after.medians_s[name] / before.medians_s[name]) for name in shared)
+
+
+def _outcome(is_clear: bool, change: float, *, is_worse: bool) -> TrialOutcome:  # noqa: FBT001
+    if is_worse:
+        return TrialOutcome.REFUSED
+    if not is_clear:
+        return TrialOutcome.NO_EFFECT
+    return TrialOutcome.FASTER if change < 0 else TrialOutcome.SLOWER
