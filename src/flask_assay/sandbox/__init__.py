@@ -1,4 +1,4 @@
-"""Isolated tests on a real PostgreSQL: what a test does is undone, what cannot be undone is noticed.
+"""Isolated tests on a real PostgreSQL: what they do is undone; what cannot be is noticed.
 
 The pure parts are ``statements`` (what a text of SQL asks for) and ``universe`` (which
 savepoints make one physical connection look like many).  ``link`` joins them to a driver,

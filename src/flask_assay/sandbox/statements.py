@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 
-__all__ = ["Kind", "Statement", "classify"]
+__all__ = ["Kind", "Statement", "classify", "shape"]
 
 
 class Kind(Enum):
@@ -131,6 +131,21 @@ def classify(text: str) -> Statement:
     return _with_flags(text, kind, name, words)
 
 
+@lru_cache(maxsize=4096)
+def shape(text: str) -> str:
+    """Return a statement without its literals, on one line, for messages.
+
+    Example:
+        >>> shape("SELECT *  FROM t WHERE name = 'Ann'")
+        'SELECT * FROM t WHERE name = ?'
+    """
+    return " ".join(_SKIP.sub(_placeholder, text).split())[:300]
+
+
+def _placeholder(match: re.Match[str]) -> str:
+    return " " if match.group().startswith(("--", "/*")) else "?"
+
+
 _CONSEQUENCE = {
     Kind.READ: 0,
     Kind.WRITE: 2,
@@ -216,7 +231,7 @@ def _set(bare: str, words: frozenset[str]) -> tuple[Kind, str]:
     if re.match(r"set\s+(session\s+characteristics|transaction\b)", lowered):
         return Kind.SET_TRANSACTION, ""
     if re.match(r"set\s+constraints\b", lowered):
-        return Kind.READ, ""
+        return Kind.WRITE, ""
     match = _SET.match(lowered)
     if match is None:
         return Kind.WRITE, ""

@@ -101,12 +101,12 @@ class Universe:
     Attributes:
         begin: Commands that open the outer transaction.
         deferrable: The template has deferrable constraints.
-        initially_deferred: Quoted names of those that are initially deferred.
+        redefer: Command that defers the initially deferred ones again; "" if there are none.
     """
 
     begin: tuple[str, ...] = ("BEGIN",)
     deferrable: bool = False
-    initially_deferred: tuple[str, ...] = ()
+    redefer: str = ""
     begun: bool = False
     stack: list[Mark] = field(default_factory=list)
     open: dict[int, Transaction] = field(default_factory=dict)
@@ -193,7 +193,9 @@ class Universe:
 
     # -- the life of a transaction --------------------------------------------------------
 
-    def statement(self, logical: int, *, read_only: bool = False, guarded: bool = True) -> list[str]:
+    def statement(
+        self, logical: int, *, read_only: bool = False, guarded: bool = True
+    ) -> list[str]:
         """Return what must be sent in front of a statement of a logical connection.
 
         Args:
@@ -232,7 +234,8 @@ class Universe:
 
     def _start(self, logical: int, *, read_only: bool) -> list[str]:
         ident = next(self._idents)
-        floor, owns_floor, commands = self.base, False, []
+        floor, owns_floor = self.base, False
+        commands: list[str] = []
         if read_only or not self._base_is_clean():
             floor, commands = self._floor(ident)
             owns_floor = True
@@ -364,8 +367,8 @@ class Universe:
             return self.rollback(logical)
         commands = self._touch_late()
         del self.open[logical]
-        if txn.wrote and self.deferrable and self.initially_deferred:
-            self.owed.append(f"SET CONSTRAINTS {', '.join(self.initially_deferred)} DEFERRED")
+        if txn.wrote and self.deferrable and self.redefer:
+            self.owed.append(self.redefer)
         self._dissolve(txn)
         return commands
 
@@ -452,7 +455,9 @@ class Universe:
                 raise NotFaithfulError(f"savepoint {name!r} belongs to another connection")
             return
         above = self.stack[self.stack.index(found) + 1 :]
-        if not all(scope.touched for scope in self.scopes) or any(mark.owner != txn.ident for mark in above):
+        if not all(scope.touched for scope in self.scopes) or any(
+            mark.owner != txn.ident for mark in above
+        ):
             raise NotFaithfulError(
                 f"savepoint {name!r} lies below another connection's transaction or the test"
             )

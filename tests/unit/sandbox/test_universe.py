@@ -119,7 +119,7 @@ class World:
         if point and not self.blocked(who):
             self.universe.check_savepoint(who, point[0])
             self.begin(who, guarded=False)
-            self.server.run(f'RELEASE {point[0]}')
+            self.server.run(f"RELEASE {point[0]}")
             self.universe.released(who, point[0])
             self.universe.succeeded(who, writes=False)
             self.expected.savepoints[who].pop()
@@ -129,7 +129,7 @@ class World:
         if point:
             self.universe.check_savepoint(who, point[0])
             self.begin(who, guarded=False)
-            self.server.run(f'ROLLBACK TO {point[0]}')
+            self.server.run(f"ROLLBACK TO {point[0]}")
             self.universe.rolled_back_to(who, point[0])
             self.universe.succeeded(who, writes=False)
             self.expected.pending[who] = set(point[1])
@@ -244,7 +244,7 @@ def test_a_later_transaction_pays_for_the_release_of_the_one_before():
 
 
 def test_a_commit_sends_nothing_unless_constraints_may_be_deferred():
-    plain, deferring = Universe(), Universe(deferrable=True, initially_deferred=('"c"',))
+    plain, deferring = Universe(), Universe(deferrable=True, redefer='SET CONSTRAINTS "c" DEFERRED')
     for universe in (plain, deferring):
         universe.statement(1)
         universe.succeeded(1, writes=True)

@@ -1,0 +1,140 @@
+"""Our own connections to the server: clones, drops, facts.  Nothing of an app's runs here.
+
+Whatever is destructive takes an ``OwnedDatabase`` of this run and checks that it is one.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from flask_assay.errors import NotOursError
+from flask_assay.model.owned import OwnedDatabase
+from flask_assay.sandbox.link import Place
+
+__all__ = ["Admin", "ServerAddress"]
+
+_MAINTENANCE = "postgres"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """A server of this run, as a worker process knows it.
+
+    Attributes:
+        socket_dir: Directory of its unix socket.
+        port: Part of the socket's name.
+        nonce: The run's secret, which its databases carry.
+        system_identifier: Of its cluster.
+        run_id: For names.
+        our_role: Superuser role that clones and drops.
+    """
+
+    socket_dir: str
+    port: int
+    nonce: str
+    system_identifier: str
+    run_id: str
+    our_role: str = "assay"
+
+    def database(self, name: str, user: str = "assay_app") -> OwnedDatabase:
+        """Return the proof for a database that this run made."""
+        return OwnedDatabase(
+            name=name,
+            socket_dir=Path(self.socket_dir),
+            host="",
+            port=self.port,
+            system_identifier=self.system_identifier,
+            nonce=self.nonce,
+            user=user,
+        )
+
+    def place(self, db: OwnedDatabase) -> Place:
+        """Return where the app's role finds it."""
+        return Place(str(db.socket_dir), db.port, db.name, db.user)
+
+
+class Admin:
+    """Creates, resets and drops databases of one run; one connection, opened on first use.
+
+    Args:
+        server: The run's server.
+        connect: The driver's own connect function, untouched by the sandbox.
+    """
+
+    def __init__(self, server: ServerAddress, connect: Callable[..., Any]) -> None:
+        self.server, self._connect = server, connect
+        self._lock = threading.Lock()
+        self._connection: Any = None
+
+    def connect(self, database: str) -> Any:
+        """Return a new autocommit connection as our role."""
+        connection = self._connect(
+            host=self.server.socket_dir,
+            port=str(self.server.port),
+            dbname=database,
+            user=self.server.our_role,
+            application_name="assay:admin",
+        )
+        connection.autocommit = True
+        return connection
+
+    def run(self, text: str) -> None:
+        """Run one statement in the maintenance database."""
+        with self._lock:
+            if self._connection is None or self._connection.closed:
+                self._connection = self.connect(_MAINTENANCE)
+            with self._connection.cursor() as cursor:
+                cursor.execute(text)
+
+    def query(self, db: OwnedDatabase, text: str) -> list[tuple[Any, ...]]:
+        """Run one statement in a database of ours, on a connection for just that."""
+        self._require(db)
+        connection = self.connect(db.name)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(text)
+                return list(cursor.fetchall()) if cursor.description else []
+        finally:
+            connection.close()
+
+    def _require(self, db: OwnedDatabase) -> None:
+        server = self.server
+        mine = (server.nonce, server.system_identifier, server.socket_dir, server.port)
+        if (db.nonce, db.system_identifier, str(db.socket_dir), db.port) != mine:
+            raise NotOursError(
+                f'database "{db.name}" is not this run\'s',
+                why="The sandbox clones, resets and drops only what its own run made.",
+            )
+
+    def create(self, name: str) -> OwnedDatabase:
+        """Make an empty database of the app's role, marked as ours."""
+        db = self.server.database(name)
+        self.run(f"CREATE DATABASE {_quoted(name)} OWNER {_quoted(db.user)}")
+        return db
+
+    def clone(self, template: OwnedDatabase, name: str, *, strategy: str = "") -> OwnedDatabase:
+        """Copy a template that nobody is connected to."""
+        self._require(template)
+        how = f" STRATEGY {strategy}" if strategy else ""
+        self.run(
+            f"CREATE DATABASE {_quoted(name)} OWNER {_quoted(template.user)} "
+            f"TEMPLATE {_quoted(template.name)}{how}"
+        )
+        return replace(template, name=name)
+
+    def drop(self, db: OwnedDatabase) -> None:
+        """Drop a database of ours, connections or not. Idempotent."""
+        self._require(db)
+        self.run(f"DROP DATABASE IF EXISTS {_quoted(db.name)} WITH (FORCE)")
+
+    def close(self) -> None:
+        """Close our connection. Idempotent."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

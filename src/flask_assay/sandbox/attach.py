@@ -1,0 +1,256 @@
+"""Where an app's connections are caught, whenever and however it makes them.
+
+* ``do_connect`` on SQLAlchemy's ``Engine`` *class*: every engine, also those made earlier.
+* the pool's ``checkout``: a pooled connection of another gear or database is replaced.
+* ``psycopg2.connect``, ``psycopg.connect`` and ``psycopg.Connection.connect``.
+
+``attach`` patches, ``detach`` undoes; both idempotent.
+"""
+
+import importlib.util
+import re
+import shlex
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Any, Protocol
+
+from flask_assay.errors import UsageError
+from flask_assay.sandbox.link import Place
+
+__all__ = ["SERVER_ARGUMENTS", "Attachment", "Target", "startup_settings"]
+
+SERVER_ARGUMENTS = frozenset(
+    {
+        "host", "hostaddr", "port", "user", "username", "password", "passwd", "passfile",
+        "dbname", "database", "service", "sslmode", "sslrootcert", "sslcert", "sslkey",
+        "sslpassword", "channel_binding", "gssencmode", "target_session_attrs", "dsn",
+        "require_auth", "load_balance_hosts", "sslcrl", "sslnegotiation",
+    }
+)  # fmt: skip
+"""What belongs to the app's own server and would fail or mislead on ours."""
+
+_IGNORED = frozenset(
+    {"application_name", "connect_timeout", "keepalives", "fallback_application_name"}
+)
+_OPTION = re.compile(r"^(?:-c\s*|--)([\w.]+)=(.*)$", re.DOTALL)
+
+
+class Target(Protocol):
+    """Who decides what an app's connection becomes."""
+
+    @property
+    def epoch(self) -> object:
+        """Changes whenever pooled connections become useless."""
+        ...
+
+    def connect(self, driver: str, source: "dict[str, Any]", *, is_pooled: bool) -> Any:
+        """Return a connection for an app that asked for `source`."""
+        ...
+
+    def place(self, source: "dict[str, Any]") -> Place:
+        """Return where a connection for `source` goes."""
+        ...
+
+    def used_session(self, session: Any) -> None:
+        """Note an SQLAlchemy session that began a transaction."""
+        ...
+
+    def is_current(self, connection: Any) -> bool:
+        """Whether a pooled connection may be used."""
+        ...
+
+    def checked_out(self, connection: Any) -> None:
+        """Note that a connection was handed to the app."""
+        ...
+
+
+def startup_settings(parameters: dict[str, Any]) -> dict[str, str]:
+    """Return the settings that connection parameters ask for, as statements.
+
+    Example:
+        >>> startup_settings({"options": "-c search_path=tenant"})
+        {'search_path': 'SET search_path TO tenant'}
+    """
+    found: dict[str, str] = {}
+    words = shlex.split(str(parameters.get("options") or ""))
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] == "-c":
+            joined[-1] = f"-c {word}"
+        else:
+            joined.append(word)
+    for word in joined:
+        match = _OPTION.match(word)
+        if match and match.group(1) not in _IGNORED:
+            found[match.group(1)] = f"SET {match.group(1)} TO {_value(match)}"
+    if parameters.get("client_encoding"):
+        found["client_encoding"] = f"SET client_encoding TO '{parameters['client_encoding']}'"
+    return found
+
+
+def _value(match: re.Match[str]) -> str:
+    name, value = match.groups()
+    if name == "search_path":
+        return str(value)
+    return "'" + value.replace("'", "''") + "'"
+
+
+class Attachment:
+    """All the places where connections are caught, for one target at a time."""
+
+    def __init__(self) -> None:
+        self._target: Target | None = None
+        self._patches: list[Any] = []
+        self._undo: list[Callable[[], None]] = []
+        self.originals: dict[str, Callable[..., Any]] = {}
+
+    @property
+    def target(self) -> Target:
+        """Who decides."""
+        if self._target is None:
+            raise UsageError("the sandbox is not attached")
+        return self._target
+
+    def attach(self, target: Target) -> None:
+        """Patch what is installed; idempotent for one target.
+
+        Raises:
+            UsageError: It is attached to another target.
+        """
+        if self._target is target:
+            return
+        if self._target is not None:
+            raise UsageError("the sandbox is attached already", todo="Detach it first.")
+        self._target = target
+        if importlib.util.find_spec("psycopg2") is not None:
+            self._attach_psycopg2()
+        if importlib.util.find_spec("psycopg") is not None:
+            self._attach_psycopg()
+        if importlib.util.find_spec("sqlalchemy") is not None:
+            self._attach_sqlalchemy()
+
+    def detach(self) -> None:
+        """Undo everything; idempotent."""
+        while self._undo:
+            self._undo.pop()()
+        self._target = None
+
+    def _replace(self, owner: Any, name: str, value: Any) -> None:
+        original = owner.__dict__[name]
+        setattr(owner, name, value)
+        self._undo.append(lambda: setattr(owner, name, original))
+
+    def _attach_psycopg2(self) -> None:
+        import psycopg2
+
+        from flask_assay.sandbox.drivers.psycopg2_link import Psycopg2Patches
+
+        patches = Psycopg2Patches()
+        patches.attach()
+        self._undo.append(patches.detach)
+        original = self.originals["psycopg2"] = psycopg2.connect
+
+        def connect(
+            dsn: str | None = None,
+            connection_factory: Any = None,
+            cursor_factory: Any = None,
+            **named: Any,
+        ) -> Any:
+            source = {**(psycopg2.extensions.parse_dsn(dsn) if dsn else {}), **named}
+            source |= {
+                "cursor_factory": cursor_factory,
+                "connection_factory": connection_factory,
+            }
+            return self.target.connect("psycopg2", source, is_pooled=_in_pool())
+
+        connect.__wrapped__ = original  # type: ignore[attr-defined]  # as functools.wraps does
+        self._replace(psycopg2, "connect", connect)
+
+    def _attach_psycopg(self) -> None:
+        import psycopg
+
+        from flask_assay.sandbox.drivers.psycopg3_link import Psycopg3Patches
+
+        patches = Psycopg3Patches()
+        patches.attach()
+        self._undo.append(patches.detach)
+        original = psycopg.Connection.__dict__["connect"]
+        function = original.__func__
+        self.originals["psycopg"] = lambda **named: function(psycopg.Connection, **named)
+
+        def connect(cls: Any, conninfo: str = "", **named: Any) -> Any:
+            known = psycopg.conninfo.conninfo_to_dict(conninfo) if conninfo else {}
+            source = {**known, **named}
+            if cls is not psycopg.Connection:
+                source["connection_factory"] = cls
+            return self.target.connect("psycopg", source, is_pooled=_in_pool())
+
+        self._replace(psycopg.Connection, "connect", classmethod(connect))  # type: ignore[arg-type]  # cls by position
+        self._replace(psycopg, "connect", psycopg.Connection.connect)
+
+    def _attach_sqlalchemy(self) -> None:
+        from sqlalchemy import event
+        from sqlalchemy.engine import Engine
+        from sqlalchemy.orm import Session
+        from sqlalchemy.pool import Pool
+
+        for owner, name, listener in (
+            (Engine, "do_connect", self._do_connect),
+            (Pool, "checkout", self._checkout),
+            (Session, "after_begin", self._after_begin),
+        ):
+            event.listen(owner, name, listener)
+            self._undo.append(partial(event.remove, owner, name, listener))
+
+    def _do_connect(self, dialect: Any, _record: Any, cargs: Any, cparams: Any) -> Any:
+        if dialect.name != "postgresql":
+            return None
+        source = dict(cparams)
+        if dialect.driver in {"psycopg2", "psycopg"} and not dialect.is_async:
+            if cargs:
+                source |= _parsed(str(cargs[0]))
+            return self.target.connect(dialect.driver, source, is_pooled=True)
+        return self._other_driver(dialect, cargs, cparams)
+
+    def _checkout(self, dbapi_connection: Any, _record: Any, _proxy: Any) -> None:
+        if not self.target.is_current(dbapi_connection):
+            from sqlalchemy import exc
+
+            raise exc.DisconnectionError("the connection belongs to another test's database")
+        self.target.checked_out(dbapi_connection)
+
+    def _after_begin(self, session: Any, _transaction: Any, _connection: Any) -> None:
+        self.target.used_session(session)
+
+    def _other_driver(self, dialect: Any, cargs: Any, cparams: Any) -> Any:
+        """Send a driver that we cannot sandbox to a clone."""
+        source = dict(cparams)
+        self.target.connect(str(dialect.driver), source, is_pooled=True)
+        place = self.target.place(source)
+        kept = {name: value for name, value in cparams.items() if name not in SERVER_ARGUMENTS}
+        cparams.clear()
+        cparams.update(kept, user=place.user, database=place.database)
+        if dialect.driver == "pg8000":
+            cparams["unix_sock"] = f"{place.host}/.s.PGSQL.{place.port}"
+        else:
+            cparams.update(host=place.host, port=place.port)
+
+
+def _parsed(dsn: str) -> dict[str, Any]:
+    from psycopg2.extensions import parse_dsn
+
+    return dict(parse_dsn(dsn))
+
+
+def _in_pool() -> bool:
+    """Whether SQLAlchemy's pool asks, through an engine's ``creator=``."""
+    frame: FrameType | None = sys._getframe(2)
+    for _ in range(12):
+        if frame is None:
+            return False
+        if frame.f_globals.get("__name__") == "sqlalchemy.pool.base":
+            return True
+        frame = frame.f_back
+    return False

@@ -1,0 +1,149 @@
+"""What the sandbox must know about a template, asked for once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flask_assay.sandbox.link import TemplateFacts
+
+__all__ = ["Facts", "from_json", "read_facts", "to_json"]
+
+Query = Callable[[str], Sequence[Sequence[Any]]]
+
+_NOT_OURS = (
+    "nspname NOT IN ('pg_catalog', 'information_schema', 'flask_assay') AND nspname !~ '^pg_'"
+)
+_SEQUENCES = f"""
+SELECT format('%I.%I', nspname, relname), quote_literal(format('%I.%I', nspname, relname))
+FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+WHERE relkind = 'S' AND {_NOT_OURS} ORDER BY 1"""
+_CONSTRAINTS = f"""
+SELECT format('%I.%I', nspname, conname), condeferred
+FROM pg_constraint c JOIN pg_namespace n ON n.oid = connamespace
+WHERE condeferrable AND {_NOT_OURS} ORDER BY 1"""
+_TABLES = f"""
+SELECT format('%I.%I', nspname, relname), lower(relname),
+       EXISTS (SELECT FROM pg_attrdef d WHERE adrelid = c.oid
+               AND pg_get_expr(adbin, adrelid) ~* 'now\\(|current_|localtime|transaction_timestamp')
+FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+WHERE relkind IN ('r', 'p') AND {_NOT_OURS} ORDER BY 1"""
+_FUNCTIONS = f"""
+SELECT DISTINCT lower(proname) FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace
+WHERE {_NOT_OURS}
+  AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = p.oid AND deptype = 'e') ORDER BY 1"""
+_CATALOGS = (
+    "pg_class", "pg_attribute", "pg_type", "pg_enum", "pg_proc", "pg_constraint", "pg_trigger",
+    "pg_index", "pg_namespace", "pg_policy", "pg_attrdef", "pg_largeobject_metadata",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known about a template.
+
+    Attributes:
+        link: What the rollback gear needs.
+        fingerprint: One query whose answer changes when rows or the catalog do.
+        pristine: Its answer on the template.
+        reset: Commands that bring a used clone back, if only unseeded tables changed.
+        seeded_fingerprint: Like `fingerprint`, for what `reset` does not touch.
+        seeded_pristine: Its answer on the template.
+    """
+
+    link: TemplateFacts
+    fingerprint: str
+    pristine: str
+    reset: str
+    seeded_fingerprint: str
+    seeded_pristine: str
+
+
+def read_facts(query: Query) -> Facts:
+    """Ask a template.
+
+    Args:
+        query: Runs one statement on it, as superuser, and returns its rows.
+    """
+    tables = query(_TABLES)
+    constraints = query(_CONSTRAINTS)
+    sequences = _sequences(query)
+    link = TemplateFacts(
+        restore_sequences=sequences,
+        has_deferrable=bool(constraints),
+        initially_deferred=tuple(name for name, deferred in constraints if deferred),
+        tables=frozenset(row[1] for row in tables),
+        functions=frozenset(row[0] for row in query(_FUNCTIONS)),
+        clock_tables=frozenset(row[1] for row in tables if row[2]),
+    )
+    names = [row[0] for row in tables]
+    seeded = [name for name in names if query(f"SELECT EXISTS (SELECT FROM {name})")[0][0]]
+    everything, rest = _fingerprint(names), _fingerprint(seeded)
+    return Facts(
+        link=link,
+        fingerprint=everything,
+        pristine=query(everything)[0][0],
+        reset=_reset([name for name in names if name not in seeded], sequences),
+        seeded_fingerprint=rest,
+        seeded_pristine=query(rest)[0][0],
+    )
+
+
+def _sequences(query: Query) -> str:
+    parts = []
+    for name, literal in query(_SEQUENCES):
+        ((value, is_called),) = query(f"SELECT last_value, is_called FROM {name}")
+        called = "true" if is_called else "false"
+        parts.append(
+            f"SELECT setval({literal}, {value}, {called}) FROM {name} "
+            f"WHERE last_value <> {value} OR is_called <> {called}"
+        )
+    return " UNION ALL ".join(parts)
+
+
+def _fingerprint(tables: list[str]) -> str:
+    """Return a query for count and newest row version of each table and catalog.
+
+    ANALYZE and VACUUM write in place and do not change it.
+    """
+    parts = [
+        f"(SELECT count(*) || ':' || coalesce(max(xmin::text::bigint), 0) FROM {name})"
+        for name in [*_CATALOGS, *tables]
+    ]
+    return f"SELECT concat_ws(',', {', '.join(parts)})" if len(parts) < 90 else _chunked(parts)
+
+
+def _chunked(parts: list[str]) -> str:
+    """Stay below PostgreSQL's limit of 100 arguments."""
+    groups = [
+        f"concat_ws(',', {', '.join(parts[start : start + 80])})"
+        for start in range(0, len(parts), 80)
+    ]
+    return f"SELECT concat_ws(';', {', '.join(groups)})"
+
+
+def _reset(unseeded: list[str], sequences: str) -> str:
+    commands = ["SET session_replication_role = replica"]
+    commands += [f"DELETE FROM {name}" for name in unseeded]
+    commands += ["RESET session_replication_role"]
+    if sequences:
+        commands.append(sequences)
+    return "; ".join(commands)
+
+
+def to_json(facts: Facts) -> dict[str, Any]:
+    """Return facts as JSON-able data."""
+    data = asdict(facts)
+    data["link"] = {
+        name: sorted(value) if isinstance(value, frozenset) else value
+        for name, value in data["link"].items()
+    }
+    return data
+
+
+def from_json(data: dict[str, Any]) -> Facts:
+    """Return the facts that `to_json` described."""
+    link = dict(data["link"])
+    for name in ("tables", "functions", "clock_tables"):
+        link[name] = frozenset(link[name])
+    link["initially_deferred"] = tuple(link["initially_deferred"])
+    return Facts(**{**data, "link": TemplateFacts(**link)})

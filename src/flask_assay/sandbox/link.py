@@ -1,0 +1,566 @@
+"""One physical connection that many logical ones share; the part that no driver needs to know.
+
+A driver asks what to send `before` a statement, reports what came of it (`after`, `failed`),
+and asks likewise for commits and rollbacks.  Commands are returned, never sent from here.
+"""
+
+import re
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, NoReturn, Protocol
+from weakref import WeakSet
+
+from flask_assay.sandbox.signals import (
+    GearChangeError,
+    IsolationLeakError,
+    Journal,
+    Query,
+    Signal,
+    SignalKind,
+    call_site,
+    current_thread,
+)
+from flask_assay.sandbox.statements import Kind, Statement, shape
+from flask_assay.sandbox.universe import NotFaithfulError, Universe
+
+__all__ = ["FailedTransactionError", "Link", "Logical", "Place", "TemplateFacts", "next_ident"]
+
+_idents = count(1)
+
+
+def next_ident() -> int:
+    """Return a number for a new logical connection."""
+    return next(_idents)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a worker's database is.
+
+    Attributes:
+        host: Directory of the server's unix socket, or a host name.
+        port: The server's port.
+        database: Name of the database.
+        user: Role that the app connects as.
+        password: "" where none is needed.
+    """
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str = ""
+
+    def parameters(self) -> dict[str, str]:
+        """Return it as libpq's connection parameters."""
+        known = {
+            "host": self.host,
+            "port": str(self.port),
+            "dbname": self.database,
+            "user": self.user,
+        }
+        return {**known, "password": self.password} if self.password else known
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFacts:
+    """What a rollback cannot undo by itself, or needs to know about the template.
+
+    Attributes:
+        restore_sequences: One statement that puts moved sequences back; "" if there are none.
+        has_deferrable: It has deferrable constraints or constraint triggers.
+        initially_deferred: Quoted, qualified names of those that are initially deferred.
+        tables: Lower-case table names.
+        functions: Lower-case names of functions that are not PostgreSQL's own.
+        clock_tables: Tables with a column default that reads the clock.
+    """
+
+    restore_sequences: str = ""
+    has_deferrable: bool = False
+    initially_deferred: tuple[str, ...] = ()
+    tables: frozenset[str] = frozenset()
+    functions: frozenset[str] = frozenset()
+    clock_tables: frozenset[str] = frozenset()
+
+
+class FailedTransactionError(Exception):
+    """The logical transaction failed earlier: the driver answers 25P02 on its own."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What belongs to a logical connection's session, not to a transaction.
+
+    Attributes:
+        lasting: Settings made while connecting; they hold for every test.
+        current: Settings in effect, name to the statement that makes it.
+        pending: Made in the open transaction; None means reset.
+        local: Names that ``SET LOCAL`` changed in the open transaction.
+    """
+
+    lasting: dict[str, str] = field(default_factory=dict)
+    current: dict[str, str] = field(default_factory=dict)
+    pending: dict[str, str | None] = field(default_factory=dict)
+    local: set[str] = field(default_factory=set)
+    is_new: bool = True
+
+    def merge(self) -> None:
+        """Keep what the transaction set."""
+        for name, text in self.pending.items():
+            if text is None:
+                self.current.pop(name, None)
+            else:
+                self.current[name] = text
+        if self.is_new:
+            self.lasting = dict(self.current)
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what the transaction set."""
+        self.pending.clear()
+        self.local.clear()
+
+
+class Logical(Protocol):
+    """What a driver's logical connection must offer."""
+
+    ident: int
+    session: Session
+
+    @property
+    def is_autocommit(self) -> bool:
+        """Each statement is a transaction of its own."""
+        ...
+
+    @property
+    def is_read_only(self) -> bool:
+        """Its transactions are read-only."""
+        ...
+
+    @property
+    def isolation(self) -> str:
+        """An isolation level other than READ COMMITTED, or ""."""
+        ...
+
+
+_HARD_STATES = {
+    "25001": "the server refuses this inside a transaction block",
+    "2D000": "a procedure or DO block ends a transaction",
+    "55P04": "a new enum value is used before its transaction is committed",
+}
+_WATCHED = "assay:sandbox"
+_WATCH = f"SET LOCAL application_name = '{_WATCHED}'"
+_REDEFER = """DO $assay$ DECLARE names text; BEGIN
+SELECT string_agg(format('%I.%I', nspname, conname), ', ') INTO names
+FROM pg_constraint c JOIN pg_namespace n ON n.oid = connamespace WHERE condeferred;
+IF names IS NOT NULL THEN EXECUTE 'SET CONSTRAINTS ' || names || ' DEFERRED'; END IF;
+END $assay$"""
+_SAVEPOINTS = frozenset({Kind.SAVEPOINT, Kind.RELEASE, Kind.ROLLBACK_TO})
+_TEMPORARY = re.compile(r"\bon\s+commit\s+(?:drop|delete)\b", re.IGNORECASE)
+_SET_CONFIG = re.compile(
+    r"set_config\(\s*'([\w.]+)'\s*,.*?,\s*(true|false|'t'|'f'|'true'|'false')\s*\)",
+    re.IGNORECASE | re.DOTALL,
+)
+_TRIVIAL = frozenset({"select", "as", "show", "version", "pg_catalog", "current_schema"})
+_ADVICE = (
+    "Give this test a database of its own, which costs it one copy of the template:\n"
+    '    @pytest.mark.assay(gear="clone")'
+)
+
+
+class Link:
+    """A physical connection's universe, and what was noticed on it.
+
+    Attributes:
+        place: Its database.
+        facts: What the template is like.
+        lock: Held for each message; logical connections may live in different threads.
+        universe: Savepoints.
+        journal: Of the test that runs.
+        logicals: Logical connections that exist.
+    """
+
+    driver = ""
+
+    def __init__(self, place: Place, facts: TemplateFacts) -> None:
+        self.place, self.facts = place, facts
+        self.lock = threading.RLock()
+        self.journal = Journal()
+        self.logicals: WeakSet[Logical] = WeakSet()
+        self.universe = self._new_universe()
+        self.is_lost = False
+        self.siblings: list[Link] = [self]
+        self._is_watching = True
+        self._is_begin_sent = False
+        self._settings: set[str] = set()
+        self._last: Statement | None = None
+        self._written: dict[int, list[Statement]] = {}
+
+    def _new_universe(self) -> Universe:
+        return Universe(
+            begin=("BEGIN", _WATCH),
+            deferrable=self.facts.has_deferrable,
+            redefer=_redefer(self.facts.initially_deferred),
+        )
+
+    def application_name(self) -> str | None:
+        """Return what the server last reported, without asking it."""
+        raise NotImplementedError
+
+    def is_aborted(self) -> bool:
+        """Whether the server considers the transaction failed."""
+        raise NotImplementedError
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the physical connection exists."""
+        raise NotImplementedError
+
+    def send(self, commands: list[str]) -> None:
+        """Send commands of ours."""
+        raise NotImplementedError
+
+    def restore(self, statement: str) -> None:
+        """Run a statement outside of any transaction, after the end of a test."""
+        raise NotImplementedError
+
+    def logical(self, parameters: dict[str, Any]) -> Any:
+        """Return a new logical connection."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the physical connection. Idempotent."""
+        raise NotImplementedError
+
+    # -- scopes ---------------------------------------------------------------------------
+
+    def enter(self, journal: Journal, *, label: str) -> None:
+        """Begin a scope; what is noticed from now on belongs to `journal`."""
+        self.journal = journal
+        self.universe.enter(label)
+
+    def leave(self) -> list[str]:
+        """End the innermost scope: what must be sent to undo it."""
+        commands = self.universe.leave()
+        self._written.clear()
+        self._is_watching = True
+        for logical in self.logicals:
+            logical.session.forget()
+            logical.session.current = dict(logical.session.lasting)
+        if self.journal.locked and commands:
+            commands.append("SELECT pg_advisory_unlock_all()")
+        return commands
+
+    # -- statements -----------------------------------------------------------------------
+
+    def before(self, logical: Logical, statement: Statement) -> list[str]:
+        """Return what must go out in front of a statement.
+
+        Raises:
+            GearChangeError: The rollback gear cannot represent it.
+            IsolationLeakError: It would end the outer transaction.
+            FailedTransactionError: The transaction failed earlier.
+        """
+        self._refuse_what_is_doomed()
+        self.check_watch()
+        self.journal.statements += 1
+        if self.journal.queries is not None:
+            self.journal.queries.append(Query(shape(statement.text), call_site()))
+        self._refuse(logical, statement)
+        if self.universe.is_failed(logical.ident) and statement.kind is not Kind.ROLLBACK_TO:
+            raise FailedTransactionError
+        self._refuse_second_driver(statement)
+        is_new = logical.ident not in self.universe.open
+        try:
+            if statement.kind in _SAVEPOINTS and statement.kind is not Kind.SAVEPOINT:
+                self.universe.check_savepoint(logical.ident, statement.name)
+            commands = self.universe.statement(
+                logical.ident,
+                read_only=logical.is_read_only,
+                guarded=statement.kind not in _SAVEPOINTS,
+            )
+        except NotFaithfulError as error:
+            self._hard("interleaved", str(error), statement)
+        commands += self._session_commands(logical, is_new=is_new)
+        commands += self._fenced(logical, statement)
+        self._doubt(logical, statement, is_new=is_new)
+        self._last = statement
+        return commands
+
+    def _refuse_second_driver(self, statement: Statement) -> None:
+        if len(self.siblings) == 1 or self.universe.begun:
+            return
+        if any(other.universe.begun for other in self.siblings):
+            text = "two drivers cannot share one transaction"
+            self._hard("second-driver", text, statement)
+
+    @property
+    def is_doomed(self) -> bool:
+        """Whether this attempt at the test is over: what it still sends is of no interest."""
+        return self.is_lost or self.journal.has(SignalKind.HARD)
+
+    def _refuse_what_is_doomed(self) -> None:
+        if self.journal.has(SignalKind.HARD):
+            raise GearChangeError(str(self.journal.signals[-1]))
+        if self.is_lost:
+            raise IsolationLeakError("the sandbox's connection is lost")
+
+    def _refuse(self, logical: Logical, statement: Statement) -> None:
+        match statement.kind:
+            case Kind.READ | Kind.WRITE:
+                self._refuse_by_words(statement)
+            case Kind.END if not logical.is_autocommit:
+                self._leak("literal-commit", statement)
+            case Kind.END | Kind.BEGIN:
+                self._hard("literal-begin", "SQL text manages the transaction", statement)
+            case Kind.LISTEN:
+                self._hard("listen", "notifications are delivered by a real commit", statement)
+            case Kind.PREPARE_TRANSACTION:
+                self._hard("two-phase", "a two-phase commit needs a real commit", statement)
+            case Kind.SET_TRANSACTION if "isolation" in statement.words:
+                self._hard("isolation", "isolation needs a real transaction", statement)
+            case _:
+                pass
+
+    def _refuse_by_words(self, statement: Statement) -> None:
+        words = statement.words
+        is_temporary = "temp" in words or "temporary" in words
+        if is_temporary and _TEMPORARY.search(statement.text):
+            self._hard("on-commit", "ON COMMIT needs a real commit", statement)
+        if "pg_export_snapshot" in words:
+            self._hard("snapshot", "an exported snapshot needs a real commit", statement)
+
+    def _session_commands(self, logical: Logical, *, is_new: bool) -> list[str]:
+        """Make the connection's own settings those in effect."""
+        if not self._settings or not (is_new or len(self.universe.open) > 1):
+            return []
+        own = {**logical.session.current, **_made(logical.session.pending)}
+        foreign = [f"RESET {name}" for name in sorted(self._settings - own.keys())]
+        return foreign + list(own.values())
+
+    def _fenced(self, logical: Logical, statement: Statement) -> list[str]:
+        """Make ``SET TRANSACTION READ ONLY`` end with its transaction."""
+        if statement.kind is Kind.SET_TRANSACTION:
+            return self.universe.fence(logical.ident)
+        return []
+
+    def after(self, logical: Logical, statement: Statement) -> None:
+        """Note that a statement went through."""
+        ident = logical.ident
+        writes = self._writes(statement)
+        self.universe.succeeded(ident, writes=writes, touches=statement.kind is not Kind.READ)
+        if statement.kind is Kind.SAVEPOINT:
+            self.universe.savepoint(ident, statement.name)
+        elif statement.kind is Kind.RELEASE:
+            self.universe.released(ident, statement.name)
+        elif statement.kind is Kind.ROLLBACK_TO:
+            self.universe.rolled_back_to(ident, statement.name)
+        elif statement.kind in {Kind.SET, Kind.SET_LOCAL}:
+            self._note_setting(logical, statement.kind, statement.name, statement.text)
+        if "set_config" in statement.words:
+            self._note_set_config(logical, statement)
+        if writes:
+            self._written.setdefault(ident, []).append(statement)
+        if statement.is_ddl:
+            # The catalog is not the template's any more: which constraints there are must be
+            # looked up, and new ones may be deferrable.
+            self.universe.deferrable, self.universe.redefer = True, _REDEFER
+        self.journal.wrote = self.journal.wrote or writes or statement.moves_sequences
+        self.check_watch()
+
+    def _writes(self, statement: Statement) -> bool:
+        return statement.is_write or not statement.words.isdisjoint(self.facts.functions)
+
+    def _note_setting(self, logical: Logical, kind: Kind, name: str, text: str) -> None:
+        if name in {"application_name", "all"}:
+            self._is_watching = False
+        self._settings.add(name)
+        session = logical.session
+        if kind is Kind.SET_LOCAL:
+            session.local.add(name)
+        else:
+            session.pending[name] = None if text.lower().startswith("reset") else text
+
+    def _note_set_config(self, logical: Logical, statement: Statement) -> None:
+        match = _SET_CONFIG.search(statement.text)
+        if match is None or "t" not in match.group(2).lower().strip("'")[:1]:
+            self.note(SignalKind.DOUBT, "set-config", "set_config() cannot be undone", statement)
+            return
+        self._note_setting(logical, Kind.SET_LOCAL, match.group(1).lower(), statement.text)
+
+    def failed(self, logical: Logical, statement: Statement, state: str | None) -> list[str]:
+        """Note that a statement failed; return what keeps the other connections alive."""
+        if state in _HARD_STATES:
+            self.note(SignalKind.HARD, f"sqlstate-{state}", _HARD_STATES[state], statement)
+        self.check_watch()
+        if logical.ident not in self.universe.open:
+            return []
+        return self.universe.errored(logical.ident)
+
+    # -- ends of transactions -------------------------------------------------------------
+
+    def before_commit(self, logical: Logical) -> list[str]:
+        """Return the constraint check of a commit, if there is one to make."""
+        self._refuse_what_is_doomed()
+        return self.universe.before_commit(logical.ident)
+
+    def commit(self, logical: Logical) -> list[str]:
+        """End a logical transaction for good; return what must be sent now."""
+        self.check_watch()
+        txn = self.universe.open.get(logical.ident)
+        if txn is None:
+            return []
+        if txn.failed:
+            return self.rollback(logical)
+        commands = self._ended(logical, self.universe.commit(logical.ident))
+        local = sorted(logical.session.local)
+        logical.session.merge()
+        current = logical.session.current
+        self.universe.owed += [current.get(name, f"RESET {name}") for name in local]
+        return commands
+
+    def _note_clock(self, logical: Logical) -> None:
+        """Doubt a clock that a second transaction reads: it shows the first one's time."""
+        self.journal.clock_readers.add(self.universe.open[logical.ident].ident)
+        if len(self.journal.clock_readers) == 2:
+            text = "now() stands still: all transactions of the test are one to the server"
+            self.note(SignalKind.DOUBT_IF_FAILED, "frozen-now", text, None)
+
+    def rollback(self, logical: Logical) -> list[str]:
+        """Undo a logical transaction; return what must be sent now.
+
+        Raises:
+            GearChangeError: It would take back what another connection wrote.
+        """
+        if self.is_doomed:
+            return []
+        self.check_watch()
+        try:
+            commands = self.universe.rollback(logical.ident)
+        except NotFaithfulError as error:
+            self._hard("interleaved", str(error), None)
+        logical.session.forget()
+        return self._ended(logical, commands)
+
+    def _ended(self, logical: Logical, commands: list[str]) -> list[str]:
+        self._written.pop(logical.ident, None)
+        return commands
+
+    def closed(self, logical: Logical) -> None:
+        """Forget a connection's settings that no test should inherit."""
+        logical.session = Session()
+
+    def checked_out(self, logical: Logical) -> None:
+        """Note that connecting is over: what is set from now on belongs to the test."""
+        logical.session.is_new = False
+
+    # -- noticing -------------------------------------------------------------------------
+
+    def check_watch(self) -> None:
+        """See whether the outer transaction is still ours; costs no message.
+
+        ``SET LOCAL application_name`` goes out with the outer ``BEGIN``; PostgreSQL reports its
+        loss unasked.
+
+        Raises:
+            IsolationLeakError: It ended without us.
+        """
+        if not self._is_begin_sent or not self._is_watching or self.is_lost:
+            return
+        if self.is_aborted():  # a failed transaction has lost its SET LOCAL already
+            return
+        name = self.application_name()
+        if name is not None and name != _WATCHED:
+            self._leak("transaction-ended", self._last)
+
+    def sent(self, commands: Iterable[str]) -> None:
+        """Note that commands went out."""
+        self.journal.messages += 1
+        for command in commands:
+            if command == _WATCH:
+                self._is_begin_sent = True
+            elif command == "ROLLBACK":
+                self._is_begin_sent = False
+
+    def broke(self, error: BaseException) -> NoReturn:
+        """Note that a command of ours failed: somebody changed the transaction under us."""
+        self._leak("transaction-ended", self._last, cause=error)
+
+    def lost(self, statement: Statement | None) -> None:
+        """Note that the server closed the connection."""
+        self.is_lost = True
+        text = "the server ended the sandbox's connection"
+        self.note(SignalKind.HARD, "connection-lost", text, statement)
+
+    def note(self, kind: SignalKind, reason: str, text: str, statement: Statement | None) -> Signal:
+        """Record a signal with its statement and call site."""
+        shown = shape(statement.text) if statement else ""
+        signal = Signal(kind, reason, text, shown, call_site(), current_thread())
+        self.journal.note(signal)
+        return signal
+
+    def _hard(self, reason: str, text: str, statement: Statement | None) -> NoReturn:
+        raise GearChangeError(str(self.note(SignalKind.HARD, reason, text, statement)))
+
+    def _leak(
+        self, reason: str, statement: Statement | None, cause: BaseException | None = None
+    ) -> NoReturn:
+        is_sent = reason != "literal-commit"
+        self.is_lost = self.is_lost or is_sent
+        text = (
+            "a statement ended the test's outer transaction"
+            if is_sent
+            else "SQL text would end the test's outer transaction"
+        )
+        signal = self.note(SignalKind.LEAK, reason, text, statement)
+        raise IsolationLeakError(
+            f"IsolationLeak: {text}",
+            why=f"  statement  {signal.statement or 'unknown'}\n"
+            f"  sent at    {signal.site or 'unknown'}, thread {signal.thread}\n\n"
+            "Each test runs in one outer transaction that is rolled back. COMMIT or ROLLBACK as "
+            "SQL text, a procedure or a second statement in one string ends it behind the "
+            "driver's back, and what was written stays."
+            + ("\nThe database is replaced before the next test." if is_sent else ""),
+            todo="Commit with the connection's or session's own commit().\n" + _ADVICE,
+        ) from cause
+
+    def _doubt(self, logical: Logical, statement: Statement, *, is_new: bool) -> None:
+        self._doubt_locks(statement)
+        if logical.isolation and is_new:
+            text = f"{logical.isolation} is not in effect inside a savepoint"
+            self.note(SignalKind.DOUBT, "isolation", text, statement)
+        if statement.uses_clock or not self.facts.clock_tables.isdisjoint(statement.words):
+            self._note_clock(logical)
+        if len(self.universe.open) > 1:
+            self._doubt_overlap(logical, statement)
+
+    def _doubt_locks(self, statement: Statement) -> None:
+        if statement.locks:
+            self.journal.locked = True
+            if len(self.universe.open) > 1:
+                text = "locks do not conflict between connections that are one to the server"
+                self.note(SignalKind.DOUBT, "locks", text, statement)
+
+    def _doubt_overlap(self, logical: Logical, statement: Statement) -> None:
+        """Doubt what touches a table that another open transaction has written."""
+        for ident, writes in self._written.items():
+            if ident != logical.ident and any(self._overlap(statement, one) for one in writes):
+                text = "it sees another connection's uncommitted rows"
+                self.note(SignalKind.DOUBT, "dirty-read", text, statement)
+
+    def _overlap(self, one: Statement, other: Statement) -> bool:
+        if one.words <= _TRIVIAL or one.kind in _SAVEPOINTS:
+            return False
+        shared = one.words & other.words & self.facts.tables
+        unknown = one.words.isdisjoint(self.facts.tables)
+        return bool(shared) or unknown or other.words.isdisjoint(self.facts.tables)
+
+
+def _redefer(names: tuple[str, ...]) -> str:
+    return f"SET CONSTRAINTS {', '.join(names)} DEFERRED" if names else ""
+
+
+def _made(pending: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: text for name, text in pending.items() if text is not None}

@@ -1,0 +1,495 @@
+"""The lifecycle of isolated tests in one process: checkout, checkin, layers, healing."""
+
+import contextlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, Literal
+from weakref import WeakSet
+
+from flask_assay.errors import AssayError
+from flask_assay.model.owned import OwnedDatabase
+from flask_assay.sandbox.admin import Admin, ServerAddress
+from flask_assay.sandbox.attach import SERVER_ARGUMENTS, Attachment, startup_settings
+from flask_assay.sandbox.clones import Clone, ClonePool
+from flask_assay.sandbox.facts import Facts
+from flask_assay.sandbox.link import Link, Place
+from flask_assay.sandbox.signals import (
+    GearChangeError,
+    Journal,
+    Signal,
+    SignalKind,
+    call_site,
+    current_thread,
+)
+
+__all__ = ["Checkin", "Gear", "Sandbox", "Template"]
+
+Gear = Literal["rollback", "clone"]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A database that tests start from.
+
+    Attributes:
+        key: The app's address of it, "" for the first: host, port and database of its URL.
+        db: The template itself.
+        facts: What is known about it.
+    """
+
+    key: str
+    db: OwnedDatabase
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Checkin:
+    """What came of a test, as far as isolation is concerned.
+
+    Attributes:
+        gear: The gear that it ran in.
+        signals: What was noticed.
+        statements: How many the app sent.
+        messages: How many messages went to the server, ours included.
+        kept: DSN of the database that was put aside, "" if none was.
+    """
+
+    gear: Gear
+    signals: tuple[Signal, ...]
+    statements: int
+    messages: int
+    kept: str = ""
+
+    def has(self, kind: SignalKind) -> bool:
+        """Whether a signal of this kind was noticed."""
+        return any(signal.kind is kind for signal in self.signals)
+
+
+@dataclass(slots=True)
+class _Current:
+    """The test that runs."""
+
+    journal: Journal
+    gear: Gear
+    clones: dict[str, Clone] = field(default_factory=dict)
+    sessions: "WeakSet[Any]" = field(default_factory=WeakSet)
+
+
+class Sandbox:
+    """Everything that one worker process isolates its tests with.
+
+    Args:
+        server: The run's server.
+        templates: What tests start from; the first is where unknown addresses lead.
+        worker: For names: "main", "gw0"….
+        attachment: Where the app's connections are caught.
+    """
+
+    def __init__(
+        self,
+        server: ServerAddress,
+        templates: list[Template],
+        *,
+        worker: str = "main",
+        attachment: Attachment | None = None,
+    ) -> None:
+        self.server, self.worker = server, worker
+        self.templates = {template.key: template for template in templates}
+        self._main = templates[0]
+        self.attachment = attachment or Attachment()
+        self.journal = Journal("outside of tests")
+        self._current: _Current | None = None
+        self._links: dict[tuple[str, str], Link] = {}
+        self._databases: dict[str, OwnedDatabase] = {}
+        self._layers: list[Journal] = []
+        self._real: WeakSet[Any] = WeakSet()
+        self._generation = 0
+        self.kept: list[str] = []
+        self._admin: Admin | None = None
+        self._pool: ClonePool | None = None
+
+    # -- servers and databases ------------------------------------------------------------
+
+    @property
+    def admin(self) -> Admin:
+        """Our own connections."""
+        if self._admin is None:
+            self._admin = Admin(self.server, self._driver_connect())
+        return self._admin
+
+    @property
+    def pool(self) -> ClonePool:
+        """Clones in stock."""
+        if self._pool is None:
+            self._pool = ClonePool(self.server, self._driver_connect(), self.worker)
+        return self._pool
+
+    def _driver_connect(self) -> Callable[..., Any]:
+        originals = self.attachment.originals
+        for name in ("psycopg2", "psycopg"):
+            if name in originals:
+                return originals[name]
+        raise AssayError(
+            "no PostgreSQL driver is installed",
+            why="The sandbox stands on psycopg 3 or psycopg2.",
+            todo="pip install 'psycopg[binary]'",
+        )
+
+    def attach(self) -> None:
+        """Catch the app's connections; idempotent."""
+        self.attachment.attach(self)
+
+    def detach(self) -> None:
+        """Let go of the app's connections and close ours; idempotent."""
+        for link in self._links.values():
+            link.close()
+        self._links.clear()
+        self.attachment.detach()
+        if self._pool is not None:
+            self._pool.close()
+        if self._admin is not None:
+            for db in self._databases.values():
+                with contextlib.suppress(Exception):
+                    self._admin.drop(db)
+            self._admin.close()
+        self._databases.clear()
+        self._pool = self._admin = None
+
+    def _template(self, source: dict[str, Any]) -> Template:
+        if len(self.templates) == 1:
+            return self._main
+        database = str(source.get("dbname") or source.get("database") or "")
+        return self.templates.get(address(source)) or next(
+            (one for one in self.templates.values() if one.key.endswith(f"/{database}")),
+            self._main,
+        )
+
+    def _database(self, template: Template) -> OwnedDatabase:
+        """Return this worker's own copy of a template for the rollback gear."""
+        db = self._databases.get(template.key)
+        if db is None:
+            self._generation += 1
+            name = f"assay_{self.server.run_id}_{self.worker}_{self._generation}"
+            db = self._databases[template.key] = self.admin.clone(template.db, name)
+        return db
+
+    def place(self, source: dict[str, Any]) -> Place:
+        """Return where a connection of the app's goes right now."""
+        template = self._template(source)
+        if self._current is not None and self._current.gear == "clone":
+            return self.server.place(self._clone(template).db)
+        return self.server.place(self._database(template))
+
+    def _clone(self, template: Template) -> Clone:
+        assert self._current is not None
+        clone = self._current.clones.get(template.key)
+        if clone is None:
+            clone = self._current.clones[template.key] = self.pool.take(template.db, template.facts)
+        return clone
+
+    # -- what the attachment asks ---------------------------------------------------------
+
+    @property
+    def epoch(self) -> object:
+        """Changes whenever pooled connections become useless."""
+        return self._generation
+
+    def connect(self, driver: str, source: dict[str, Any], *, is_pooled: bool) -> Any:
+        """Return a connection for an app that asked for `source`."""
+        if self._current is not None and self._current.gear == "clone":
+            return self._real_connection(driver, source)
+        if driver not in {"psycopg2", "psycopg"}:
+            self._hard("driver", f"{driver} has no rollback gear")
+            return None
+        if source.get("connection_factory") is not None or _from_psycopg_pool():
+            self._hard("connection-class", "a connection class of the app's own needs a clone")
+            return self._real_connection(driver, source)
+        link = self._link(self._template(source), driver)
+        settings = startup_settings(source)
+        return link.logical({**source, "settings": settings})
+
+    def _hard(self, reason: str, text: str) -> None:
+        journal = self._current.journal if self._current else self.journal
+        journal.note(Signal(SignalKind.HARD, reason, text, "", call_site(), current_thread()))
+        if self._current is not None:
+            raise GearChangeError(text)
+
+    def _real_connection(self, driver: str, source: dict[str, Any]) -> Any:
+        if driver not in {"psycopg2", "psycopg"}:
+            return None
+        kept = {
+            name: value
+            for name, value in source.items()
+            if name not in SERVER_ARGUMENTS and value is not None
+        }
+        factory = kept.pop("connection_factory", None)
+        if factory is not None and driver == "psycopg2":
+            kept["connection_factory"] = factory
+        connection = self.attachment.originals[driver](**kept, **self.place(source).parameters())
+        self._real.add(connection)
+        return connection
+
+    def _link(self, template: Template, driver: str) -> Link:
+        link = self._links.get((template.key, driver))
+        if link is None:
+            place = self.server.place(self._database(template))
+            link = _new_link(driver, place, template, self.attachment.originals[driver])
+            for scope in self._layers:
+                link.enter(scope, label=scope.label)
+            if self._current is not None:
+                link.enter(self._current.journal, label=self._current.journal.label)
+            else:
+                link.journal = self._layers[-1] if self._layers else self.journal
+            self._links[template.key, driver] = link
+            link.siblings = [
+                other for (key, _), other in self._links.items() if key == template.key
+            ]
+            for other in link.siblings:
+                other.siblings = link.siblings
+        return link
+
+    def is_current(self, connection: Any) -> bool:
+        """Whether a pooled connection may be used by the test that runs."""
+        link = getattr(connection, "_assay_link", None)
+        is_clone = self._current is not None and self._current.gear == "clone"
+        if link is not None:
+            return not is_clone and not link.is_lost and link in self._links.values()
+        if type(connection).__module__.startswith("psycopg"):
+            return is_clone and connection in self._real
+        return True
+
+    def checked_out(self, connection: Any) -> None:
+        """Note that connecting is over for a pooled connection."""
+        link = getattr(connection, "_assay_link", None)
+        if link is not None:
+            link.checked_out(connection)
+
+    def used_session(self, session: Any) -> None:
+        """Note an SQLAlchemy session that began a transaction."""
+        if self._current is not None:
+            self._current.sessions.add(session)
+
+    # -- the lifecycle --------------------------------------------------------------------
+
+    @property
+    def gear(self) -> Gear:
+        """The gear in use."""
+        return self._current.gear if self._current else "rollback"
+
+    def checkout(self, label: str, *, gear: Gear = "rollback") -> Journal:
+        """Begin a test. Costs nothing until it uses a database.
+
+        Raises:
+            AssayError: Another test is checked out.
+        """
+        if self._current is not None:
+            raise AssayError(f"{label} cannot be checked out: {self._current.journal.label} is")
+        journal = Journal(label)
+        self._current = _Current(journal, gear)
+        if gear == "rollback":
+            for link in self._links.values():
+                link.enter(journal, label=label)
+        return journal
+
+    def checkin(self, *, keep: bool = False) -> Checkin:
+        """End the test: undo what it did. Idempotent.
+
+        Args:
+            keep: Put the test's database aside as it is, and continue on a fresh one.
+        """
+        current = self._current
+        if current is None:
+            return Checkin("rollback", (), 0, 0)
+        self._close_sessions(current)
+        kept = ""
+        if current.gear == "rollback":
+            kept = self._undo(keep=keep)
+            self._current = None
+        else:
+            self._current = None
+            kept = self._return_clones(current, keep=keep)
+        journal = current.journal
+        return Checkin(
+            current.gear, tuple(journal.signals), journal.statements, journal.messages, kept
+        )
+
+    def _close_sessions(self, current: _Current) -> None:
+        """Empty the identity maps: the next test must not be served from them."""
+        for session in list(current.sessions):
+            with contextlib.suppress(Exception, GearChangeError):
+                session.close()
+
+    def _undo(self, *, keep: bool) -> str:
+        kept = ""
+        for (key, _), link in list(self._links.items()):
+            if keep and link.universe.begun and not link.is_lost:
+                kept = self._keep(key, link)
+                continue
+            try:
+                _leave(link)
+            except Exception:  # noqa: BLE001 - whatever broke it, the cure is the same
+                link.is_lost = True
+            if link.is_lost or link.journal.has(SignalKind.LEAK):
+                self._replace_database(key)
+        layer = self._layers[-1] if self._layers else self.journal
+        for link in self._links.values():
+            link.journal = layer
+        return kept
+
+    def _keep(self, key: str, link: Link) -> str:
+        """Commit a failed test's outer transaction and put its database aside."""
+        for logical in list(link.logicals):
+            with contextlib.suppress(Exception, GearChangeError):
+                logical.rollback()  # type: ignore[attr-defined]  # every logical connection has it
+        with contextlib.suppress(Exception):
+            link.send(["COMMIT"])
+        db = self._databases.pop(key)
+        self._drop_links(key)
+        return self._put_aside(db)
+
+    def _put_aside(self, db: OwnedDatabase) -> str:
+        dsn = f"postgresql://{db.user}@/{db.name}?host={db.socket_dir}&port={db.port}"
+        self.kept.append(dsn)
+        return dsn
+
+    def _drop_links(self, key: str) -> None:
+        for pair in [pair for pair in self._links if pair[0] == key]:
+            with contextlib.suppress(Exception):
+                self._links.pop(pair).close()
+
+    def _replace_database(self, key: str) -> None:
+        """Heal: the next connection gets a fresh copy of the template."""
+        self._drop_links(key)
+        db = self._databases.pop(key, None)
+        if db is not None:
+            self.admin.drop(db)
+
+    def _return_clones(self, current: _Current, *, keep: bool) -> str:
+        kept = ""
+        for connection in list(self._real):
+            with contextlib.suppress(Exception):
+                connection.close()
+        self._real = WeakSet()
+        for clone in current.clones.values():
+            if keep:
+                kept = self._put_aside(clone.db)
+            else:
+                self.pool.give_back(clone)
+        return kept
+
+    # -- layers: what shared fixtures leave for the tests above them -----------------------
+
+    def enter_layer(self, label: str) -> None:
+        """Begin a stretch (a module, a class) whose rows last until `leave_layer`."""
+        journal = Journal(label)
+        self._layers.append(journal)
+        for link in self._links.values():
+            link.enter(journal, label=label)
+
+    def leave_layer(self) -> None:
+        """End the innermost layer and undo what was done in it."""
+        self._layers.pop()
+        for (key, _), link in list(self._links.items()):
+            try:
+                _leave(link)
+            except Exception:  # noqa: BLE001 - whatever broke it, the cure is the same
+                self._replace_database(key)
+                continue
+            link.journal = self._layers[-1] if self._layers else self.journal
+
+    @contextlib.contextmanager
+    def outside(self) -> Any:
+        """Step out of the test for a moment: what runs belongs to the layer below.
+
+        Raises:
+            AssayError: The test has used a database already.
+        """
+        current = self._current
+        if current is None or current.gear == "clone":
+            yield
+            return
+        for link in self._links.values():
+            _leave(link)
+            link.journal = self._layers[-1] if self._layers else self.journal
+        self._current = None
+        try:
+            yield
+        finally:
+            self._current = current
+            for link in self._links.values():
+                link.enter(current.journal, label=current.journal.label)
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether the test that runs has used a database."""
+        return any(link.universe.scopes[-1].touched for link in self._links.values())
+
+    @property
+    def has_shared_rows(self) -> bool:
+        """Whether anything below the test has used a database."""
+        return any(
+            scope.touched for link in self._links.values() for scope in link.universe.scopes[:-1]
+        )
+
+    def leaked(self) -> list[str]:
+        """Return the keys of templates whose worker database is not pristine.
+
+        Only meaningful outside of a test and of layers: committed rows are looked at.
+        """
+        return [
+            key
+            for key, db in self._databases.items()
+            if self.admin.query(db, self.templates[key].facts.fingerprint)[0][0]
+            != self.templates[key].facts.pristine
+        ]
+
+    def heal(self) -> None:
+        """Replace every worker database."""
+        for key in list(self._databases):
+            self._replace_database(key)
+
+
+def _leave(link: Any) -> None:
+    """End a link's innermost scope on the wire."""
+    with link.lock:
+        commands = link.leave()
+        if not commands or not link.is_open:
+            return
+        link.send(commands)
+        if "ROLLBACK" in commands and link.journal.wrote and link.facts.restore_sequences:
+            link.restore(link.facts.restore_sequences)
+
+
+def _new_link(driver: str, place: Place, template: Template, connect: Any) -> Any:
+    if driver == "psycopg2":
+        from flask_assay.sandbox.drivers.psycopg2_link import Psycopg2Link
+
+        return Psycopg2Link(place, template.facts.link, connect)
+    from flask_assay.sandbox.drivers.psycopg3_link import Psycopg3Link
+
+    return Psycopg3Link(place, template.facts.link, connect)
+
+
+def address(source: dict[str, Any]) -> str:
+    """Return what tells one database of the app's from another.
+
+    Example:
+        >>> address({"host": "db", "dbname": "shop"})
+        'db:5432/shop'
+    """
+    host = source.get("host") or "localhost"
+    port = source.get("port") or 5432
+    return f"{host}:{port}/{source.get('dbname') or source.get('database') or ''}"
+
+
+def _from_psycopg_pool() -> bool:
+    frame: FrameType | None = sys._getframe(2)
+    for _ in range(12):
+        if frame is None:
+            return False
+        if str(frame.f_globals.get("__name__", "")).startswith("psycopg_pool"):
+            return True
+        frame = frame.f_back
+    return False
