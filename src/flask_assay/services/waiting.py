@@ -14,7 +14,7 @@ FIRST_PAUSE_S = 0.001
 LONGEST_PAUSE_S = 0.05
 
 
-class WaitTimeoutError(ServiceError):
+class WaitTimeoutError(ServiceError, TimeoutError):
     """A condition did not come true before its deadline."""
 
 

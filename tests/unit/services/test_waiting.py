@@ -40,8 +40,9 @@ def test_the_first_true_value_is_returned(time):
 
 
 def test_pauses_grow_to_a_limit_and_end_at_the_deadline(time):
-    with pytest.raises(WaitTimeoutError, match="it: did not happen within 1 s"):
+    with pytest.raises(WaitTimeoutError, match="it: did not happen within 1 s") as caught:
         wait(time, lambda: False)
+    assert isinstance(caught.value, TimeoutError)
     assert time.pauses[:3] == [0.001, 0.002, 0.004]
     assert max(time.pauses) == LONGEST_PAUSE_S
     assert sum(time.pauses) == pytest.approx(1.0)
