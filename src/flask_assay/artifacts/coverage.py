@@ -1,16 +1,21 @@
 """coverage: what the recording saw and what it may have missed, counted from two sides."""
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask_assay.artifacts.view import View, artifact
 from flask_assay.model.document import Reconciliation
-from flask_assay.model.rows import ClientFlag, RequestFlag
+from flask_assay.model.rows import ClientFlag, RequestFlag, SpanFlag, SpanKind
+from flask_assay.model.sql_shape import is_counted, sql_shape
 
 __all__ = ["Coverage", "coverage"]
 
 # As plain integers: operators of flag classes cost more than the rest of a pass over the spans.
 _BACKGROUND = int(RequestFlag.BACKGROUND)
+_ERROR = int(SpanFlag.ERROR)
+_EXECUTEMANY = int(SpanFlag.EXECUTEMANY)
 _CENSORED = int(ClientFlag.CENSORED)
 _NO_RESPONSE = int(ClientFlag.NO_RESPONSE)
 
@@ -92,20 +97,53 @@ def _statements(view: View) -> Reconciliation | None:
     counted = [count for count in counters if isinstance(count, int)]
     if not isinstance(executions, int) or not counted:
         return None
-    explained = {
+    missing = executions - sum(counted)
+    reasons = {
         name: count
         for name, count in _mapping(document.get("unseen_explained")).items()
         if isinstance(count, int)
     }
+    only_probe, only_server = _one_sided(view, document)
+    explained = {name: min(count, only_server) for name, count in reasons.items()}
+    accounted = sum(explained.values())
+    if only_probe:
+        explained["server-side cursors, which PostgreSQL does not count"] = only_probe
     return Reconciliation(
         what="statements",
         left_name="seen by the probe",
         left=sum(counted),
         right_name="counted by PostgreSQL",
         right=executions,
-        explained=explained,
-        ok=executions - sum(counted) == sum(explained.values()),
+        explained={name: count for name, count in explained.items() if count},
+        ok=missing == accounted - only_probe,
     )
+
+
+def _one_sided(view: View, document: Mapping[str, object]) -> tuple[int, int]:
+    """Return executions of statements that only the probe saw, and that only PostgreSQL did."""
+    probe: Counter[str] = Counter()
+    for request in view.recording.requests:
+        for span in request.spans:
+            if span.kind is SpanKind.QUERY and not span.flags & _ERROR:
+                probe[span.name] += max(1, span.rows) if span.flags & _EXECUTEMANY else 1
+    seen: Counter[str] = Counter()
+    for shape, count in probe.items():
+        if is_counted(shape):
+            seen[_comparable(shape)] += count
+    server: Counter[str] = Counter()
+    entries = document.get("statements")
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict) and isinstance(entry.get("calls"), int):
+            server[_comparable(sql_shape(str(entry.get("query", ""))))] += entry["calls"]
+    only_probe = sum(count for shape, count in seen.items() if shape not in server)
+    return only_probe, sum(count for shape, count in server.items() if shape not in seen)
+
+
+def _comparable(shape: str) -> str:
+    """Return a shape without what a driver adds to it: casts, brackets, lengths of lists."""
+    same = re.sub(r"\b(?:true|false|null)\b", "?", shape.lower())
+    bare = re.sub(r"::\w+(?:\[\])?|[\s()\[\]]", "", same)
+    return re.sub(r"\?(?:,\?)+", "?", bare)
 
 
 def _unexercised(view: View) -> tuple[str, ...]:

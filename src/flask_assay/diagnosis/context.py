@@ -79,8 +79,8 @@ def environment_of(view: View) -> dict[str, object]:
 def warnings_of(view: View, seen: Coverage) -> tuple[str, ...]:
     """Return, in sentences, what makes the numbers less than they seem."""
     found = [
-        f"{one.what.capitalize()}: {one.left:,} {one.left_name}, {one.right:,} {one.right_name}; "
-        f"{abs(one.left - one.right) - sum(one.explained.values()):,} without an explanation."
+        f"{one.what.capitalize()}: {one.left:,} {one.left_name}, {one.right:,} {one.right_name}, "
+        "and what is known does not explain the difference."
         for one in seen.reconciliations
         if not one.ok
     ]
