@@ -38,9 +38,9 @@ class CountingTarget:
 
 
 @contextmanager
-def counting_target(directory, *, keep_alive_s=30):
+def counting_target(directory):
     seen = directory / "seen.txt"
-    command = [sys.executable, str(TARGET), str(keep_alive_s)]
+    command = [sys.executable, str(TARGET)]
     env = {**os.environ, "LOAD_TARGET_SEEN": str(seen)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         try:

@@ -1,11 +1,12 @@
 """A small app that counts what it sees, served by werkzeug or by Gunicorn.
 
 It writes one line per request, with the request's id, before it answers.
-`LOAD_TARGET_SEEN=file python load_target.py [keep-alive seconds]` prints its port.
+`LOAD_TARGET_SEEN=file python load_target.py` prints its port; Werkzeug's server ends each
+connection after its response, so what concerns kept-alive ones needs Gunicorn.
 """
 
 import os
-import sys
+import socket
 import time
 from urllib.parse import parse_qs
 
@@ -20,6 +21,8 @@ def app(environ, start_response):
     body = environ["wsgi.input"].read(length)
     line = f"{environ.get('HTTP_X_ASSAY_REQUEST', '0')} {environ['REQUEST_METHOD']} {path}\n"
     os.write(seen, line.encode())
+    if path == "/drop":
+        environ["gunicorn.socket"].shutdown(socket.SHUT_RDWR)
     status, headers, answer = respond(path, query, body)
     start_response(status, [*headers, ("Content-Length", str(len(answer)))])
     return [answer]
@@ -43,14 +46,12 @@ def respond(path, query, body):
 
 class Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 30.0
 
     def log_request(self, *args):
         pass
 
 
 def main():
-    Handler.timeout = float(sys.argv[1])
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Handler)
     print(server.server_port, flush=True)
     server.serve_forever()

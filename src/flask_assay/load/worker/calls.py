@@ -44,7 +44,7 @@ class Call:
     done_ns: int = 0
     hop_count: int = 0
     exchange_count: int = 0
-    reconnect_count: int = 0
+    response_count: int = 0
     status: int = 0
     body_bytes: int = 0
     redirected: bool = False
@@ -97,11 +97,13 @@ class CallBook:
         call.exchange_count -= 1
         self.exchange_count -= 1
 
-    def reconnected(self, call: Call) -> None:
-        """Note that an exchange will be repeated on a new connection."""
-        call.reconnect_count += 1
+    def responded(self, call: Call) -> None:
+        """Note that the last exchange got a response, so the server saw it."""
+        call.response_count += 1
+
+    def reconnected(self) -> None:
+        """Note that an exchange is repeated on a new connection."""
         self.reconnect_count += 1
-        self.unanswered_count += 1
 
     def answered(self, call: Call, status: int, body_bytes: int = 0) -> None:
         """Note the answer that the user was given."""
@@ -124,8 +126,7 @@ class CallBook:
         done = call.done_ns or self._clock.monotonic_ns()
         if wall_ns is not None:
             done = call.asked_ns + wall_ns
-        if not call.status and call.exchange_count:
-            self.unanswered_count += 1
+        self.unanswered_count += call.exchange_count - call.response_count
         row = ClientRow(
             start_ns=start,
             due_ns=call.due_ns or start,

@@ -51,6 +51,7 @@ class WireTap:
             call = book.current.get()
             if call is None:
                 call = self._assay_stray = book.open(_stray_name(self._buffer))
+            self._assay_call = call
             self.putheader(REQUEST_ID_HEADER, str(book.exchange(call)))
             try:
                 return endheaders(self, *args, **kwargs)
@@ -66,6 +67,9 @@ class WireTap:
             except BaseException as error:
                 _end_stray(book, self, error=error)
                 raise
+            call = getattr(self, "_assay_call", None)
+            if call is not None:
+                book.responded(call)
             _end_stray(book, self, status=response.status)
             return response
 
@@ -121,13 +125,16 @@ class WireTap:
             marked[REQUEST_ID_HEADER] = str(self._book.exchange(call))
             self._connection.set("reused")
             try:
-                return send(client, method, uri, body, marked)
+                response = send(client, method, uri, body, marked)
             except BaseException as error:
                 if self._connection.get() == "connecting":
                     self._book.not_sent(call)
                 if not self._was_stale(error, method, body):
                     raise
-                self._book.reconnected(call)
+                self._book.reconnected()
+            else:
+                self._book.responded(call)
+                return response
 
     def _was_stale(self, error: BaseException, method: str, body: Any) -> bool:
         """Whether a kept-alive connection had ended, and sending again is harmless."""

@@ -85,8 +85,9 @@ def test_an_exchange_without_a_connection_is_none(book, rows):
 def test_a_reconnect_is_another_exchange_and_leaves_one_unanswered(book, rows):
     call = book.open("GET /")
     book.exchange(call)
-    book.reconnected(call)
+    book.reconnected()
     book.exchange(call)
+    book.responded(call)
     book.answered(call, 200)
     book.close(call)
     assert rows[0].exchange_count == 2
