@@ -26,7 +26,7 @@ def test_any_other_host_is_not(host):
 
 
 def test_a_name_outside_is_refused_before_it_is_looked_up(guarded):
-    with pytest.raises(ConnectionRefusedError, match="outside.test"):
+    with pytest.raises(ConnectionRefusedError, match=r"outside\.test"):
         socket.create_connection(("outside.test", 80), timeout=1)
 
 

@@ -13,7 +13,7 @@ References:
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flask_assay.experiments.interventions.stand_in import (
@@ -67,12 +67,15 @@ class _Batch:
         self.is_over = False
 
 
-def apply(app: Any, parameters: Mapping[str, Any]) -> None:
+def apply(app: Any, parameters: Mapping[str, Any]) -> Callable[[], None]:
     """Batch one repeated statement of an endpoint from now on.
 
     Args:
         app: The loaded Flask app.
         parameters: "endpoint", and "statement", the shape that is repeated.
+
+    Returns:
+        What takes it back.
     """
     from flask import g, has_request_context, request
 
@@ -104,7 +107,7 @@ def apply(app: Any, parameters: Mapping[str, Any]) -> None:
         else:
             context.cursor = StandInCursor(cursor, *answer)
 
-    intercept(around)
+    return intercept(around)
 
 
 def _fetch(batch: _Batch, execute: Executor, cursor: Any, statement: str, context: Any) -> None:

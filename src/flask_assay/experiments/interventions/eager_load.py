@@ -8,7 +8,7 @@ References:
     SQLAlchemy documentation, "Select IN loading" and ``SessionEvents.do_orm_execute``.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 __all__ = ["apply"]
@@ -16,13 +16,16 @@ __all__ = ["apply"]
 _DEEPEST = 4
 
 
-def apply(app: Any, parameters: Mapping[str, Any]) -> None:
+def apply(app: Any, parameters: Mapping[str, Any]) -> Callable[[], None]:
     """Add the options from now on.
 
     Args:
         app: The loaded Flask app.
         parameters: "endpoint" (Flask endpoint name) and "relationships", a list of
             "Class.attribute"; or "relationship", one of them.
+
+    Returns:
+        What takes it back.
     """
     from flask import has_request_context, request
     from sqlalchemy import event
@@ -41,6 +44,7 @@ def apply(app: Any, parameters: Mapping[str, Any]) -> None:
                 state.statement = state.statement.options(option)
 
     event.listen(Session, "do_orm_execute", add_options)
+    return lambda: event.remove(Session, "do_orm_execute", add_options)
 
 
 def _entities(statement: Any) -> Iterator[Any]:

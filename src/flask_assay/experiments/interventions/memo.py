@@ -4,7 +4,7 @@ A simulated rewrite: it shows what asking once would save. Any statement that is
 read empties the memory, so nothing that was written meanwhile is missed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask_assay.experiments.interventions.stand_in import (
@@ -18,12 +18,15 @@ from flask_assay.experiments.interventions.stand_in import (
 __all__ = ["apply"]
 
 
-def apply(app: Any, parameters: Mapping[str, Any]) -> None:
+def apply(app: Any, parameters: Mapping[str, Any]) -> Callable[[], None]:
     """Remember the reads of an endpoint's requests from now on.
 
     Args:
         app: The loaded Flask app.
         parameters: "endpoint", and "statement", the shape that is repeated.
+
+    Returns:
+        What takes it back.
     """
     from flask import g, has_request_context, request
 
@@ -45,4 +48,4 @@ def apply(app: Any, parameters: Mapping[str, Any]) -> None:
             memory[key] = (cursor.description, cursor.fetchall())
         context.cursor = StandInCursor(cursor, *memory[key])
 
-    intercept(around)
+    return intercept(around)

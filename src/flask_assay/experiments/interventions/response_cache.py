@@ -5,7 +5,7 @@ server. Keys hold path, query string and, where the view reads identity, the cre
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 __all__ = ["apply"]
@@ -13,12 +13,15 @@ __all__ = ["apply"]
 _MOST_ENTRIES = 10_000
 
 
-def apply(app: Any, parameters: Mapping[str, Any]) -> None:
+def apply(app: Any, parameters: Mapping[str, Any]) -> Callable[[], None]:
     """Cache the responses of an endpoint from now on.
 
     Args:
         app: The loaded Flask app.
         parameters: "endpoint", "ttl_s", and "per_identity", whether credentials are in the key.
+
+    Returns:
+        What takes it back.
     """
     from flask import request
 
@@ -43,6 +46,7 @@ def apply(app: Any, parameters: Mapping[str, Any]) -> None:
         return response
 
     app.view_functions[endpoint] = cached
+    return lambda: app.view_functions.__setitem__(endpoint, view)
 
 
 def _is_cacheable(response: Any) -> bool:

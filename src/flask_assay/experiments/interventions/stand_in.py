@@ -79,11 +79,14 @@ def of_shape(wanted: str) -> Callable[[str], bool]:
     return is_wanted
 
 
-def intercept(around: Callable[[Executor, Any, str, Any, Any], None]) -> None:
+def intercept(around: Callable[[Executor, Any, str, Any, Any], None]) -> Callable[[], None]:
     """Let a function decide how each statement of the process is executed.
 
     Args:
         around: Called as ``around(execute, cursor, statement, parameters, context)``.
+
+    Returns:
+        What takes it back.
     """
     from sqlalchemy.engine.default import DefaultDialect
 
@@ -97,4 +100,8 @@ def intercept(around: Callable[[Executor, Any, str, Any, Any], None]) -> None:
 
         around(execute, cursor, statement, parameters, context)
 
+    def restore() -> None:
+        DefaultDialect.do_execute = original  # type: ignore[method-assign]
+
     DefaultDialect.do_execute = do_execute  # type: ignore[method-assign]
+    return restore
