@@ -152,6 +152,8 @@ def _unexercised(view: View) -> tuple[str, ...]:
     found = []
     for entry in routes if isinstance(routes, list) else []:
         about = _mapping(entry)
+        if str(about.get("endpoint", "")).rpartition(".")[2] == "static":
+            continue
         methods = about.get("methods")
         for method in methods if isinstance(methods, list) else []:
             route = f"{method} {about.get('rule', '')}"

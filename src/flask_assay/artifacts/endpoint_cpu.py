@@ -48,6 +48,8 @@ def endpoint_cpu(view: View) -> Mapping[str, EndpointCpu]:
 def endpoint_stacks(view: View) -> Mapping[str, EndpointStacks]:
     """Return sampled CPU by endpoint, over the whole run; empty without a sampler."""
     found: dict[str, EndpointStacks] = {}
+    if not any(file.stacks for file in view.recording.probe_files):
+        return found
     files = _user_files(view)
     for file in view.recording.probe_files:
         for stack, weight in file.stacks.items():

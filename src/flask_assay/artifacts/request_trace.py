@@ -11,7 +11,6 @@ from flask_assay.model.rows import RequestFlag, RequestRow
 __all__ = ["CachePrediction", "TraceEntry", "replay", "request_trace"]
 
 # As plain integers: operators of flag classes cost more than the rest of a pass over the spans.
-_IDENTITY_READ = int(RequestFlag.IDENTITY_READ)
 _NO_STORE = int(RequestFlag.NO_STORE)
 _SETS_COOKIE = int(RequestFlag.SETS_COOKIE)
 
@@ -72,9 +71,10 @@ class RouteTrace:
 @artifact("request-trace")
 def request_trace(view: View) -> Mapping[str, RouteTrace]:
     """Return traces of GET routes."""
+    steady = view[steady_state]
     return {
-        route: _trace(rows)
-        for route, rows in view[steady_state].by_route.items()
+        route: _trace(rows, is_per_identity=route in steady.identity_routes)
+        for route, rows in steady.by_route.items()
         if route.startswith("GET ")
     }
 
@@ -99,8 +99,7 @@ def replay(trace: RouteTrace, ttl_s: float) -> CachePrediction:
     return CachePrediction(ttl_s, len(trace.entries), hits, stale, saved)
 
 
-def _trace(rows: Sequence[RequestRow]) -> RouteTrace:
-    is_per_identity = any(row.flags & _IDENTITY_READ for row in rows)
+def _trace(rows: Sequence[RequestRow], *, is_per_identity: bool) -> RouteTrace:
     entries: list[TraceEntry] = []
     for row in rows:
         if row.status != 200 or not row.body_digest:

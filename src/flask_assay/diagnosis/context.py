@@ -14,8 +14,8 @@ __all__ = ["environment_of", "load_of", "overhead_of", "warnings_of"]
 _FAILED_OR_NO_RESPONSE = int(ClientFlag.FAILED | ClientFlag.NO_RESPONSE)
 
 _LAG_MAX_S = 0.05  # of the load generator's own clock; later starts distort latency
-_CPU_BUSY_RATIO = 0.9  # of all cores
 _LAUNCH_REQUESTS = 200
+_ROUTES_SHOWN = 5
 
 
 def load_of(view: View) -> dict[str, object]:
@@ -90,6 +90,7 @@ def warnings_of(view: View, seen: Coverage) -> tuple[str, ...]:
     ]
     if seen.spans_dropped_count:
         found.append(f"{seen.spans_dropped_count:,} spans were over the probe's cap and dropped.")
+    found += _unexercised(seen)
     found += _incidents(view)
     found += _load_doubts(view)
     return tuple(found)
@@ -106,6 +107,15 @@ def _phases(view: View) -> dict[str, float]:
     for (start, phase), (end, _) in itertools.pairwise(stamps):
         found[phase] = found.get(phase, 0.0) + (int(str(end)) - int(str(start))) / 1e9
     return found
+
+
+def _unexercised(seen: Coverage) -> list[str]:
+    routes = seen.unexercised_routes
+    if not routes:
+        return []
+    shown = ", ".join(routes[:_ROUTES_SHOWN])
+    more = f" and {len(routes) - _ROUTES_SHOWN} more" if len(routes) > _ROUTES_SHOWN else ""
+    return [f"Nothing can be said of routes that got no request: {shown}{more}."]
 
 
 def _incidents(view: View) -> list[str]:

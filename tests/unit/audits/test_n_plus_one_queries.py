@@ -55,3 +55,30 @@ def test_retries_with_the_same_parameters_are_no_loop(tmp_path):
     assert (
         result_of(build(tmp_path, rows=lambda n: 10 + n % 5, same=True)).outcome is Outcome.PASSED
     )
+
+
+def test_a_range_is_no_key(tmp_path):
+    sql = "SELECT count(*) FROM c WHERE c.at >= ? AND c.at != ?"
+    assert result_of(build(tmp_path, rows=lambda n: 20, sql=sql)).outcome is Outcome.PASSED
+
+
+def test_a_key_on_the_right_side_of_a_comparison_counts(tmp_path):
+    sql = "SELECT c.id FROM c WHERE ? = c.order_id"
+    assert result_of(build(tmp_path, rows=lambda n: 20, sql=sql)).outcome is Outcome.FAILED
+
+
+def test_routes_with_the_same_loop_are_one_finding(tmp_path):
+    builder = RecordingBuilder(tmp_path)
+    for number in range(60):
+        with builder.request(f"GET /list{number % 3}") as request:
+            request.query("SELECT o.id FROM o LIMIT ?", rows=12, digest=9)
+            for k in range(12):
+                request.query(
+                    "SELECT c.id FROM c WHERE c.id = ?",
+                    digest=k + 1,
+                    site="shop/json.py:4 dump",
+                    detail="Order.customer",
+                )
+    [finding] = result_of(builder.write()).findings
+    assert len(finding.routes) == 3
+    assert len({remedy.parameters["endpoint"] for remedy in finding.remedies}) == 3

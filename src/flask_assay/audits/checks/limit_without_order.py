@@ -8,8 +8,8 @@ Which rows come first is up to the plan: a new index, a vacuum or a parallel sca
 answer. Pages overlap and skip rows.
 
 ## How it is detected
-From the statement's text and the rows that it returned. One row by a unique key, EXISTS and
-aggregates have no order to speak of.
+From the statement's text and the rows that it returned. One row by a unique key, EXISTS,
+aggregates and rows taken from a queue with a lock have no order to speak of.
 
 ## Known problems
 Any eight rows may really do; then say so with `allow`. An ORDER BY on a column with equal values
@@ -50,7 +50,9 @@ def audit(given: Given) -> Sequence[Finding]:
     found = []
     for (route, statement), use in given[request_queries].items():
         facts = parsed.get(statement)
-        if facts is None or facts.kind != "select" or facts.has_order_by or facts.is_aggregate:
+        if facts is None or facts.kind != "select" or facts.has_order_by:
+            continue
+        if facts.is_aggregate or facts.is_locking:
             continue
         if (facts.has_limit or facts.has_offset) and use.row_max >= ROWS_MIN:
             sampled = sites.get((route, statement))

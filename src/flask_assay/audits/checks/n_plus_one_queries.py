@@ -60,7 +60,7 @@ META = Meta(
     needs=(steady_state, request_queries, call_sites, statement_shapes),
 )
 
-_PARAMETER_EQUALS = re.compile(r"(=\s*\?|\?\s*=)")
+_PARAMETER_EQUALS = re.compile(r"(?<![<>!])=\s*\?|\?\s*=")
 _SLICE = re.compile(r"\bOFFSET\b|(?:[<>]=?\s*\?.*\bLIMIT\b)", re.IGNORECASE | re.DOTALL)
 
 

@@ -15,7 +15,7 @@ it whenever the code read who is asking; bodies are compared by hash, so a stale
 
 ## Known problems
 Traffic of a load test repeats itself as its author wrote it: hit ratios are those of this load.
-Routes that set cookies, forbid storing or answer by chance are left alone.
+Routes that set cookies, forbid storing or write to the database are left alone.
 
 ## How to fix
 Cache the view for the given lifetime, or send `Cache-Control: max-age` and let a proxy do it. If
@@ -27,14 +27,15 @@ RFC 9111, "HTTP Caching".
 
 from collections.abc import Sequence
 
-from flask_assay.artifacts.cache_calls import cache_calls
+from flask_assay.artifacts.cache_calls import CacheCalls, cache_calls
 from flask_assay.artifacts.request_trace import CachePrediction, RouteTrace, replay, request_trace
 from flask_assay.artifacts.settings import view_places
 from flask_assay.artifacts.steady_state import SteadyState, steady_state
+from flask_assay.artifacts.transaction_timeline import transaction_timeline
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, NotApplicableError
 from flask_assay.model.finding import Evidence, Finding, Remedy, Severity
-from flask_assay.model.rows import RequestFlag
+from flask_assay.model.rows import RequestFlag, RequestRow
 
 TTLS_S = (1.0, 5.0, 15.0, 60.0)
 HIT_RATIO = 0.3  # of the route's requests
@@ -50,7 +51,7 @@ META = Meta(
     audit_id="uncached-response",
     title="Answers that repeat are cached",
     failure_title="The same answer is computed again and again",
-    needs=(steady_state, request_trace, cache_calls, view_places),
+    needs=(steady_state, request_trace, cache_calls, transaction_timeline, view_places),
 )
 
 
@@ -62,16 +63,21 @@ def audit(given: Given) -> Sequence[Finding]:
     found: list[Finding] = []
     for route, trace in traces.items():
         rows = steady.by_route[route]
-        cached = calls.get(route)
-        is_cached = cached is not None and cached.hit_request_count > (
-            ALREADY_CACHED_RATIO * len(rows)
-        )
-        has_age = any(row.flags & RequestFlag.HAS_MAX_AGE for row in rows)
-        if trace.refused or is_cached or has_age or len(trace.entries) < REQUESTS_MIN:
+        if trace.refused or len(trace.entries) < REQUESTS_MIN or _is_cached(rows, calls.get(route)):
+            continue
+        writes = given[transaction_timeline].get(route)
+        if writes is not None and writes.committed_write_count:
             continue
         if steady.route_s(route) / len(rows) >= MEAN_S_MIN:
             found += _findings(route, trace, steady, given)
     return found
+
+
+def _is_cached(rows: Sequence[RequestRow], calls: CacheCalls | None) -> bool:
+    """Return whether a cache answers already, the app's or one in front of it."""
+    if any(row.flags & RequestFlag.HAS_MAX_AGE for row in rows):
+        return True
+    return calls is not None and calls.hit_request_count > ALREADY_CACHED_RATIO * len(rows)
 
 
 def _findings(
