@@ -83,6 +83,8 @@ def lay_out(
     binaries: PostgresBinaries,
     directory: Path,
     settings: dict[str, str],
+    *,
+    cluster: Path | None = None,
 ) -> None:
     """Make a data directory for one run.
 
@@ -91,11 +93,16 @@ def lay_out(
         binaries: PostgreSQL's programs.
         directory: Where it belongs; must not exist.
         settings: Written into its configuration.
+        cluster: A stopped cluster of ours to copy in place of an initial one.
 
     Raises:
         ServiceError: If it cannot be made.
     """
     user_name = _user_name()
+    if cluster is not None:
+        _copy(cluster, directory)
+        _configure(directory, settings, user_name)
+        return
     key = hashlib.sha256("\0".join((binaries.version, *INITDB_OPTIONS)).encode()).hexdigest()[:12]
     template = supervisor.run.cache / f"cluster-{key}-{_service_uid()}"
     if not is_whole(template):

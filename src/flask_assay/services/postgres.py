@@ -123,7 +123,11 @@ class PostgresServer(PostgresDatabases):
 
 
 def provision_postgres(
-    supervisor: Supervisor, *, purpose: Purpose, listen_tcp: bool = False
+    supervisor: Supervisor,
+    *,
+    purpose: Purpose,
+    listen_tcp: bool = False,
+    cluster: Path | None = None,
 ) -> PostgresServer:
     """Make, start and prepare a PostgreSQL of this run.
 
@@ -131,6 +135,7 @@ def provision_postgres(
         supervisor: Of the run that it lives and dies with.
         purpose: "tests" trades a machine crash for speed, "measured" keeps the defaults.
         listen_tcp: Also listen on 127.0.0.1, with a password.
+        cluster: A stopped cluster of ours to start from: its roles and databases are there.
 
     Raises:
         MissingExtraError: If the wheel is not installed.
@@ -149,7 +154,7 @@ def provision_postgres(
             nonce=run.nonce,
             password=secrets.token_hex(16) if listen_tcp else "",
         )
-        lay_out(supervisor, binaries, run.data / name, _settings(purpose, where))
+        lay_out(supervisor, binaries, run.data / name, _settings(purpose, where), cluster=cluster)
         server = PostgresServer(supervisor, binaries, name, where)
         try:
             server.start()
@@ -157,7 +162,8 @@ def provision_postgres(
             if listen_tcp and attempt < TCP_TRIES and "Address already in use" in error.why:
                 continue
             raise
-        server.prepare()
+        if cluster is None:
+            server.prepare()
         return server
     raise AssertionError("the last attempt returns or raises")  # pragma: no cover
 
