@@ -123,6 +123,10 @@ class Texts:
             (r"file_?name|path$|^file", lambda n: f"{prose.word()}-{n}.txt"),
             (r"mime|content_?type", lambda n: pick(("text/plain", "image/png"))),
             (r"color|colour", lambda n: f"#{self._rng.getrandbits(24):06x}"),
+            (
+                r"(^|_)(type|kind|method|mode|source|level|tier|role|channel)$",
+                lambda n: pick(("standard", "basic", "extra")),
+            ),
             (r"status|state$", lambda n: states[min(int(self._rng.expovariate(1)), 2)]),
             (r"version", lambda n: f"{n % 5 + 1}.{n % 11}.{n % 7}"),
             (
