@@ -132,6 +132,8 @@ class Recorder:
             "spans_dropped": self.counts.spans_dropped,
             "sensors": {name: switch.as_dict() for name, switch in self.switches.items()},
         }
+        if self.statements.unsaved:
+            found["parameters_unsaved"] = self.statements.unsaved
         if self.sink.dropped_frames:
             found["frames_dropped"] = self.sink.dropped_frames
             found["sink_error"] = self.sink.last_error

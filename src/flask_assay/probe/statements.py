@@ -60,6 +60,10 @@ class Shape:
 class Statements:
     """Shapes by statement text; bounded, since an app may send a new text each time.
 
+    Attributes:
+        by_text: What is known.
+        unsaved: Parameter sets that could not be written.
+
     Args:
         name: Returns the id of a shape's text.
         private_dir: Where parameter values go; None keeps none.
@@ -75,6 +79,7 @@ class Statements:
         """Forget everything; the dictionary stays the same object."""
         self.by_text.clear()
         self._by_name: dict[int, Shape] = {}
+        self.unsaved = 0
         self._chars = 0
 
     def learn(self, text: str) -> Shape:
@@ -95,21 +100,30 @@ class Statements:
     def save_parameters(self, shape: Shape, cursor: Any, statement: str, parameters: Any) -> None:
         """Append the statement, with its values in it, to the private side file."""
         shape.unsaved -= 1
-        sql = _with_values(cursor, statement, parameters)
-        if sql is None or self._private_dir is None:
-            return
-        line = json.dumps({"statement": shape.text, "sql": sql}) + "\n"
-        path = self._private_dir / f"parameters-{os.getpid()}.jsonl"
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.write(file, line.encode())
-        finally:
-            os.close(file)
+            sql = _with_values(cursor, statement, parameters)
+            if sql is None or self._private_dir is None:
+                self.unsaved += 1
+            else:
+                line = json.dumps({"statement": shape.text, "sql": sql}) + "\n"
+                _append(self._private_dir / f"parameters-{os.getpid()}.jsonl", line)
+        except Exception:  # a value that the driver cannot write as text; a directory that is full
+            self.unsaved += 1
+
+
+def _append(path: Path, line: str) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(file, line.encode())
+    finally:
+        os.close(file)
 
 
 def _with_values(cursor: Any, statement: str, parameters: Any) -> str | None:
     """Return the SQL with its values as the driver itself writes them, None if it cannot."""
     driver = type(cursor).__module__.partition(".")[0]
+    if not hasattr(cursor, "execute") or not hasattr(cursor, "connection"):
+        return None  # a ping has no cursor
     if driver == "psycopg2":
         return str(cursor.mogrify(statement, parameters or None).decode())
     if driver == "psycopg":

@@ -16,19 +16,18 @@ __all__ = ["SENSOR"]
 
 _ERROR = int(SpanFlag.ERROR)
 _MANY = int(SpanFlag.EXECUTEMANY)
+_NEVER = frozenset({"object", "Dialect", "Generic"})  # protocols and roots
 _METHODS = ("do_execute", "do_executemany", "do_execute_no_params", "do_ping")
 
 
 def _install(wiring: Wiring, module: ModuleType) -> None:
     hooks = _Hooks(wiring)
     base = module.DefaultDialect
-    hooks.cover(base)
+    hooks.cover_family(base)
 
-    def cover_dialect(dialect: Any, *_args: Any, **_kwargs: Any) -> bool:
-        # Dialects override some of these methods and are imported as late as their engine is made.
-        for owner in type(dialect).__mro__:
-            hooks.cover(owner)
-        return False
+    # Dialects override some of these methods and are imported as late as their engine is made.
+    def cover_dialect(dialect: Any, *_args: Any, **_kwargs: Any) -> None:
+        hooks.cover_class(type(dialect))
 
     wiring.around(base, "__init__", cover_dialect, lambda *_: None)
 
@@ -40,8 +39,20 @@ class _Hooks:
         self._under_way: set[int] = set()  # cursors: an override may call what it overrides
         self._record = _recording(wiring.recorder, wiring.switch)
 
-    def cover(self, owner: type) -> None:
-        if owner in self._covered or owner is object:
+    def cover_family(self, dialect: type) -> None:
+        """Cover a dialect and all that are derived from it so far."""
+        self.cover_class(dialect)
+        for child in dialect.__subclasses__():
+            self.cover_family(child)
+
+    def cover_class(self, dialect: type) -> None:
+        """Cover a dialect with all that it inherits from; once."""
+        if dialect not in self._covered:
+            for owner in dialect.__mro__:
+                self._cover(owner)
+
+    def _cover(self, owner: type) -> None:
+        if owner in self._covered or owner.__name__ in _NEVER:
             return
         self._covered.add(owner)
         for name in _METHODS:

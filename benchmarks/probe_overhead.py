@@ -1,0 +1,406 @@
+"""What does the probe add to a request and to a query, and what do its peers?
+
+    python benchmarks/probe_overhead.py [--rounds 40] [--requests 100] [--no-postgres]
+
+Peers: `pip install -r requirements/benchmarks.txt`; one that is missing is left out and named.
+
+Each contestant is a process of its own with the same app. Rounds are interleaved: in each, every
+contestant serves a few requests in turn, in random order, so that a busy machine is busy for all.
+Time is the CPU time of the whole process (exporter threads included), since the waits of a busy
+machine are nobody's cost. Shown: the median over rounds of what was added to "nothing" in the same
+round, and the quartiles of that. "nothing, again" is what the noise alone looks like.
+"""
+
+import argparse
+import contextlib
+import gc
+import importlib
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+QUERIES = 3
+MEMORY_LIMIT_MB = 16
+
+
+# Contestants: each prepares its process. `before` runs before the app exists, `after` gets it.
+
+
+def nothing(_work):
+    return None
+
+
+def probe(work, **changes):
+    from flask_assay.probe import ProbePlan, attach
+
+    attach(ProbePlan(work, Path(__file__).parent, **changes))
+
+
+def probe_without_sites(work):
+    probe(work, call_sites=False)
+
+
+def probe_every_site(work):
+    probe(work, call_site_every=1)
+
+
+def opentelemetry(_work):
+    from opentelemetry import trace
+    from opentelemetry.instrumentation.flask import FlaskInstrumentor
+    from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    class Forgetting(InMemorySpanExporter):
+        def export(self, spans):
+            done = super().export(spans)
+            self.clear()
+            return done
+
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(Forgetting()))
+    trace.set_tracer_provider(provider)
+
+    def after(app, engine):
+        FlaskInstrumentor().instrument_app(app)
+        SQLAlchemyInstrumentor().instrument(engine=engine)
+
+    return after
+
+
+def sentry(_work):
+    import sentry_sdk
+    from sentry_sdk.transport import Transport
+
+    class Nowhere(Transport):
+        def capture_envelope(self, envelope):
+            envelope.serialize()
+
+    sentry_sdk.init(
+        dsn="http://key@127.0.0.1:1/1", traces_sample_rate=1.0, transport=Nowhere, debug=False
+    )
+
+
+def prometheus(_work):
+    from prometheus_flask_exporter import PrometheusMetrics
+
+    return lambda app, _engine: PrometheusMetrics(app)
+
+
+def profiler(work):
+    import flask_profiler
+
+    def after(app, _engine):
+        file = Path("/dev/shm" if Path("/dev/shm").is_dir() else work) / f"{os.getpid()}.sqlite"
+        app.config["flask_profiler"] = {
+            "enabled": True,
+            "storage": {"engine": "sqlite", "FILE": str(file)},
+        }
+        flask_profiler.init_app(app)
+        import atexit
+
+        atexit.register(file.unlink, missing_ok=True)
+
+    return after
+
+
+def werkzeug_profiler(_work):
+    from werkzeug.middleware.profiler import ProfilerMiddleware
+
+    def after(app, _engine):
+        app.wsgi_app = ProfilerMiddleware(app.wsgi_app, stream=None)
+
+    return after
+
+
+CONTESTANTS = {
+    "nothing": nothing,
+    "nothing, again": nothing,
+    "probe": probe_without_sites,
+    "probe + call sites": probe,
+    "probe + every call site": probe_every_site,
+    "OpenTelemetry": opentelemetry,
+    "Sentry": sentry,
+    "prometheus-flask-exporter": prometheus,
+    "flask-profiler": profiler,
+    "werkzeug profiler": werkzeug_profiler,
+}
+
+
+# The process of a contestant: reads "scenario count", answers with the CPU seconds that it took.
+
+
+def make_app(url):
+    from flask import Flask
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.pool import QueuePool
+
+    app = Flask("bench")
+    engine = create_engine(url, poolclass=QueuePool)
+    statement = text("SELECT id, name FROM things WHERE id = :id")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE IF NOT EXISTS things (id INTEGER, name TEXT)"))
+
+    @app.get("/hello")
+    def hello():
+        return "hello"
+
+    @app.get("/queries")
+    def queries():
+        with engine.connect() as connection:
+            for i in range(QUERIES):
+                connection.execute(statement, {"id": i}).all()
+        return "done"
+
+    return app, engine
+
+
+def serve_requests(name, url):
+    with tempfile.TemporaryDirectory() as work:
+        after = CONTESTANTS[name](Path(work))
+        app, engine = make_app(url)
+        if after is not None:
+            after(app, engine)
+        answer_commands(app)
+
+
+def answer_commands(app):
+    from werkzeug.test import EnvironBuilder
+
+    environs = {name: EnvironBuilder(f"/{name}").get_environ() for name in ("hello", "queries")}
+    started = []
+
+    def start_response(status, _headers, _exc_info=None):
+        started.append(status)
+
+    print("ready", flush=True)
+    for line in sys.stdin:
+        scenario, count = line.split()
+        environ = environs[scenario]
+        gc.collect()
+        begin = time.process_time()
+        for _ in range(int(count)):
+            body = app(dict(environ), start_response)
+            for _chunk in body:
+                pass
+            close = getattr(body, "close", None)
+            if close is not None:
+                close()
+        took = time.process_time() - begin
+        assert set(started) == {"200 OK"}, set(started)
+        started.clear()
+        print(took, flush=True)
+
+
+class Contestant:
+    def __init__(self, name, url):
+        command = [sys.executable, __file__, "--serve", name, "--url", url]
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.name = name
+
+    def wait_until_ready(self):
+        """Return the reason why it cannot take part, None if it can."""
+        if self.process.stdout.readline().strip() == "ready":
+            return None
+        error = self.process.communicate()[1].strip().splitlines()
+        return error[-1] if error else "it ended at once"
+
+    def run(self, scenario, count):
+        self.process.stdin.write(f"{scenario} {count}\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline()) / count * 1e6
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(20)
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+# The comparison.
+
+
+def compare(url, options):
+    """Return {name: {scenario: [µs per round]}} and {name: why it is missing}."""
+    contestants, missing = [], {}
+    for name in CONTESTANTS:
+        contestant = Contestant(name, url)
+        reason = contestant.wait_until_ready()
+        if reason is None:
+            contestants.append(contestant)
+        else:
+            missing[name] = reason
+    times = {c.name: {"hello": [], "queries": []} for c in contestants}
+    dice = random.Random(1)
+    try:
+        for number in range(options.rounds + 2):
+            for scenario in ("hello", "queries"):
+                dice.shuffle(contestants)
+                for contestant in contestants:
+                    took = contestant.run(scenario, options.requests)
+                    if number >= 2:  # the first ones warm up
+                        times[contestant.name][scenario].append(took)
+    finally:
+        for contestant in contestants:
+            contestant.stop()
+    return times, missing
+
+
+def added(times, name, scenario):
+    """Return (median, lower quartile, upper quartile) of the µs added to a request."""
+    base = times["nothing"][scenario]
+    low, middle, high = statistics.quantiles(
+        [mine - theirs for mine, theirs in zip(times[name][scenario], base, strict=True)], n=4
+    )
+    return middle, low, high
+
+
+def print_table(title, times, missing):
+    hello = statistics.median(times["nothing"]["hello"])
+    queries = statistics.median(times["nothing"]["queries"])
+    print(f"\n{title}: hello {hello:.0f} µs, {QUERIES} queries {queries:.0f} µs without anything")
+    print(
+        f"{'':26}{'per request':>13} {'quartiles':>15} {'':>6}{'per query':>12} {'3-query view':>15}  quartiles"
+    )
+    for name in CONTESTANTS:
+        if name == "nothing":
+            continue
+        if name not in times:
+            print(f"{name:26}did not run: {missing[name][:90]}")
+            continue
+        plain, low, high = added(times, name, "hello")
+        view, view_low, view_high = added(times, name, "queries")
+        ratio = (hello + plain) / hello
+        print(
+            f"{name:26}{plain:+10.1f} µs {f'[{low:+.1f}, {high:+.1f}]':>15} {ratio:5.2f}x"
+            f"{(view - plain) / QUERIES:+9.2f} µs {view:+12.1f} µs  [{view_low:+.1f}, {view_high:+.1f}]"
+        )
+
+
+@contextlib.contextmanager
+def databases(options, work):
+    """Yield {title: SQLAlchemy URL}."""
+    found = {"SQLite": f"sqlite:///{work}/bench.db"}
+    with contextlib.ExitStack() as stack:
+        if options.postgres:
+            try:
+                services = importlib.import_module("flask_assay.services.postgres")
+                run_dir = importlib.import_module("flask_assay.services.run_dir")
+                supervision = importlib.import_module("flask_assay.services.supervisor")
+                run = stack.enter_context(run_dir.RunDirectory.create(Path(work) / "s"))
+                supervisor = stack.enter_context(supervision.Supervisor(run))
+                server = services.provision_postgres(supervisor, purpose="measured")
+                found["PostgreSQL"] = server.url(server.create_database("bench"), driver="psycopg2")
+            except Exception as error:
+                print(f"PostgreSQL is left out: {type(error).__name__}: {error}")
+        yield found
+
+
+# Memory: what a worker holds after so many distinct URLs and statements.
+
+
+def resident_mb():
+    text = Path("/proc/self/status").read_text()
+    line = next(line for line in text.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+def measure_memory(count):
+    """Print the growth of a process that saw so many distinct URLs and statements."""
+    from flask import Flask
+    from sqlalchemy.engine.default import DefaultDialect
+
+    from flask_assay.probe import ProbePlan, attach, detach
+
+    class Cursor:
+        rowcount = 1
+
+        def execute(self, *_):
+            pass
+
+    app = Flask("bench")
+    app.wsgi_app = lambda environ, start_response: start_response("404 NOT FOUND", []) or []
+    dialect, cursor = DefaultDialect(), Cursor()
+    start_response = lambda *_: None  # noqa: E731
+    with tempfile.TemporaryDirectory() as work:
+        attach(ProbePlan(Path(work), Path(__file__).parent, digests=True))
+        before = None
+        for i in range(count):
+            environ = {
+                "REQUEST_METHOD": "GET",
+                "PATH_INFO": f"/things/{i}/and/more",
+                "QUERY_STRING": f"q={i}",
+            }
+            app(environ, start_response)
+            statement = f"SELECT column_{i} FROM table_{i} WHERE id = {i} AND name = 'name {i}'"
+            dialect.do_execute(cursor, statement, {"id": i}, None)
+            if i == 200:  # what any worker has after its first requests
+                gc.collect()
+                before = resident_mb()
+        gc.collect()
+        grown = resident_mb() - before
+        detach()
+        size = sum(file.stat().st_size for file in Path(work).iterdir()) / 2**20
+    verdict = "within" if grown <= MEMORY_LIMIT_MB else "OVER"
+    print(
+        f"\nmemory: {grown:.1f} MB more after {count:,} distinct URLs and statements"
+        f" ({verdict} the limit of {MEMORY_LIMIT_MB} MB); recording {size:.0f} MB"
+    )
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--requests", type=int, default=100, help="of a scenario in a round")
+    parser.add_argument("--no-postgres", dest="postgres", action="store_false")
+    parser.add_argument("--memory", type=int, default=1_000_000, help="distinct URLs; 0 for none")
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    parser.add_argument("--url", help=argparse.SUPPRESS)
+    parser.add_argument("--only-memory", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    options = parse(argv)
+    if options.serve:
+        serve_requests(options.serve, options.url)
+        return
+    if options.only_memory:
+        measure_memory(options.memory)
+        return
+    print(
+        json.dumps(
+            {
+                "python": sys.version.split()[0],
+                "rounds": options.rounds,
+                "requests": options.requests,
+            }
+        )
+    )
+    with tempfile.TemporaryDirectory(prefix="pb-") as work:
+        os.chmod(work, 0o711)
+        with databases(options, work) as found:
+            for title, url in found.items():
+                print_table(title, *compare(url, options))
+    if options.memory:
+        command = [sys.executable, __file__, "--only-memory", "--memory", str(options.memory)]
+        subprocess.run(command, check=True)
+
+
+if __name__ == "__main__":
+    main()
