@@ -20,9 +20,18 @@ def before_import(parameters: Mapping[str, Any]) -> Callable[[], None]:
     original = QueuePool.__init__
     size, overflow = int(parameters["pool_size"]), int(parameters["max_overflow"])
 
-    def resized(self: Any, *arguments: Any, **named: Any) -> None:
-        named |= {"pool_size": size, "max_overflow": overflow}
-        original(self, *arguments[:1], **named)
+    # create_engine() reads the names of the arguments off this signature
+    def resized(
+        self: Any,
+        creator: Any,
+        pool_size: int = 5,
+        max_overflow: int = 10,
+        timeout: float = 30.0,
+        use_lifo: bool = False,  # noqa: FBT001, FBT002
+        **further: Any,
+    ) -> None:
+        further |= {"timeout": timeout, "use_lifo": use_lifo}
+        original(self, creator, pool_size=size, max_overflow=overflow, **further)
 
     def restore() -> None:
         QueuePool.__init__ = original  # type: ignore[method-assign]
