@@ -19,7 +19,7 @@ __all__ = ["TableSeeded", "fill"]
 # Rows at scale 1. Tables that matter have more than a thousand: the planner is right to scan
 # smaller ones.
 _ROWS_OF_LISTS = 40
-_ROWS_BY_DEPTH = (1_200, 3_000, 6_000)
+_ROWS_BY_DEPTH = (1_200, 4_000, 12_000)
 _ROWS_IN_ALL = 150_000
 _MINIMUM_ROWS = 3
 _LIST_NAMES = re.compile(
