@@ -46,6 +46,18 @@ class ServerSettings:
     engines: tuple[Engine, ...]
     max_connections: int | None
 
+    @property
+    def fitting_pool_size(self) -> int:
+        """Connections per process with which no thread would wait.
+
+        Where threads have one each and still wait, requests take more than one: then twice as
+        many as there are.
+        """
+        capacity = self.engines[0].capacity if self.engines else None
+        if capacity is not None and capacity >= self.threads:
+            return 2 * capacity
+        return max(self.threads, 5)
+
 
 @artifact("settings")
 def settings(view: View) -> ServerSettings:

@@ -112,11 +112,10 @@ def _sizes(known: ServerSettings | None) -> list[Evidence]:
 
 
 def _remedy(known: ServerSettings | None) -> Remedy:
-    threads = known.threads if known is not None else 4
-    size = max(threads, 5)
+    size = known.fitting_pool_size if known is not None else 10
     return Remedy(
         "pool-size",
-        {"pool_size": size, "max_overflow": 5},
+        {"pool_size": size, "max_overflow": 0},
         f"Give each process {size} connections.",
-        f'SQLALCHEMY_ENGINE_OPTIONS = {{"pool_size": {size}, "max_overflow": 5}}\n',
+        f'SQLALCHEMY_ENGINE_OPTIONS = {{"pool_size": {size}, "max_overflow": 0}}\n',
     )

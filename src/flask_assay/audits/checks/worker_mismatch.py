@@ -81,9 +81,10 @@ def _threads(given: Given, known: ServerSettings) -> Finding | None:
         remedies=(
             Remedy(
                 "pool-size",
-                {"pool_size": known.threads, "max_overflow": 0},
-                f"Give each process {known.threads} connections.",
-                f'SQLALCHEMY_ENGINE_OPTIONS = {{"pool_size": {known.threads}}}\n',
+                {"pool_size": known.fitting_pool_size, "max_overflow": 0},
+                f"Give each process {known.fitting_pool_size} connections.",
+                "SQLALCHEMY_ENGINE_OPTIONS = "
+                f'{{"pool_size": {known.fitting_pool_size}, "max_overflow": 0}}\n',
             ),
         ),
     )

@@ -1,0 +1,227 @@
+"""The artifacts that count one thing each."""
+
+import pytest
+from tests.recordings.builder import MS, RecordingBuilder
+from tests.recordings.scenarios import surroundings
+
+from flask_assay.artifacts.cache_calls import cache_calls
+from flask_assay.artifacts.call_sites import call_sites
+from flask_assay.artifacts.endpoint_cpu import endpoint_cpu, endpoint_stacks
+from flask_assay.artifacts.external_calls import external_calls
+from flask_assay.artifacts.places import place_of
+from flask_assay.artifacts.pool_timeline import pool_timeline
+from flask_assay.artifacts.registry import ARTIFACTS
+from flask_assay.artifacts.request_queries import request_queries
+from flask_assay.artifacts.settings import settings, view_places
+from flask_assay.artifacts.statement_shapes import statement_shapes
+from flask_assay.artifacts.steady_state import steady_state
+from flask_assay.artifacts.table_statistics import table_statistics
+from flask_assay.artifacts.transaction_timeline import transaction_timeline
+from flask_assay.artifacts.view import UnavailableError, View
+from flask_assay.artifacts.worker_timeline import worker_timeline
+from flask_assay.audits.registry import AUDITS
+from flask_assay.model.rows import Phase, SpanFlag, SpanKind
+
+
+@pytest.fixture
+def build(tmp_path):
+    return RecordingBuilder(tmp_path)
+
+
+def test_every_artifact_that_an_audit_needs_is_registered_once():
+    names = [one.name for one in ARTIFACTS]
+    assert len(names) == len(set(names))
+    assert {need.name for audit in AUDITS for need in audit.meta.needs} <= set(names)
+
+
+def test_an_artifact_is_computed_once(build):
+    with build.request("GET /") as request:
+        request.work(1)
+    view = View(build.write())
+    assert view[steady_state] is view[steady_state]
+
+
+def test_an_unavailable_artifact_says_why_at_every_call(build):
+    view = View(build.write())
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match="no request in the steady state"):
+            view[steady_state]
+
+
+@pytest.mark.parametrize(
+    ("site", "expected"),
+    [
+        ("shop/views.py:12 list_orders", ("shop/views.py", 12, "list_orders")),
+        ("C:/shop/views.py:3 <listcomp>", ("C:/shop/views.py", 3, "<listcomp>")),
+        ("views.py:3", ("views.py", 3, "")),
+        ("", None),
+        ("nowhere", None),
+    ],
+)
+def test_a_site_is_a_place(site, expected):
+    place = place_of(site)
+    assert (place and (place.file, place.line, place.function)) == expected
+
+
+def test_sites_sampled_in_the_warm_up_count(build):
+    build.now_ns -= 900 * MS
+    with build.request("GET /a", phase=Phase.WARM_UP) as request:
+        request.query("SELECT ?", digest=1, site="a.py:1 f")
+    build.now_ns += 900 * MS
+    with build.request("GET /a") as request:
+        request.query("SELECT ?", digest=1)
+    view = View(build.write())
+    assert len(view[steady_state].requests) == 1
+    assert view[call_sites]["GET /a", "SELECT ?"].sites == {"a.py:1 f": 1}
+    assert view[statement_shapes]["SELECT ?"].execution_count == 1
+
+
+def test_statements_are_numbered_by_their_total_time(build):
+    with build.request("GET /a") as request:
+        request.query("SELECT a", ms=1)
+        request.query("SELECT b", ms=3)
+    shapes = View(build.write())[statement_shapes]
+    assert [(one.statement_id, one.statement) for one in shapes.values()] == [
+        ("q1", "SELECT b"), ("q2", "SELECT a"),
+    ]  # fmt: skip
+
+
+def test_a_commit_makes_a_repetition_new_and_a_rollback_does_not(build):
+    read = "SELECT a.x FROM a WHERE a.id = ?"
+    for kind in (SpanKind.COMMIT, SpanKind.ROLLBACK):
+        with build.request(f"GET /{kind.name}") as request:
+            request.query(read, digest=1)
+            request.span(kind)
+            request.query(read, digest=1)
+    uses = View(build.write())[request_queries]
+    assert uses["GET /COMMIT", read].repeat_count == 0
+    assert uses["GET /ROLLBACK", read].repeat_count == 1
+
+
+def test_a_pipeline_is_one_trip(build):
+    with build.request("GET /a") as request:
+        request.cache("PIPELINE", hit=None, pipeline=True)
+        request.cache("GET", hit=True)
+        request.cache("GET", hit=False)
+    calls = View(build.write())[cache_calls]["GET /a"]
+    assert (calls.trip_count, calls.hit_count, calls.miss_count) == (3, 1, 1)
+    assert calls.singles_by_command == {"GET": [2]}
+
+
+def test_without_marks_a_transaction_lasts_from_the_first_query_to_its_end(build):
+    def call(name, *, end_before):
+        with build.request(f"GET /{name}") as request:
+            request.span(SpanKind.QUERY, "SELECT ?", rows=1)
+            if end_before:
+                request.span(SpanKind.ROLLBACK)
+            request.http("GET x")
+            if not end_before:
+                request.span(SpanKind.COMMIT)
+
+    call("open", end_before=False)
+    call("ended", end_before=True)
+    calls = View(build.write())[external_calls]
+    assert calls["GET /open", "GET x"].held_count == 1
+    assert calls["GET /ended", "GET x"].held_count == 0
+
+
+def test_the_time_to_open_a_connection_is_no_wait_for_the_pool(build):
+    with build.request("GET /a") as request:
+        with request.around(SpanKind.POOL_WAIT):
+            request.span(SpanKind.CONNECT, ms=9)
+            request.idle(1)
+        with request.around(SpanKind.CONNECTION):
+            request.query("SELECT ?", ms=5)
+    use = View(build.write())[pool_timeline]["GET /a"]
+    assert use.wait_s == pytest.approx(0.001, abs=1e-5)
+    assert use.connect_s == pytest.approx(0.009)
+    assert use.use_s == pytest.approx(0.005)
+    assert use.checkout_count == 1
+
+
+def test_reads_after_a_commit_count_if_their_table_was_used_before(build):
+    with build.request("POST /a") as request:
+        request.query("INSERT INTO a (x) VALUES (?) RETURNING a.id", digest=1)
+        request.span(SpanKind.COMMIT)
+        request.query("SELECT a.x FROM a WHERE a.id = ?", digest=2)
+        request.query("SELECT b.x FROM b WHERE b.id = ?", digest=3)
+    entry = View(build.write())[transaction_timeline]["POST /a"]
+    assert list(entry.rereads) == ["SELECT a.x FROM a WHERE a.id = ?"]
+    assert entry.committed_write_count == 1
+    assert entry.written_tables == {"a": 1}
+
+
+def test_a_write_that_changed_nothing_is_no_write(build):
+    with build.request("GET /a") as request:
+        request.query("UPDATE a SET x = ? WHERE a.id = ?", rows=0, digest=1)
+        request.span(SpanKind.COMMIT)
+    assert View(build.write())[transaction_timeline]["GET /a"].committed_write_count == 0
+
+
+def test_library_time_belongs_to_the_function_that_asked_for_it(build):
+    build.stacks = {
+        "login;views.py:3 login;security.py:9 check": 30,
+        "login;views.py:3 login": 10,
+        "login;flask.py:1 dispatch": 5,
+    }
+    build.document(
+        "app", {"routes": [{"endpoint": "login", "view": {"file": "shop/views.py", "line": 3}}]}
+    )
+    with build.request("GET /login") as request:
+        request.work(4)
+    view = View(build.write())
+    stacks = view[endpoint_stacks]["login"]
+    assert stacks.weight == 45
+    assert stacks.own == {"views.py:3 login": 40}
+    assert stacks.called["views.py:3 login"]["security.py:9 check"] == 30
+    assert view[endpoint_cpu]["GET /login"].cpu_s == pytest.approx(0.005)
+    assert str(view[view_places]["login"]) == "shop/views.py:3"
+
+
+def test_settings_know_how_many_connections_fit(build):
+    surroundings(build, threads=8, pool_size=2)
+    found = View(build.write())[settings]
+    assert (found.engines[0].capacity, found.fitting_pool_size, found.max_connections) == (
+        2,
+        8,
+        100,
+    )
+
+
+def test_enough_connections_that_are_still_waited_for_are_doubled(build):
+    surroundings(build, threads=4, pool_size=5)
+    assert View(build.write())[settings].fitting_pool_size == 10
+
+
+def test_an_index_counts_whatever_the_order_of_its_first_columns(build):
+    surroundings(build)
+    table = View(build.write())[table_statistics]["indexed"]
+    assert table.has_index_on(("customer_id",))
+    assert table.has_index_on(("status", "customer_id"))
+    assert not table.has_index_on(("status",))
+
+
+def test_the_machine_is_as_busy_as_its_processes(build):
+    surroundings(build)
+    for second in range(11):
+        with build.request("GET /a", gap_ms=998) as request:
+            request.work(1)
+        build.samples.append(
+            {
+                "t_ns": build.now_ns - 500 * MS,
+                "process": "worker-1",
+                "pid": 1,
+                "cpu_s": second * 1.0,
+                "rss_bytes": 5,
+            }
+        )
+    found = View(build.write())[worker_timeline]
+    assert found.workers[0].cpu_s == pytest.approx(10)
+    assert found.busy_ratio == pytest.approx(0.45, abs=0.06)
+
+
+def test_flags_of_spans_are_kept(build):
+    with build.request("GET /a") as request:
+        request.http("GET x", flags=SpanFlag.NO_TIMEOUT | SpanFlag.ERROR)
+    calls = View(build.write())[external_calls]["GET /a", "GET x"]
+    assert (calls.no_timeout_count, calls.error_count) == (1, 1)
