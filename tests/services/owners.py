@@ -29,7 +29,9 @@ class Owner:
             extra_groups=[] if user else None,
         )
         facts = json.loads(self.popen.stdout.readline() or "{}")
-        assert facts, "the owner did not come up"
+        if not facts:
+            self.kill()
+            raise AssertionError("the owner did not come up: see its traceback above")
         self.run_id, self.path = facts["run_id"], Path(facts["path"])
         self.sockets = Path(facts["sockets"])
 

@@ -20,6 +20,7 @@ from flask_assay.services.processes import (
     family,
     is_alive,
     marked,
+    serving,
     table,
 )
 from flask_assay.services.waiting import WaitTimeoutError, wait_until
@@ -28,6 +29,7 @@ __all__ = ["Registration", "extinguish", "read_registrations", "register", "remo
 
 GRACE_S = 2.0
 KILL_S = 2.0
+_TERM = signal.SIGTERM
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ def extinguish(run: Path, run_id: str, *, grace_s: float = GRACE_S) -> bool:
     send(everyone, signal.SIGCONT)
     for registration in leaders:
         send([registration.identity.pid], registration.end_signal)
+    # Backends are their postmaster's to end; anybody else (initdb's helper, a client) is ours.
+    send(everyone - {r.identity.pid for r in leaders} - serving(table(), run / "data"), _TERM)
     with contextlib.suppress(WaitTimeoutError):
         wait_until(lambda: not left(), timeout_s=grace_s, what="an orderly end")
         return True
