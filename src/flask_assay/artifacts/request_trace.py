@@ -1,5 +1,6 @@
 """request-trace: what was asked when and what it was answered, to try caches on."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,7 +9,7 @@ from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import View, artifact
 from flask_assay.model.rows import RequestFlag, RequestRow
 
-__all__ = ["CachePrediction", "TraceEntry", "replay", "request_trace"]
+__all__ = ["CachePrediction", "RouteTrace", "TraceEntry", "replay", "request_trace", "unchanged"]
 
 # As plain integers: operators of flag classes cost more than the rest of a pass over the spans.
 _NO_STORE = int(RequestFlag.NO_STORE)
@@ -97,6 +98,21 @@ def replay(trace: RouteTrace, ttl_s: float) -> CachePrediction:
         saved += entry.wall_s
         stale += found[1] != entry.body_digest
     return CachePrediction(ttl_s, len(trace.entries), hits, stale, saved)
+
+
+def unchanged(trace: RouteTrace) -> CachePrediction:
+    """Return what a cache would have done that forgets an entry whenever its body changes.
+
+    It is the most that invalidating on write can reach, and never stale.
+    """
+    kept: dict[tuple[int, int], int] = {}
+    hits, saved = 0, 0.0
+    for entry in trace.entries:
+        if kept.get(entry.key) == entry.body_digest:
+            hits += 1
+            saved += entry.wall_s
+        kept[entry.key] = entry.body_digest
+    return CachePrediction(math.inf, len(trace.entries), hits, 0, saved)
 
 
 def _trace(rows: Sequence[RequestRow], *, is_per_identity: bool) -> RouteTrace:

@@ -1,7 +1,7 @@
 import pytest
 from tests.recordings.builder import RecordingBuilder
 
-from flask_assay.artifacts.request_trace import replay, request_trace
+from flask_assay.artifacts.request_trace import replay, request_trace, unchanged
 from flask_assay.artifacts.view import View
 from flask_assay.model.rows import RequestFlag
 
@@ -48,3 +48,12 @@ def test_what_must_not_be_cached_is_refused(tmp_path, flag, reason):
 
 def test_errors_are_not_kept(tmp_path):
     assert trace_of(tmp_path, status=404).refused == "no body was hashed"
+
+
+def test_a_cache_that_forgets_on_change_is_never_stale(tmp_path):
+    found = unchanged(trace_of(tmp_path, change_every=5))
+    assert (found.hit_count, found.stale_count) == (80, 0)
+
+
+def test_a_body_that_always_changes_is_never_a_hit(tmp_path):
+    assert unchanged(trace_of(tmp_path, change_every=1)).hit_count == 0

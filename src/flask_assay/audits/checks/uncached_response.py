@@ -1,9 +1,8 @@
 """uncached-response: the same answer is computed again and again.
 
 ## What it detects
-GET routes whose answers repeat within `TTLS_S`, so that a cache in front of the view would answer
-at least `HIT_RATIO` of the requests with at most `STALE_RATIO` stale ones, and would give
-back at least `SAVED_NOTE_RATIO` of all server time.
+GET routes of which at least `REPEAT_RATIO` of the answers are the same as the one before, where a
+cache in front of the view would give back at least `SAVED_NOTE_RATIO` of all server time.
 
 ## Why it matters
 The fastest request is the one that is not computed. What is saved is not only this route's time
@@ -11,7 +10,9 @@ but every other route's queueing behind it.
 
 ## How it is detected
 The recorded trace is replayed against a cache: path and query are the key, with the identity in
-it whenever the code read who is asking; bodies are compared by hash, so a stale hit is known.
+it whenever the code read who is asking; bodies are compared by hash, so a stale hit is known. A
+lifetime of `TTLS_S` is proposed if it answers `HIT_RATIO` of the requests with at most
+`STALE_RATIO` stale ones; where none does, the advice is to invalidate on write.
 
 ## Known problems
 Traffic of a load test repeats itself as its author wrote it: hit ratios are those of this load.
@@ -25,10 +26,17 @@ the answer must never be stale, invalidate on write.
 RFC 9111, "HTTP Caching".
 """
 
+import math
 from collections.abc import Sequence
 
 from flask_assay.artifacts.cache_calls import CacheCalls, cache_calls
-from flask_assay.artifacts.request_trace import CachePrediction, RouteTrace, replay, request_trace
+from flask_assay.artifacts.request_trace import (
+    CachePrediction,
+    RouteTrace,
+    replay,
+    request_trace,
+    unchanged,
+)
 from flask_assay.artifacts.settings import view_places
 from flask_assay.artifacts.steady_state import SteadyState, steady_state
 from flask_assay.artifacts.transaction_timeline import transaction_timeline
@@ -38,8 +46,9 @@ from flask_assay.model.finding import Evidence, Finding, Remedy, Severity
 from flask_assay.model.rows import RequestFlag, RequestRow
 
 TTLS_S = (1.0, 5.0, 15.0, 60.0)
-HIT_RATIO = 0.3  # of the route's requests
-STALE_RATIO = 0.01  # of the hits
+REPEAT_RATIO = 0.5  # of the answers are the same as the one before to the same question
+HIT_RATIO = 0.3  # of the requests, for a lifetime to be proposed
+STALE_RATIO = 0.05  # of the hits, for a lifetime to be proposed
 SAVED_RATIO = 0.02  # of all server time: warning
 SAVED_NOTE_RATIO = 0.01  # of all server time: note
 MEAN_S_MIN = 0.005  # a hit costs about a millisecond by itself
@@ -83,18 +92,17 @@ def _is_cached(rows: Sequence[RequestRow], calls: CacheCalls | None) -> bool:
 def _findings(
     route: str, trace: RouteTrace, steady: SteadyState, given: Given
 ) -> Sequence[Finding]:
+    ideal = unchanged(trace)
+    ratio = _saved(ideal) / steady.server_s if steady.server_s else 0.0
+    if ideal.hit_ratio < REPEAT_RATIO or ratio < SAVED_NOTE_RATIO:
+        return ()
     predictions = [replay(trace, ttl_s) for ttl_s in TTLS_S]
     good = [
         one
         for one in predictions
         if one.hit_ratio >= HIT_RATIO and one.stale_ratio <= STALE_RATIO and _is_within(one, steady)
     ]
-    if not good:
-        return ()
-    best = max(good, key=lambda one: (round(_saved(one), 6), -one.ttl_s))
-    ratio = _saved(best) / steady.server_s if steady.server_s else 0.0
-    if ratio < SAVED_NOTE_RATIO:
-        return ()
+    best = max(good, key=lambda one: (round(_saved(one), 6), -one.ttl_s), default=ideal)
     return (_finding(route, trace, predictions, best, (ratio, steady, given)),)
 
 
@@ -116,7 +124,6 @@ def _finding(
 ) -> Finding:
     ratio, steady, given = around
     rows = steady.by_route[route]
-    whose = "per user" if trace.is_per_identity else "for everybody"
     curve = [
         Evidence(
             f"predicted hits at {one.ttl_s:.0f} s",
@@ -131,15 +138,11 @@ def _finding(
         key=route,
         severity=Severity.WARNING if ratio >= SAVED_RATIO else Severity.NOTE,
         title=(
-            f"{route}: {best.hit_ratio * 100:.0f} % of the answers were given within the last "
-            f"{best.ttl_s:.0f} s and computed again"
+            f"{route}: {unchanged(trace).hit_ratio * 100:.0f} % of the answers are the same as "
+            "the one before, and computed again"
         ),
         routes=(route,),
-        detail=(
-            f"A cache {whose} with a lifetime of {best.ttl_s:.0f} s is predicted to answer "
-            f"{best.hit_count:,} of {best.request_count:,} requests, {best.stale_count:,} of them "
-            "with a body that had changed since."
-        ),
+        detail=_detail(trace, best),
         place=given[view_places].get(rows[0].endpoint),
         cost_s=_saved(best),
         cost_per_request_s=_saved(best) / len(rows),
@@ -148,9 +151,31 @@ def _finding(
     )
 
 
+def _detail(trace: RouteTrace, best: CachePrediction) -> str:
+    whose = "per user" if trace.is_per_identity else "for everybody"
+    if math.isinf(best.ttl_s):
+        return (
+            f"A cache {whose} that forgets the answer when it changes would have given "
+            f"{best.hit_count:,} of {best.request_count:,}. It changes too often for a lifetime: "
+            f"more than {STALE_RATIO * 100:.0f} % of the hits would be stale."
+        )
+    return (
+        f"A cache {whose} with a lifetime of {best.ttl_s:.0f} s is predicted to answer "
+        f"{best.hit_count:,} of {best.request_count:,} requests, {best.stale_count:,} of them "
+        "with a body that had changed since."
+    )
+
+
 def _remedy(endpoint: str, trace: RouteTrace, best: CachePrediction) -> Remedy:
-    ttl = f"{best.ttl_s:.0f}"
     key = "user" if trace.is_per_identity else "path and query"
+    if math.isinf(best.ttl_s):
+        return Remedy(
+            "invalidate-on-write",
+            {"endpoint": endpoint, "per_identity": trace.is_per_identity},
+            f"Cache the response, keyed by {key}, and delete it where its data is written.",
+            "cache.delete_memoized(view)  # after the commit that changes it\n",
+        )
+    ttl = f"{best.ttl_s:.0f}"
     varies = (
         ", make_cache_key=lambda: f'{request.full_path}:{current_user_id()}'"
         if trace.is_per_identity
