@@ -17,6 +17,7 @@ from typing import Any
 
 from flask_assay.gather.inside.describe import describe_app
 from flask_assay.gather.inside.loading import attach_routing, load_app, resolve_hook
+from flask_assay.gather.inside.metadata import find_engines, find_metadata
 from flask_assay.gather.inside.target_plan import TargetPlan
 from flask_assay.recording.directory import append_line, write_document
 from flask_assay.routing.engines import EngineRouter
@@ -135,27 +136,9 @@ def _create_all(app: Any) -> None:
     if db is not None and hasattr(db, "create_all"):
         db.create_all()
         return
-    for metadata, engine in _plain_metadata():
-        metadata.create_all(engine)
-
-
-def _plain_metadata() -> list[tuple[Any, Any]]:
-    """Return (metadata, engine) of an app on plain SQLAlchemy: its modules' own objects."""
-    from sqlalchemy import MetaData
-    from sqlalchemy.engine import Engine
-
-    engines: list[Any] = []
-    found: dict[int, Any] = {}
-    for module in list(sys.modules.values()):
-        for value in list(vars(module).values()) if hasattr(module, "__dict__") else ():
-            if isinstance(value, Engine) and value not in engines:
-                engines.append(value)
-            metadata = value if isinstance(value, MetaData) else None
-            if metadata is None and isinstance(value, type):
-                metadata = vars(value).get("metadata")
-            if isinstance(metadata, MetaData) and metadata.tables:
-                found[id(metadata)] = metadata
-    return [(metadata, engines[0]) for metadata in found.values()] if engines else []
+    for engine in find_engines()[:1]:
+        for metadata in find_metadata():
+            metadata.create_all(engine)
 
 
 def _fill(app: Any, plan: TargetPlan) -> None:
@@ -170,7 +153,12 @@ def _fill(app: Any, plan: TargetPlan) -> None:
     url = EngineRouter(plan.route).routed(sqlalchemy.engine.make_url("postgresql:///x"), {})[0]
     engine = sqlalchemy.create_engine(url)
     with engine.connect() as connection:
-        seeded = autoseed.fill(connection, scale=plan.scale, rng=random.Random(plan.random_seed))
+        seeded = autoseed.fill(
+            connection,
+            scale=plan.scale,
+            rng=random.Random(plan.random_seed),
+            metadata=find_metadata(),
+        )
         connection.commit()
     engine.dispose()
     tables = [[each.table, each.row_count, each.skipped_reason] for each in seeded]
