@@ -156,6 +156,51 @@ def empty() -> Diagnosis:
     )
 
 
+def densest() -> Diagnosis:
+    """Return a document whose every list is long and whose every character grows when escaped."""
+    d = sample()
+    quotes = '"' * 700
+    finding = dataclasses.replace(
+        d.findings[1],
+        title=quotes,
+        detail=quotes,
+        routes=(quotes,) * 60,
+        evidence=(
+            dataclasses.replace(d.findings[1].evidence[2], label=quotes, value=quotes, unit=quotes),
+        )
+        * 60,
+        remedies=(dataclasses.replace(d.findings[1].remedies[0], summary=quotes, snippet=quotes),)
+        * 60,
+    )
+    trial = d.trials[2]
+    effect = dataclasses.replace(trial.effects[0], route=quotes, oracle_detail=quotes)
+    trial = dataclasses.replace(
+        trial,
+        summary=quotes,
+        reason=quotes,
+        effects=(effect,) * 60,
+        prices={f"{i}{quotes}": 1.0 for i in range(60)},
+    )
+    statement = dataclasses.replace(
+        d.statements[1],
+        sql=quotes,
+        routes=(quotes,) * 60,
+        sites=(quotes,) * 60,
+        plan=(quotes,) * 60,
+    )
+    route = dataclasses.replace(
+        d.routes[0], route=quotes, breakdown_s={f"{i}{quotes}": 1.0 for i in range(60)}
+    )
+    return dataclasses.replace(
+        d,
+        findings=(finding,) * 60,
+        trials=(trial,) * 60,
+        statements=(statement,) * 60,
+        routes=(route,) * 60,
+        warnings=(quotes,) * 60,
+    )
+
+
 @functools.cache
 def enormous() -> Diagnosis:
     """Return a document with thousands of everything, long texts among them."""

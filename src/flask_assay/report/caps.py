@@ -40,6 +40,8 @@ class Limits:
         traces: Requests drawn as a waterfall.
         spans: Spans of one such request.
         trials: Experiments.
+        remedies: Remedies of one finding.
+        effects: Routes that one experiment measured.
         lines: Lines in the charts over time.
         points: Points of one line.
         nested: Members of any other list or mapping.
@@ -53,6 +55,8 @@ class Limits:
     traces: int
     spans: int
     trials: int
+    remedies: int
+    effects: int
     lines: int
     points: int
     nested: int
@@ -61,11 +65,11 @@ class Limits:
 
 
 LEVELS = (
-    Limits(100, 200, 200, 100, 400, 150, 24, 400, 100, 600, 5000),
-    Limits(60, 100, 80, 24, 200, 80, 24, 300, 60, 400, 2500),
-    Limits(30, 50, 40, 12, 120, 40, 16, 200, 30, 200, 1000),
-    Limits(15, 25, 20, 6, 60, 20, 12, 120, 15, 120, 400),
-    Limits(10, 12, 10, 2, 20, 8, 6, 60, 6, 80, 160),
+    Limits(100, 200, 200, 100, 400, 150, 6, 12, 24, 400, 100, 600, 5000),
+    Limits(60, 100, 80, 24, 200, 80, 4, 8, 24, 300, 60, 400, 2500),
+    Limits(30, 50, 40, 12, 120, 40, 3, 6, 16, 200, 30, 200, 1000),
+    Limits(15, 25, 20, 6, 60, 20, 2, 4, 12, 120, 15, 120, 400),
+    Limits(10, 12, 10, 2, 20, 8, 2, 3, 6, 60, 6, 80, 160),
 )
 
 
@@ -128,6 +132,8 @@ class _Walker:
             "Diagnosis.traces": limits.traces,
             "Diagnosis.trials": limits.trials,
             "Diagnosis.series": limits.lines,
+            "Finding.remedies": limits.remedies,
+            "Trial.effects": limits.effects,
             "RequestTrace.spans": limits.spans,
             "RouteSummary.histogram": 1000,  # drawn as few bars, however many there are
             "Series.t_s": limits.points,

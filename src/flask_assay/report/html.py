@@ -25,6 +25,7 @@ from flask_assay.report.highlight import highlight
 __all__ = ["MAX_BYTES", "escape_json", "policy", "render", "script"]
 
 MAX_BYTES = 1_000_000
+_HOPELESS = 4  # markup around a document never makes it smaller
 _OPEN_FINDINGS = 3
 
 
@@ -53,6 +54,8 @@ def render(diagnosis: Diagnosis) -> str:
     page = ""
     for limits in caps.LEVELS:
         fitted, left_out = caps.fit(diagnosis, limits)
+        if limits is not caps.LEVELS[-1] and len(repr(fitted)) > _HOPELESS * MAX_BYTES:
+            continue  # not worth the memory of rendering it
         page = _page(fitted, caps.left_out_words(left_out))
         if len(page.encode(errors="replace")) < MAX_BYTES:
             break
@@ -186,16 +189,20 @@ def _trials(diagnosis: Diagnosis) -> list[tuple[str, list[Trial]]]:
 def _flatten(value: object, name: str = "") -> list[tuple[str, object]]:
     """Return nested mappings and lists of them as (dotted name, plain value)."""
     if isinstance(value, tuple | list) and any(isinstance(v, dict) for v in value):
-        value = {
-            str(v.get("name", i)) if isinstance(v, dict) else str(i): v
-            for i, v in enumerate(value, 1)
-        }
+        value = dict(_named(v, i) for i, v in enumerate(value, 1))
     if isinstance(value, dict):
         pairs = value.items()
         return [p for k, v in pairs for p in _flatten(v, f"{name}.{k}" if name else str(k))]
     if isinstance(value, tuple | list):
         return [(name, ", ".join(str(v) for v in value))]
     return [(name, value)]
+
+
+def _named(value: object, number: int) -> tuple[str, object]:
+    """Return a member of a list under its own name, else under its number."""
+    if isinstance(value, dict) and "name" in value:
+        return str(value["name"]), {k: v for k, v in value.items() if k != "name"}
+    return str(number), value
 
 
 def _tie(text: str) -> str:

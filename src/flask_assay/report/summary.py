@@ -29,7 +29,6 @@ __all__ = [
     "phases",
     "reconciliation_words",
     "remedies_with_trials",
-    "routes_text",
     "severity_counts",
     "severity_words",
 ]
@@ -149,12 +148,6 @@ def cost_words(finding: Finding) -> str:
     if finding.cost_s is not None:
         parts.append(f"{figures.seconds(finding.cost_s)} over the steady state")
     return ", ".join(parts)
-
-
-def routes_text(routes: tuple[str, ...], *, most: int = 3) -> str:
-    """Return the first routes and how many more there are."""
-    more = len(routes) - most
-    return ", ".join(routes[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def severity_counts(diagnosis: Diagnosis) -> Mapping[Severity, int]:

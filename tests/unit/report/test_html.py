@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from tests.golden.hostile import empty, enormous, hostile, strange_numbers
+from tests.golden.hostile import densest, empty, enormous, hostile, strange_numbers
 from tests.golden.sample import sample
 
 from flask_assay.model.finding import Severity
@@ -247,6 +247,35 @@ def test_an_enormous_page_stays_below_one_megabyte_and_says_what_it_left_out():
     assert 200_000 < len(text.encode()) < html.MAX_BYTES
     ((_, shown),) = Page(text).all("p", class_="left-out")
     assert re.search(r"Left out to keep this report small: [\d,]+ findings", shown)
+
+
+def test_even_the_densest_document_fits():
+    assert len(html.render(densest()).encode()) < html.MAX_BYTES
+
+
+def test_facts_of_the_environment_are_laid_out_by_name_with_their_units():
+    given = {
+        "settings": [{"name": "users", "value": 4, "origin": "default"}, "odd"],
+        "memory_bytes": 2**31,
+        "timeout_s": 0.25,
+        "requests_per_s": 2.5,
+        "debug": False,
+        "none": None,
+        "extensions": ["a", "b"],
+    }
+    page = Page(html.render(dataclasses.replace(sample(), environment=given)))
+    table = page.all("table", class_="pairs")[-1][1]
+    for row in (
+        "settings.users.value4settings.users.origindefault",
+        "settings.2odd",
+        "memory_bytes2\u00a0GB",
+        "timeout_s250\u00a0ms",
+        "requests_per_s2.5",
+        "debugno",
+        "none–",
+        "extensionsa, b",
+    ):
+        assert row in table
 
 
 def test_the_same_document_gives_the_same_bytes():

@@ -88,6 +88,13 @@ def test_phases_are_read_in_each_form_and_junk_is_left_aside():
     assert summary.phases(d) == (("a", 3.0), ("b", 3.5), ("c", 2.0))
 
 
+def test_a_run_whose_responses_were_not_timed_has_no_worst_p95():
+    route = dataclasses.replace(sample().routes[0], quantiles_s={}, request_count=0, breakdown_s={})
+    d = dataclasses.replace(sample(), routes=(route,), trials=())
+    values = {f.label: f.value for f in summary.key_figures(d)}
+    assert values == {"Requests": "0", "Failed": "–", "p95 response time": "–"}
+
+
 def test_an_empty_run_has_no_key_figures_and_does_not_fail():
     assert summary.key_figures(empty()) == ()
     assert summary.severity_words(empty()) == "no findings"
