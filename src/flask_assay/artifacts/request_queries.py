@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import View, artifact
-from flask_assay.model.rows import RequestRow, Span, SpanFlag, SpanKind
+from flask_assay.model.rows import Span, SpanFlag, SpanKind
 
 __all__ = ["DISTINCT_MIN", "QueryUse", "Source", "request_queries"]
 
@@ -235,14 +235,3 @@ def _loop(use: QueryUse, group: _Group, groups: dict[str, _Group]) -> None:
             source.request_count += 1
             if len(source.pairs) < _KEPT_PAIRS:
                 source.pairs.append((other.rows, count))
-
-
-def total_wall_s(uses: Iterable[QueryUse]) -> float:
-    """Return the wall time of several uses together, seconds."""
-    return sum(use.wall_ns for use in uses) / 1e9
-
-
-def statements_per_request(requests: Iterable[RequestRow]) -> float:
-    """Return the mean number of SQL statements of some requests."""
-    counts = [sum(1 for s in request.spans if s.kind is SpanKind.QUERY) for request in requests]
-    return sum(counts) / len(counts) if counts else 0.0

@@ -5,19 +5,11 @@ from collections.abc import Mapping
 from flask_assay.artifacts.steady_state import SteadyState
 from flask_assay.model.finding import Severity
 
-__all__ = ["agree", "name_routes", "route_share", "severity_of"]
+__all__ = ["agree", "name_routes", "severity_of"]
 
 DOMINATES_RATIO = 0.20  # of some route's server time: error
 MATTERS_RATIO = 0.05  # of some route's server time: warning
 MATTERS_S = 0.001  # mean seconds per request below which nothing is more than a note
-
-
-def route_share(cost_s: Mapping[str, float], steady: SteadyState) -> float:
-    """Return the largest share of a route's server time among attributable seconds by route."""
-    return max(
-        (cost / total for route, cost in cost_s.items() if (total := steady.route_s(route)) > 0),
-        default=0.0,
-    )
 
 
 def severity_of(cost_s: Mapping[str, float], steady: SteadyState) -> Severity:
