@@ -19,6 +19,7 @@ from flask_assay.recording import wire
 __all__ = ["Counts", "Recorder"]
 
 MAX_ROWS = 2**31 - 1
+_pack = wire.SPAN.pack
 _BACKGROUND_FLUSH = 1_000  # spans; without requests there is no thread that would write them
 
 
@@ -52,6 +53,7 @@ class Recorder:
         self.connections: dict[int, int] = {}  # id of a driver connection → its number
         self.stacks: dict[str, int] = {}
         self.serving: dict[int, Work] = {}  # by thread; kept for the stack sampler only
+        self.routes: dict[tuple[str, str, str], tuple[int, int]] = {}  # ids of route and endpoint
         self.app_hooks: list[Callable[[Any], None]] = []
         self.sees_views = False
         self.salt = os.urandom(8)
@@ -73,6 +75,7 @@ class Recorder:
         self.connections.clear()
         self.stacks.clear()
         self.serving.clear()
+        self.routes.clear()
         self.counts.requests = self.counts.queries = self.counts.spans_dropped = 0
         self.salt = os.urandom(8)
 
@@ -81,37 +84,58 @@ class Recorder:
         work = CURRENT.get()
         return self.background if work is None or not work.is_open else work
 
+    def start(self, switch: Switch) -> int:
+        """Return the time, 0 if the sensor of this switch is off."""
+        if not switch.on:
+            return 0
+        try:
+            return self.clock()
+        except Exception as error:
+            switch.fail(error)
+            return 0
+
     def site(self) -> int:
         """Return the id of the user's line that is responsible, 0 if unknown."""
         return self.sites.find() if self.plan.call_sites else 0
 
-    def span(self, kind: SpanKind, name: int, start_ns: int, **facts: int) -> None:
+    def span(  # noqa: PLR0913 - the facts of a span, by name
+        self,
+        kind: int,
+        name: int,
+        start_ns: int,
+        *,
+        flags: int = 0,
+        connection: int = 0,
+        site: int = 0,
+        detail: int = 0,
+        rows: int = -1,
+    ) -> None:
         """Write a span that ends now.
 
         Args:
-            kind: What it was.
+            kind: A ``SpanKind``.
             name: Id of its name.
             start_ns: When it began.
-            **facts: ``flags``, ``connection``, ``site``, ``detail``, ``rows``.
+            flags: ``SpanFlag`` bits.
+            connection: Number of the pooled connection.
+            site: Id of the call site.
+            detail: Id of the detail.
+            rows: Rows, replies, messages; -1 unknown.
         """
-        fact = facts.get
-        wall = max(0, self.clock() - start_ns)
-        rows = min(fact("rows", -1), MAX_ROWS)
-        self.keep(
-            wire.SPAN.pack(
-                kind, fact("flags", 0), fact("connection", 0), name, fact("site", 0),
-                fact("detail", 0), start_ns, wall, rows, 0,
-            )
-        )  # fmt: skip
+        wall = self.clock() - start_ns
+        self.keep(_pack(kind, flags, connection, name, site, detail, start_ns, wall, rows, 0))
 
     def keep(self, packed: bytes | bytearray) -> None:
         """Add a packed span to the work under way."""
-        work = self.work()
-        if len(work.spans) >= work.cap:
+        work = CURRENT.get()
+        if work is None or not work.is_open:
+            work = self.background
+        spans = work.spans
+        if len(spans) >= work.cap:
             self.drop(work)
             return
-        work.spans.append(packed)
-        if work is self.background and not len(work.spans) % _BACKGROUND_FLUSH:
+        spans.append(packed)
+        if work is self.background and not len(spans) % _BACKGROUND_FLUSH:
             self.sink.flush()
 
     def drop(self, work: Work) -> None:

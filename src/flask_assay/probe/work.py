@@ -5,16 +5,14 @@ under gevent alike, whatever was patched first: a thread and a greenlet each hav
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["CURRENT", "MAX_BACKGROUND_SPANS", "MAX_SPANS", "Work"]
+__all__ = ["CURRENT", "MAX_BACKGROUND_SPANS", "MAX_SPANS", "Body", "Request", "Work", "background"]
 
 MAX_SPANS = 4_000  # of one request; 45 bytes each
 MAX_BACKGROUND_SPANS = 20_000  # between two writes
-
-NO_ENVIRON: Mapping[str, Any] = {}
 
 
 class Work:
@@ -24,49 +22,147 @@ class Work:
         is_open: False once it was written; code that still runs in its context is background.
         spans: Packed spans in order of their end.
         cap: More spans than this are counted, not kept.
-        rule: Werkzeug's URL rule, None if none matched.
+        dropped: Their number.
         endpoint: The Flask endpoint, "" before a view was reached.
+        has_view: Whether a view was reached.
+        flags: ``RequestFlag`` bits known so far.
         detail: Name id that the next SELECT carries, 0 if none.
         held: Driver connections that are checked out for it.
+        outer: The work that goes on when this one is done.
     """
 
     __slots__ = (
-        "body_bytes", "body_digest", "cap", "cpu_ns", "detail", "dropped", "endpoint", "environ",
-        "flags", "has_view", "headers", "held", "is_open", "outer", "rule", "send", "spans",
-        "start_ns", "status", "thread",
+        "cap", "detail", "dropped", "endpoint", "flags", "has_view", "held", "is_open", "outer",
+        "spans",
     )  # fmt: skip
 
-    def __init__(self, environ: Mapping[str, Any], send: Callable[..., Any] | None = None) -> None:
+    def __init__(self) -> None:
         self.is_open = True
-        self.environ = environ
-        self.send = send
         self.spans: list[bytes | bytearray] | deque[bytes | bytearray] = []
         self.cap = MAX_SPANS
         self.dropped = 0
-        self.status = ""
-        self.headers: list[tuple[str, str]] = []
-        self.rule: Any = None
         self.endpoint = ""
         self.has_view = False
         self.flags = 0
         self.detail = 0
         self.held: list[Any] = []
-        self.body_bytes = -1
-        self.body_digest = 0
         self.outer: Work | None = None
-        self.start_ns = self.cpu_ns = self.thread = 0
+
+
+class Request(Work):
+    """A request.
+
+    Args:
+        environ: Of WSGI.
+        send: The server's ``start_response``.
+        finish: Ends the request; called with it and with flags to be added.
+
+    Attributes:
+        rule: Werkzeug's URL rule, None if none matched.
+        status: The status line, "" before there is one.
+        headers: Of the response.
+        body: What the app returned.
+        body_bytes: Its size, -1 if unknown.
+        digest: Hash object that the body passes through, None if it does not.
+        start_ns: Monotonic.
+        cpu_ns: CPU time of the thread at the start, 0 if unknown.
+        thread: The thread that began it.
+    """
+
+    __slots__ = (
+        "body", "body_bytes", "cpu_ns", "digest", "environ", "finish", "headers", "rule", "send",
+        "start_ns", "status", "thread",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        environ: Mapping[str, Any],
+        send: Callable[..., Any],
+        finish: Callable[["Request", int], None],
+    ) -> None:
+        # Written out instead of super().__init__(): it is on the path of every request.
+        self.is_open = True
+        self.spans = []
+        self.cap = MAX_SPANS
+        self.endpoint = self.status = ""
+        self.has_view = False
+        self.dropped = self.flags = self.detail = self.cpu_ns = 0
+        self.held = []
+        self.headers: list[tuple[str, str]] = []
+        self.environ = environ
+        self.send = send
+        self.finish = finish
+        self.body: Any = ()
+        self.body_bytes = -1
+        self.outer = self.rule = self.digest = None
 
     def start_response(self, status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
         """Stand in for the server's ``start_response``: note what passes, and pass it on."""
         self.status = status
         self.headers = headers
-        self.note_rule()
-        assert self.send is not None
+        request = self.environ.get("werkzeug.request")
+        if request is not None:
+            self.rule = getattr(request, "url_rule", None)
         return self.send(status, headers, *more)
 
     def note_rule(self) -> None:
         """Keep the URL rule that was matched: Flask forgets the request before it is closed."""
         self.rule = getattr(self.environ.get("werkzeug.request"), "url_rule", None)
+
+    def body_digest(self) -> int:
+        """Return the hash of the body, 0 if none was taken."""
+        if self.digest is None:
+            return 0
+        return int.from_bytes(self.digest.digest(), "little") or 1
+
+
+class Body:
+    """The body that the server gets instead of the app's own: it says when it was closed.
+
+    An object of its own, so that it ends the request even if it is dropped without ``close()``,
+    as test clients do; the request itself is still held by the context.
+    """
+
+    __slots__ = ("_request",)
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def __iter__(self) -> Iterator[bytes]:
+        request = self._request
+        if request.digest is None:
+            for name, _ in request.headers:
+                if name.lower() == "content-length":
+                    return iter(request.body)
+        request.body_bytes = 0
+        return _count(request)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._request.body, name)  # whatever else a server asks of a body
+
+    def close(self) -> None:
+        """Close the body as the server asks, then end the request."""
+        request = self._request
+        try:
+            close = getattr(request.body, "close", None)
+            if close is not None:
+                close()
+        finally:
+            request.finish(request, 0)
+
+    def __del__(self) -> None:
+        if self._request.is_open:
+            self._request.finish(self._request, 0)
+
+
+def _count(request: Request) -> Iterator[bytes]:
+    digest = request.digest
+    for chunk in request.body:
+        if isinstance(chunk, bytes):  # the server will complain of anything else
+            request.body_bytes += len(chunk)
+            if digest is not None:
+                digest.update(chunk)
+        yield chunk
 
 
 CURRENT: ContextVar[Work | None] = ContextVar("flask_assay_work", default=None)
@@ -74,7 +170,7 @@ CURRENT: ContextVar[Work | None] = ContextVar("flask_assay_work", default=None)
 
 def background() -> Work:
     """Return the container of what happens outside of requests."""
-    work = Work(NO_ENVIRON)
+    work = Work()
     work.spans = deque()
     work.cap = MAX_BACKGROUND_SPANS
     return work

@@ -10,7 +10,7 @@ from sqlalchemy.pool import QueuePool
 
 from flask_assay.model.rows import SpanFlag, SpanKind
 from flask_assay.probe import sensors
-from flask_assay.probe.work import Work
+from flask_assay.probe.work import Request
 
 
 class Base(DeclarativeBase):
@@ -211,12 +211,12 @@ def test_a_query_of_a_template_names_the_templates_line(probed, call, rows):
 
 
 def test_spans_beyond_the_cap_are_dropped_and_counted(probed, call, rows, monkeypatch):
-    class Small(Work):
+    class Small(Request):
         def __init__(self, *args):
             super().__init__(*args)
             self.cap = 5
 
-    monkeypatch.setattr(sensors.requests, "Work", Small)
+    monkeypatch.setattr(sensors.requests, "Request", Small)
     probe = probed()
     call(lambda session: [session.execute(text("SELECT 1")).all() for _ in range(9)] and None)
     assert probe.counters()["queries"] == 9

@@ -33,7 +33,7 @@ def path(tmp_path):
 
 def test_nothing_is_opened_or_started_before_a_request(sink, path):
     before = threading.active_count()
-    sink.append(row(b"1"))
+    sink.append_name(row(b"1"))
     assert not path.exists()
     assert threading.active_count() == before
 
@@ -54,22 +54,23 @@ def test_nothing_to_write_writes_nothing(sink, path):
 
 
 def test_a_request_that_fills_the_buffer_writes_it(sink, path, monkeypatch):
-    monkeypatch.setattr(sink_module, "FLUSH_BYTES", 10)
+    monkeypatch.setattr(sink_module, "FLUSH_HELD", 0)
     sink.append_served(row(b"x" * 20))
     assert b"x" * 20 in frames(path)
 
 
 def test_memory_is_bounded_and_drops_are_counted(sink, monkeypatch):
-    monkeypatch.setattr(sink_module, "MAX_PENDING_BYTES", 100)
+    monkeypatch.setattr(sink_module, "MAX_HELD", 100)
+    monkeypatch.setattr(sink_module, "FLUSH_AGE_S", 60)
     for _ in range(50):
-        sink.append(row(b"x" * 20))
+        sink.append_served(row(b"x" * 20), weight=20)
     assert sink.dropped_frames > 40
     sink.append_name(b"never dropped")
-    assert sink._pending[-1] == b"never dropped"
+    assert sink._names[-1] == b"never dropped"
 
 
 def test_a_full_disk_costs_rows_and_leaves_a_readable_file(sink, path, monkeypatch):
-    sink.append(row(b"1"))
+    sink.append_served(row(b"1"))
     sink.flush()
     real = os.write
 
@@ -79,10 +80,10 @@ def test_a_full_disk_costs_rows_and_leaves_a_readable_file(sink, path, monkeypat
         return real(file, data[:10])
 
     monkeypatch.setattr(os, "write", write_half)
-    sink.append(row(b"2" * 50))
+    sink.append_served(row(b"2" * 50))
     sink.flush()
     monkeypatch.undo()
-    sink.append(row(b"3"))
+    sink.append_served(row(b"3"))
     sink.flush()
     assert frames(path) == [b"open", b"1", b"close", b"open", b"3", b"close"]
     assert sink.dropped_frames == 1
@@ -90,11 +91,11 @@ def test_a_full_disk_costs_rows_and_leaves_a_readable_file(sink, path, monkeypat
 
 
 def test_a_forked_child_writes_its_own_file_and_none_of_the_parents_rows(sink, tmp_path, path):
-    sink.append(row(b"parent"))
+    sink.append_name(row(b"parent"))
     pid = os.fork()
     if pid == 0:
         sink.reset()
-        sink.append(row(b"child"))
+        sink.append_name(row(b"child"))
         sink.flush()
         os._exit(0)
     os.waitpid(pid, 0)

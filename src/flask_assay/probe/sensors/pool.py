@@ -1,37 +1,28 @@
 """Pool: how long a connection was waited for, how long it was held, when a new one was opened."""
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from flask_assay.model.rows import SpanFlag, SpanKind
 from flask_assay.probe.recorder import Recorder
+from flask_assay.probe.switch import Switch
 from flask_assay.probe.wiring import Sensor, Wiring
 
 __all__ = ["SENSOR"]
 
 _MAX_NUMBER = 2**16 - 1
 _MAX_KNOWN = 4_096
-
-
-class _Use:
-    """One checkout: the record keeps it until its connection comes back."""
-
-    __slots__ = ("connection", "number", "start_ns", "work")
-
-    def __init__(self, start_ns: int, number: int, connection: Any, work: Any) -> None:
-        self.start_ns = start_ns
-        self.number = number
-        self.connection = connection
-        self.work = work
+_ERROR = int(SpanFlag.ERROR)
+_WAIT, _HELD, _CONNECT = int(SpanKind.POOL_WAIT), int(SpanKind.CONNECTION), int(SpanKind.CONNECT)
 
 
 def _install(wiring: Wiring, module: ModuleType) -> None:
-    pool = _Pool(wiring.recorder)
+    pool = _Pool(wiring.recorder, wiring.switch)
     # Every pool class hands out and takes back through its records; a disposed pool and the one
     # that replaces it share this class, too.
-    record = module._ConnectionRecord
-    wiring.around(record, "checkout", pool.before_checkout, pool.after_checkout)
-    wiring.around(record, "checkin", pool.before_checkin, pool.after_checkin)
+    wiring.patches.replace(module._ConnectionRecord, "checkout", pool.checkout)
+    wiring.patches.replace(module._ConnectionRecord, "checkin", pool.checkin)
 
 
 def _install_connect(wiring: Wiring, module: ModuleType) -> None:
@@ -41,46 +32,78 @@ def _install_connect(wiring: Wiring, module: ModuleType) -> None:
         return recorder.clock()
 
     def after(start: int, result: Any, raised: BaseException | None) -> None:
-        flags = int(SpanFlag.ERROR) if raised is not None else 0
-        recorder.span(SpanKind.CONNECT, 0, start, flags=flags)
+        recorder.span(_CONNECT, 0, start, flags=_ERROR if raised is not None else 0)
 
     wiring.around(module.DefaultDialect, "connect", before, after)
 
 
 class _Pool:
-    def __init__(self, recorder: Recorder) -> None:
+    """Hooks written out instead of ``around``: most requests pass here at least once."""
+
+    def __init__(self, recorder: Recorder, switch: Switch) -> None:
         self._recorder = recorder
+        self._switch = switch
         self._last = 0
 
-    def before_checkout(self, *_args: Any) -> int:
-        return self._recorder.clock()
+    def checkout(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        switch, recorder, take = self._switch, self._recorder, self._take
 
-    def after_checkout(self, start: int, fairy: Any, raised: BaseException | None) -> None:
+        def checkout(cls: Any, *args: Any) -> Any:
+            start = recorder.start(switch)
+            if not start:
+                return original(cls, *args)
+            try:
+                fairy = original(cls, *args)
+            except BaseException:
+                take(start, None)
+                raise
+            take(start, fairy)
+            return fairy
+
+        return checkout
+
+    def checkin(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        switch, give_back = self._switch, self._give_back
+
+        def checkin(record: Any, *args: Any, **kwargs: Any) -> Any:
+            if switch.on:
+                give_back(record)
+            return original(record, *args, **kwargs)
+
+        return checkin
+
+    def _take(self, start: int, fairy: Any) -> None:
         recorder = self._recorder
-        if raised is not None:
-            recorder.span(SpanKind.POOL_WAIT, 0, start, flags=int(SpanFlag.ERROR))
-            return
-        record = fairy._connection_record
-        number = getattr(record, "_assay_number", 0) or self._number(record)
-        connection = record.dbapi_connection
-        known = recorder.connections
-        if len(known) >= _MAX_KNOWN:
-            known.clear()
-        known[id(connection)] = number
-        recorder.span(SpanKind.POOL_WAIT, 0, start, connection=number)
-        work = recorder.work()
-        if work is not recorder.background:
-            work.held.append(connection)
-        record._assay_use = _Use(recorder.clock(), number, connection, work)
+        try:
+            if fairy is None:
+                recorder.span(_WAIT, 0, start, flags=_ERROR)
+                return
+            record = fairy._connection_record
+            found = vars(record)
+            number = found.get("_assay_number") or self._number(record)
+            connection = record.dbapi_connection
+            known = recorder.connections
+            if len(known) >= _MAX_KNOWN:
+                known.clear()
+            known[id(connection)] = number
+            recorder.span(_WAIT, 0, start, connection=number)
+            work = recorder.work()
+            if work is not recorder.background:
+                work.held.append(connection)
+            found["_assay_use"] = recorder.clock(), number, connection, work.held
+        except Exception as error:
+            self._switch.fail(error)
 
-    def before_checkin(self, record: Any, *_args: Any, **_kwargs: Any) -> _Use | None:
-        use: _Use | None = record.__dict__.pop("_assay_use", None)
-        return use
-
-    def after_checkin(self, use: _Use, result: Any, raised: BaseException | None) -> None:
-        if use.connection in use.work.held:
-            use.work.held.remove(use.connection)
-        self._recorder.span(SpanKind.CONNECTION, 0, use.start_ns, connection=use.number)
+    def _give_back(self, record: Any) -> None:
+        try:
+            use = vars(record).pop("_assay_use", None)
+            if use is not None:
+                start, number, connection, held = use
+                if connection in held:
+                    held.remove(connection)
+                self._recorder.span(_HELD, 0, start, connection=number)
+        except Exception as error:
+            self._switch.fail(error)
 
     def _number(self, record: Any) -> int:
         self._last = self._last % _MAX_NUMBER + 1

@@ -60,12 +60,12 @@ class _Hooks:
                 self._wiring.patches.replace(owner, name, getattr(self, f"_{name}"))
 
     def _do_execute(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        switch, clock, record = self._wiring.switch, self._wiring.recorder.clock, self._record
+        switch, begin, record = self._wiring.switch, self._wiring.recorder.start, self._record
 
         def do_execute(
             self: Any, cursor: Any, statement: Any, parameters: Any, context: Any = None
         ) -> Any:
-            start = _start(switch, clock)
+            start = begin(switch)
             if not start:
                 return original(self, cursor, statement, parameters, context)
             try:
@@ -79,13 +79,13 @@ class _Hooks:
         return do_execute
 
     def _do_executemany(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        switch, clock, record = self._wiring.switch, self._wiring.recorder.clock, self._record
+        switch, begin, record = self._wiring.switch, self._wiring.recorder.start, self._record
         under_way = self._under_way
 
         def do_executemany(
             self: Any, cursor: Any, statement: Any, parameters: Any, context: Any = None
         ) -> Any:
-            start = 0 if id(cursor) in under_way else _start(switch, clock)
+            start = 0 if id(cursor) in under_way else begin(switch)
             if not start:
                 return original(self, cursor, statement, parameters, context)
             under_way.add(id(cursor))
@@ -102,12 +102,12 @@ class _Hooks:
         return do_executemany
 
     def _do_execute_no_params(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        switch, clock, record = self._wiring.switch, self._wiring.recorder.clock, self._record
+        switch, begin, record = self._wiring.switch, self._wiring.recorder.start, self._record
 
         def do_execute_no_params(
             self: Any, cursor: Any, statement: Any, context: Any = None
         ) -> Any:
-            start = _start(switch, clock)
+            start = begin(switch)
             if not start:
                 return original(self, cursor, statement, context)
             try:
@@ -121,12 +121,12 @@ class _Hooks:
         return do_execute_no_params
 
     def _do_ping(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        switch, clock, record = self._wiring.switch, self._wiring.recorder.clock, self._record
+        switch, begin, record = self._wiring.switch, self._wiring.recorder.start, self._record
 
         def do_ping(self: Any, dbapi_connection: Any) -> Any:
             # Some drivers ping without a statement; those that send one keep its text here.
             statement = getattr(self, "_dialect_specific_select_one", None)
-            start = 0 if statement is None else _start(switch, clock)
+            start = 0 if statement is None else begin(switch)
             if not start:
                 return original(self, dbapi_connection)
             try:
@@ -138,17 +138,6 @@ class _Hooks:
             return result
 
         return do_ping
-
-
-def _start(switch: Switch, clock: Callable[[], int]) -> int:
-    """Return the time, 0 if nothing is to be measured."""
-    if not switch.on:
-        return 0
-    try:
-        return clock()
-    except Exception as error:
-        switch.fail(error)
-        return 0
 
 
 def _recording(recorder: Recorder, switch: Switch) -> Callable[..., None]:

@@ -1,18 +1,24 @@
-"""Requests: one row for each, from entry into the app until its response was closed."""
+"""Requests: one row for each, from entry into the app until its response was closed.
+
+This is the path of every request: it spends a few microseconds, so it is written out where
+elsewhere a call would do.
+"""
 
 import hashlib
 import sys
 import time
 from _thread import get_ident
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from struct import Struct
 from types import ModuleType
 from typing import Any
 
 from flask_assay.model.rows import RequestFlag
 from flask_assay.probe.recorder import Recorder
+from flask_assay.probe.response import read_headers, status_code
 from flask_assay.probe.switch import Switch
 from flask_assay.probe.wiring import Sensor, Wiring
-from flask_assay.probe.work import CURRENT, Work
+from flask_assay.probe.work import CURRENT, Body, Request, Work
 from flask_assay.recording import wire
 
 __all__ = ["SENSOR"]
@@ -20,130 +26,83 @@ __all__ = ["SENSOR"]
 _MAX_U32 = 2**32 - 1
 _MAX_U64 = 2**64 - 1
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
-_STREAMED = int(RequestFlag.STREAMED)
 _EXCEPTION = int(RequestFlag.EXCEPTION)
-
-
-class _Body:
-    """A response body that says when it was closed."""
-
-    __slots__ = ("_body", "_finish", "_work")
-
-    def __init__(self, body: Any, work: Work, finish: Callable[[Work, int], None]) -> None:
-        self._body = body
-        self._work = work
-        self._finish = finish
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._body)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._body, name)
-
-    def close(self) -> None:
-        try:
-            close = getattr(self._body, "close", None)
-            if close is not None:
-                close()
-        finally:
-            self._finish(self._work, 0)
-
-    def __del__(self) -> None:
-        self._finish(self._work, 0)  # dropped without close(), as test clients do
-
-
-class _ReadBody(_Body):
-    """A body whose bytes are counted, and hashed if asked for, as they pass."""
-
-    __slots__ = ("_digest",)
-
-    def __init__(
-        self, body: Any, work: Work, finish: Callable[[Work, int], None], digest: Any
-    ) -> None:
-        super().__init__(body, work, finish)
-        self._digest = digest
-        work.body_bytes = 0
-
-    def __iter__(self) -> Iterator[bytes]:
-        work, digest = self._work, self._digest
-        for chunk in self._body:
-            try:
-                work.body_bytes += len(chunk)
-                if digest is not None:
-                    digest.update(chunk)
-                    work.body_digest = int.from_bytes(digest.digest(), "little") or 1
-            except TypeError:  # not bytes: the server will say so
-                pass
-            yield chunk
+_NO_VIEW = int(RequestFlag.NO_VIEW)
+_TRUNCATED = int(RequestFlag.TRUNCATED)
+_ROW = int(wire.FrameKind.REQUEST)
+_HEAD_SIZE = wire.REQUEST_HEAD.size
+# Frame and head in one piece: the layout is wire's, only the two calls are one.
+_FRAMED_HEAD = Struct(wire.FRAME.format + wire.REQUEST_HEAD.format.removeprefix("<"))
+_SPAN_SIZE = wire.SPAN.size
+_NO_DIGESTS = (0, 0, 0)
+_MAX_ROUTES = 2_000
 
 
 def _install(wiring: Wiring, module: ModuleType) -> None:
     rows = _Rows(wiring.recorder, wiring.switch)
     wiring.patches.replace(module.Flask, "__call__", rows.hook)
-    wiring.around(module.Flask, "handle_exception", _note_exception(wiring.recorder), _nothing)
+    wiring.around(
+        module.Flask, "handle_exception", _note_exception(wiring.recorder), lambda *_: None
+    )
 
 
 def _note_exception(recorder: Recorder) -> Callable[..., None]:
     def before(*_args: Any) -> None:
         work = recorder.work()
         work.flags |= _EXCEPTION
-        work.note_rule()
+        if isinstance(work, Request):
+            work.note_rule()
 
     return before
-
-
-def _nothing(token: Any, result: Any, raised: BaseException | None) -> None:
-    """Nothing remains to be done."""
 
 
 class _Rows:
     def __init__(self, recorder: Recorder, switch: Switch) -> None:
         self._recorder = recorder
         self._switch = switch
-        self._clock = recorder.clock
         self._digests = recorder.plan.digests
         self._key = recorder.plan.salt.encode()[:64]
-        self._stacks = recorder.plan.stacks
+        self._serving = recorder.serving if recorder.plan.stacks else None
         self._apps: dict[int, int] = {}
-        self._cpu: Callable[[], int] | None = None
+        self._cpu: Callable[[], int] = time.thread_time_ns
 
     def hook(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        switch, begin, finish, watch = self._switch, self._begin, self.finish, self._watch_body
+        switch, begin, watch = self._switch, self._begin, self._watch
+        finish = self.finish = self._finisher()
 
         def call(app: Any, environ: Any, start_response: Any) -> Any:
-            work = None
+            request = None
             if switch.on:
                 try:
-                    work = begin(app, environ, start_response)
+                    request = begin(app, environ, start_response)
                 except Exception as error:
                     switch.fail(error)
-            if work is None:
+            if request is None:
                 return original(app, environ, start_response)
             try:
-                body = original(app, environ, work.start_response)
+                body = original(app, environ, request.start_response)
             except BaseException:
-                finish(work, _EXCEPTION)
+                finish(request, _EXCEPTION)
                 raise
-            return watch(work, body)
+            return watch(request, body)
 
         return call
 
-    def _begin(self, app: Any, environ: Any, start_response: Any) -> Work | None:
+    def _begin(self, app: Any, environ: Any, start_response: Any) -> Request | None:
         outer = CURRENT.get()
-        if outer is not None and outer.environ is environ and outer.is_open:
+        if outer is not None and outer.is_open and getattr(outer, "environ", None) is environ:
             return None  # an app within an app: one request of the client, one row
         if self._apps.get(id(app)) != len(app.view_functions):
             self._see_app(app)
-        work = Work(environ, start_response)
-        work.outer = outer
-        work.thread = get_ident()
-        assert self._cpu is not None
-        work.start_ns = self._clock()
-        work.cpu_ns = self._cpu()
-        if self._stacks:
-            self._recorder.serving[work.thread] = work
-        CURRENT.set(work)
-        return work
+        request = Request(environ, start_response, self.finish)
+        request.outer = outer
+        request.thread = ident = get_ident()
+        if self._serving is not None:
+            self._serving[ident] = request
+        request.start_ns = self._recorder.clock()
+        request.cpu_ns = self._cpu()
+        CURRENT.set(request)
+        return request
 
     def _see_app(self, app: Any) -> None:
         for hook in self._recorder.app_hooks:
@@ -154,25 +113,25 @@ class _Rows:
         is_shared = monkey is not None and monkey.is_module_patched("threading")
         self._cpu = (lambda: 0) if is_shared else time.thread_time_ns
 
-    def _watch_body(self, work: Work, body: Any) -> Any:
+    def _watch(self, request: Request, body: Any) -> Any:
         try:
             if isinstance(body, (list, tuple)):
-                if work.body_bytes < 0:
-                    work.body_bytes = sum(map(len, body))
-                self.finish(work, 0)
+                if request.body_bytes < 0:
+                    request.body_bytes = sum(map(len, body))
+                self.finish(request, 0)
                 return body
-            if isinstance(body, work.environ.get("wsgi.file_wrapper") or ()):
-                return self._watch_file(work, body)
-            if self._digests or not _has_length(work):
-                digest = self._hasher() if self._digests else None
-                return _ReadBody(body, work, self.finish, digest)
-            return _Body(body, work, self.finish)
+            if isinstance(body, request.environ.get("wsgi.file_wrapper") or ()):
+                return self._watch_file(request, body)
+            request.body = body
+            if self._digests:
+                request.digest = hashlib.blake2b(digest_size=8, key=self._key)
         except Exception as error:
             self._switch.fail(error)
-            _leave(work)
+            _leave(request)
             return body
+        return Body(request)
 
-    def _watch_file(self, work: Work, body: Any) -> Any:
+    def _watch_file(self, request: Request, body: Any) -> Any:
         # Servers send a file by sendfile if the body is of their own class: it must stay so.
         close = getattr(body, "close", None)
 
@@ -181,79 +140,109 @@ class _Rows:
                 if close is not None:
                     close()
             finally:
-                self.finish(work, 0)
+                self.finish(request, 0)
 
         body.close = close_and_finish
         return body
 
-    def finish(self, work: Work, flags: int) -> None:
-        """Write the row, once."""
-        if not work.is_open:
-            return
+    def _finisher(self) -> Callable[[Request, int], None]:
+        """Return the function that ends a request and writes its row, once."""
+        switch, write, serving = self._switch, self._writer(), self._serving
+
+        def finish(request: Request, flags: int) -> None:
+            if not request.is_open:
+                return
+            try:
+                write(request, flags)
+            except Exception as error:
+                switch.fail(error)
+            _leave(request)
+            if serving is not None and serving.get(request.thread) is request:
+                del serving[request.thread]
+
+        return finish
+
+    def _writer(self) -> Callable[[Request, int], None]:
+        """Return the function that takes down what is known of a request at its end."""
+        recorder, digests = self._recorder, self._digests
+        clock, counts, append = recorder.clock, recorder.counts, recorder.sink.append_served
+        thread_time = time.thread_time_ns
+        recorder.sink.encode = self._encode
+
+        def write(request: Request, flags: int) -> None:
+            wall = clock() - request.start_ns
+            cpu = request.cpu_ns
+            if cpu:
+                cpu = thread_time() - cpu if get_ident() == request.thread else 0
+            environ, spans = request.environ, request.spans
+            hashes = self._digest(request) if digests else _NO_DIGESTS
+            counts.requests += 1
+            append(
+                (
+                    request.start_ns, wall, cpu, environ.get("HTTP_X_ASSAY_REQUEST"), hashes,
+                    environ.get("REQUEST_METHOD", ""), request.rule, request.endpoint,
+                    request.has_view, request.body_bytes, request.dropped, request.status,
+                    request.headers, flags | request.flags, spans,
+                ),
+                len(spans) + 1,
+            )  # fmt: skip
+
+        return write
+
+    def _encode(self, row: Any) -> bytes:
         try:
-            self._write(work, flags)
+            return self._frame(*row)
         except Exception as error:
             self._switch.fail(error)
-        finally:
-            _leave(work)
-            if self._stacks and self._recorder.serving.get(work.thread) is work:
-                del self._recorder.serving[work.thread]
+            return b""
 
-    def _write(self, work: Work, flags: int) -> None:
+    def _frame(self, *row: Any) -> bytes:
+        start, wall, cpu, request_id, hashes, method, rule, endpoint = row[:8]
+        has_view, size, dropped, status, headers, flags, spans = row[8:]
         recorder = self._recorder
-        end = self._clock()
-        cpu = 0
-        if work.cpu_ns and get_ident() == work.thread:
-            cpu = time.thread_time_ns() - work.cpu_ns
-        route, endpoint = self._route(work)
-        flags |= work.flags | _read_headers(work)
-        if not work.has_view and recorder.sees_views:
-            flags |= int(RequestFlag.NO_VIEW)
-        if work.dropped:
-            flags |= int(RequestFlag.TRUNCATED)
-        body, query, identity = self._digest(work) if self._digests else (0, 0, 0)
-        spans = b"".join(work.spans)
-        count = len(spans) // wire.SPAN.size
-        payload = (
-            wire.REQUEST_HEAD.pack(
-                work.start_ns, max(0, end - work.start_ns), max(0, cpu), _request_id(work.environ),
-                body, query, identity, route, endpoint, min(max(0, work.body_bytes), _MAX_U32),
-                work.dropped, count, _status(work.status), flags,
-            )
-            + spans
+        ids = recorder.routes.get((method, rule.rule, rule.endpoint)) if rule is not None else None
+        if ids is None:
+            ids = self._name_route(method, rule, endpoint)
+        said, length = read_headers(headers, status)
+        flags |= said
+        if not has_view and recorder.sees_views:
+            flags |= _NO_VIEW
+        if dropped:
+            flags |= _TRUNCATED
+        if size < 0:
+            size = length
+        packed = b"".join(spans)
+        head = _FRAMED_HEAD.pack(
+            _ROW, _HEAD_SIZE + len(packed), start, wall, cpu, _request_id(request_id), *hashes,
+            *ids, size if size <= _MAX_U32 else _MAX_U32, dropped, len(packed) // _SPAN_SIZE,
+            status_code(status), flags,
         )  # fmt: skip
-        recorder.counts.requests += 1
-        recorder.sink.append_served(wire.frame(wire.FrameKind.REQUEST, payload))
+        return head + packed
 
-    def _route(self, work: Work) -> tuple[int, int]:
-        names = self._recorder.names
-        method = work.environ.get("REQUEST_METHOD", "")
+    def _name_route(self, method: str, rule: Any, endpoint: str) -> tuple[int, int]:
         if method not in _METHODS:
             method = "(other method)"
-        rule = work.rule
-        if rule is None:
-            endpoint = work.endpoint
-            route = f"{method} (endpoint {endpoint})" if endpoint else f"{method} (no route)"
-        else:
+        if rule is not None:
             endpoint = rule.endpoint
             route = f"{method} {rule.rule}"
-        return names.id("route", route), names.id("endpoint", endpoint)
-
-    def _hasher(self) -> Any:
-        return hashlib.blake2b(digest_size=8, key=self._key)
+        else:
+            route = f"{method} (endpoint {endpoint})" if endpoint else f"{method} (no route)"
+        names, routes = self._recorder.names, self._recorder.routes
+        ids = names.id("route", route), names.id("endpoint", endpoint)
+        if rule is not None and len(routes) < _MAX_ROUTES:
+            routes[method, rule.rule, endpoint] = ids
+        return ids
 
     def _hash(self, text: str) -> int:
-        digest = self._hasher()
-        digest.update(text.encode("utf-8", "replace"))
-        return int.from_bytes(digest.digest(), "little") or 1
+        data = text.encode("utf-8", "replace")
+        digest = hashlib.blake2b(data, digest_size=8, key=self._key).digest()
+        return int.from_bytes(digest, "little") or 1
 
-    def _digest(self, work: Work) -> tuple[int, int, int]:
-        get = work.environ.get
-        query = self._hash(
-            f"{get('SCRIPT_NAME', '')}{get('PATH_INFO', '')}?{get('QUERY_STRING', '')}"
-        )
-        credentials = f"{get('HTTP_AUTHORIZATION', '')}\n{get('HTTP_COOKIE', '')}"
-        return work.body_digest, query, self._hash(credentials) if credentials != "\n" else 0
+    def _digest(self, request: Request) -> tuple[int, int, int]:
+        get = request.environ.get
+        url = f"{get('SCRIPT_NAME', '')}{get('PATH_INFO', '')}?{get('QUERY_STRING', '')}"
+        sent = f"{get('HTTP_AUTHORIZATION', '')}\n{get('HTTP_COOKIE', '')}"
+        return request.body_digest(), self._hash(url), self._hash(sent) if sent != "\n" else 0
 
 
 def _leave(work: Work) -> None:
@@ -266,57 +255,10 @@ def _leave(work: Work) -> None:
     work.outer = None
 
 
-def _request_id(environ: Any) -> int:
-    text = environ.get("HTTP_X_ASSAY_REQUEST")
-    if not text or not text.isdecimal() or len(text) > 20:
+def _request_id(text: str | None) -> int:
+    if not text or len(text) > 20 or not (text.isascii() and text.isdecimal()):
         return 0
     return int(text) & _MAX_U64
 
-
-def _status(status: str) -> int:
-    return int(status[:3]) if status[:3].isdecimal() else 0
-
-
-def _has_length(work: Work) -> bool:
-    return any(name.lower() == "content-length" for name, _ in work.headers)
-
-
-def _read_headers(work: Work) -> int:
-    flags = 0
-    has_length = False
-    for name, value in work.headers:
-        field = name.lower()
-        if field == "content-length":
-            has_length = True
-            if work.body_bytes < 0 and value.isdecimal():
-                work.body_bytes = int(value)
-        elif field in _FACTS:
-            flags |= _FACTS[field](value.lower())
-    if not has_length and work.status[:3] not in {"", "204", "304"}:
-        flags |= _STREAMED
-    return flags
-
-
-def _vary(value: str) -> int:
-    # Flask says so if the session was accessed.
-    return int(RequestFlag.IDENTITY_READ) if "cookie" in value else 0
-
-
-def _cache_control(value: str) -> int:
-    flags = 0
-    if "no-store" in value or "private" in value:
-        flags |= RequestFlag.NO_STORE
-    if "max-age" in value:
-        flags |= RequestFlag.HAS_MAX_AGE
-    return int(flags)
-
-
-_FACTS: dict[str, Callable[[str], int]] = {
-    "cache-control": _cache_control,
-    "etag": lambda _: int(RequestFlag.HAS_VALIDATOR),
-    "last-modified": lambda _: int(RequestFlag.HAS_VALIDATOR),
-    "set-cookie": lambda _: int(RequestFlag.SETS_COOKIE),
-    "vary": _vary,
-}
 
 SENSOR = Sensor("requests", {"flask.app": _install})
