@@ -17,6 +17,7 @@ from tests.services.owners import Owner
 
 import flask_assay
 from flask_assay.errors import ServiceError
+from flask_assay.services import segments
 from flask_assay.services.databases import PostgresDatabases
 from flask_assay.services.postgres import provision_postgres
 from flask_assay.services.processes import serving, table
@@ -166,6 +167,15 @@ def test_restart_after_kill_keeps_committed_rows(postgres):
     postgres.process.wait(10)
     postgres.start()
     assert rows(postgres, db, "SELECT i FROM t") == [(1,)]
+
+
+def test_a_killed_postgres_leaves_no_shared_memory_behind(postgres):
+    segment = segments._named_in(postgres.data / "postmaster.pid")
+    assert segment[2] == postgres.process.pid
+    postgres.process.kill()
+    wait_until(lambda: segment in segments._unused(), timeout_s=10, what="it is detached")
+    assert segments.release_segments(postgres.data.parent) == 1
+    assert segment not in segments._unused()
 
 
 def test_a_postmaster_killed_beside_a_frozen_backend_restarts_alone(postgres):

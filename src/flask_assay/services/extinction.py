@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from flask_assay.services.processes import (
     serving,
     table,
 )
+from flask_assay.services.segments import release_segments
 from flask_assay.services.waiting import WaitTimeoutError, wait_until
 
 __all__ = ["Registration", "extinguish", "read_registrations", "register", "remove", "send"]
@@ -102,18 +103,24 @@ def extinguish(run: Path, run_id: str, *, grace_s: float = GRACE_S) -> bool:
         send([registration.identity.pid], registration.end_signal)
     # Backends are their postmaster's to end; anybody else (initdb's helper, a client) is ours.
     send(everyone - {r.identity.pid for r in leaders} - serving(table(), run / "data"), _TERM)
-    with contextlib.suppress(WaitTimeoutError):
-        wait_until(lambda: not left(), timeout_s=grace_s, what="an orderly end")
-        return True
+    is_over = _comes_true(lambda: not left(), grace_s)
 
     def is_gone() -> bool:
         found = left()
         send(found, signal.SIGKILL)
         return not found
 
-    with contextlib.suppress(WaitTimeoutError):
-        return wait_until(is_gone, timeout_s=KILL_S, what="a hard end")
-    return False
+    is_over = is_over or _comes_true(is_gone, KILL_S)
+    if is_over:
+        release_segments(run / "data")
+    return is_over
+
+
+def _comes_true(condition: Callable[[], bool], timeout_s: float) -> bool:
+    try:
+        return wait_until(condition, timeout_s=timeout_s, what="the end of a run")
+    except WaitTimeoutError:
+        return False
 
 
 def _same(known: set[ProcessRow], rows: Mapping[int, ProcessRow]) -> set[ProcessRow]:

@@ -13,6 +13,7 @@ from flask_assay.services.cluster import Purpose, configuration, lay_out
 from flask_assay.services.databases import APP_ROLE, OUR_ROLE, Coordinates, PostgresDatabases
 from flask_assay.services.processes import serving, table
 from flask_assay.services.psql import SqlError, literal
+from flask_assay.services.segments import release_segments
 from flask_assay.services.supervisor import ManagedProcess, Supervisor
 from flask_assay.services.waiting import WaitTimeoutError, wait_until
 
@@ -84,6 +85,7 @@ class PostgresServer(PostgresDatabases):
             return
         self.process.stop()
         self.process.end_others(lambda: serving(table(), self.data))
+        release_segments(self.data.parent)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _is_ready(self) -> bool:
