@@ -1,1 +1,81 @@
-"""To be described by its owner."""
+"""The pytest plugin: options, ini keys, the marker; everything else is loaded when it is used.
+
+Importing this module imports pytest and nothing of ours: it is loaded in every pytest run of
+an environment that has flask-assay.
+"""
+
+from typing import Any
+
+import pytest
+
+__all__ = [
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_load_initial_conftests",
+]
+
+_INI = (
+    ("assay_app", "the app, or a factory without arguments: module:name", ""),
+    ("assay_sandbox", "auto, rollback, clone or off", "auto"),
+    ("assay_schema", "auto, none (the suite makes its own), or module:callable", "auto"),
+    ("assay_seed", "callable that adds the base data: module:callable", ""),
+    ("assay_clean", "callable that removes what migrations leave: module:callable", ""),
+    ("assay_database_env", "variable that the app takes its database URL from", ""),
+)
+_PLUGIN = "flask-assay-isolation"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare options and ini keys, all of them ``assay``."""
+    group = parser.getgroup("assay", "flask-assay: isolated tests on a real PostgreSQL")
+    group.addoption(
+        "--assay-gear",
+        choices=("auto", "rollback", "clone", "off"),
+        default=None,
+        help="gear for all tests; overrides assay_sandbox",
+    )
+    group.addoption(
+        "--assay-confirm",
+        choices=("now", "never"),
+        default="now",
+        help="whether a test that passed with a doubt is confirmed on a clone, once per content",
+    )
+    group.addoption(
+        "--assay-keep-failed",
+        action="store_true",
+        help="leave the database of a failed test and print its address",
+    )
+    for name, text, default in _INI:
+        parser.addini(name, text, default=default)
+
+
+def _is_wanted(config: pytest.Config) -> bool:
+    mode = config.known_args_namespace.assay_gear or config.getini("assay_sandbox")
+    if mode == "off":
+        return False
+    return bool(config.getini("assay_app")) or mode != "auto"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Catch connections before any conftest or app is imported."""
+    if _is_wanted(early_config):
+        from flask_assay.pytest_plugin.host import Host
+
+        host = Host(early_config)
+        early_config.pluginmanager.register(host, _PLUGIN)
+        host.attach()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker and, where wanted, what isolates."""
+    config.addinivalue_line(
+        "markers",
+        "assay(gear=None, keep=False): how a test is isolated; gear is 'rollback' or 'clone'",
+    )
+    config.pluginmanager.import_plugin("flask_assay.pytest_plugin.fixtures")
+    host: Any = config.pluginmanager.get_plugin(_PLUGIN)
+    if host is not None:
+        from flask_assay.pytest_plugin.isolation import Isolation
+
+        config.pluginmanager.register(Isolation(config, host), "flask-assay-protocol")

@@ -12,6 +12,7 @@ from typing import Any
 from flask_assay.errors import NotOursError
 from flask_assay.model.owned import OwnedDatabase
 from flask_assay.sandbox.link import Place
+from flask_assay.services.ownership import Server, marker_sql, prove
 
 __all__ = ["Admin", "ServerAddress"]
 
@@ -108,10 +109,33 @@ class Admin:
                 why="The sandbox clones, resets and drops only what its own run made.",
             )
 
+    def prove(self, db: OwnedDatabase) -> None:
+        """Check on a live connection that a database is this run's.
+
+        Raises:
+            NotOursError: It is not; the message says why.
+        """
+        connection = self.connect(db.name)
+
+        def query(text: str) -> list[tuple[Any, ...]]:
+            with connection.cursor() as cursor:
+                cursor.execute(text)
+                return list(cursor.fetchall())
+
+        server = self.server
+        identity = Server(
+            Path(server.socket_dir), server.port, server.system_identifier, server.nonce
+        )
+        try:
+            prove(query, identity, host=server.socket_dir)
+        finally:
+            connection.close()
+
     def create(self, name: str) -> OwnedDatabase:
         """Make an empty database of the app's role, marked as ours."""
         db = self.server.database(name)
         self.run(f"CREATE DATABASE {_quoted(name)} OWNER {_quoted(db.user)}")
+        self.query(db, marker_sql(self.server.nonce, self.server.run_id))
         return db
 
     def clone(self, template: OwnedDatabase, name: str, *, strategy: str = "") -> OwnedDatabase:

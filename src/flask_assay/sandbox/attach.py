@@ -11,7 +11,8 @@ import importlib.util
 import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 from typing import Any, Protocol
@@ -130,6 +131,20 @@ class Attachment:
             self._attach_psycopg()
         if importlib.util.find_spec("sqlalchemy") is not None:
             self._attach_sqlalchemy()
+
+    @contextmanager
+    def aimed_at(self, target: Target) -> Iterator[None]:
+        """Let another target decide for a while; attached only that long if it was not."""
+        previous = self._target
+        if previous is None:
+            self.attach(target)
+        self._target = target
+        try:
+            yield
+        finally:
+            self._target = previous
+            if previous is None:
+                self.detach()
 
     def detach(self) -> None:
         """Undo everything; idempotent."""

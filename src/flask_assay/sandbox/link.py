@@ -190,7 +190,7 @@ class Link:
         self.journal = Journal()
         self.logicals: WeakSet[Logical] = WeakSet()
         self.universe = self._new_universe()
-        self.is_lost = False
+        self.is_lost = self.is_paused = False
         self.siblings: list[Link] = [self]
         self._is_watching = True
         self._is_begin_sent = False
@@ -264,6 +264,7 @@ class Link:
             FailedTransactionError: The transaction failed earlier.
         """
         self._refuse_what_is_doomed()
+        self._refuse_paused(statement)
         self.check_watch()
         self.journal.statements += 1
         if self.journal.queries is not None:
@@ -288,6 +289,15 @@ class Link:
         self._doubt(logical, statement, is_new=is_new)
         self._last = statement
         return commands
+
+    def _refuse_paused(self, statement: Statement) -> None:
+        if self.is_paused:
+            raise IsolationLeakError(
+                "IsolationLeak: a connection opened before this test was used in the clone gear",
+                why=f"  statement  {shape(statement.text)}\n  sent at    {call_site()}\n\n"
+                "The test runs on a database of its own; this connection leads to the shared one.",
+                todo="Open the connection in the test or in a function-scoped fixture.",
+            )
 
     def _refuse_second_driver(self, statement: Statement) -> None:
         if len(self.siblings) == 1 or self.universe.begun:

@@ -18,6 +18,7 @@ from flask_assay.sandbox.link import Link, Place
 from flask_assay.sandbox.signals import (
     GearChangeError,
     Journal,
+    Query,
     Signal,
     SignalKind,
     call_site,
@@ -172,7 +173,9 @@ class Sandbox:
         if db is None:
             self._generation += 1
             name = f"assay_{self.server.run_id}_{self.worker}_{self._generation}"
-            db = self._databases[template.key] = self.admin.clone(template.db, name)
+            db = self.admin.clone(template.db, name)
+            self.admin.prove(db)
+            self._databases[template.key] = db
         return db
 
     def place(self, source: dict[str, Any]) -> Place:
@@ -288,10 +291,25 @@ class Sandbox:
             raise AssayError(f"{label} cannot be checked out: {self._current.journal.label} is")
         journal = Journal(label)
         self._current = _Current(journal, gear)
-        if gear == "rollback":
-            for link in self._links.values():
+        for link in self._links.values():
+            link.is_paused = gear == "clone"
+            if gear == "rollback":
                 link.enter(journal, label=label)
         return journal
+
+    def note(self, kind: SignalKind, reason: str, text: str) -> None:
+        """Record something that was noticed from outside about the test that runs."""
+        if self._current is not None and self._current.gear == "rollback":
+            signal = Signal(kind, reason, text, "", call_site(), current_thread())
+            self._current.journal.note(signal)
+
+    def take_outer_signals(self) -> tuple[Signal, ...]:
+        """Return, and forget, what was noticed in shared fixtures and outside of tests."""
+        found: list[Signal] = []
+        for journal in (self.journal, *self._layers):
+            found += journal.signals
+            journal.signals.clear()
+        return tuple(found)
 
     def checkin(self, *, keep: bool = False) -> Checkin:
         """End the test: undo what it did. Idempotent.
@@ -310,6 +328,8 @@ class Sandbox:
         else:
             self._current = None
             kept = self._return_clones(current, keep=keep)
+            for link in self._links.values():
+                link.is_paused = False
         journal = current.journal
         return Checkin(
             current.gear, tuple(journal.signals), journal.statements, journal.messages, kept
@@ -378,6 +398,37 @@ class Sandbox:
             else:
                 self.pool.give_back(clone)
         return kept
+
+    def reset(self) -> None:
+        """Go back to the state that the test started from, in the middle of it."""
+        current = self._current
+        if current is None:
+            return
+        self._close_sessions(current)
+        if current.gear == "clone":
+            self._return_clones(current, keep=False)
+            current.clones.clear()
+            return
+        for link in self._links.values():
+            _leave(link)
+            link.enter(current.journal, label=current.journal.label)
+
+    def own_connection(self) -> Any:
+        """Return a connection to the test's database, as an app's would be."""
+        driver = "psycopg2" if "psycopg2" in self.attachment.originals else "psycopg"
+        used = next((name for _, name in self._links), driver)
+        return self.connect(used, {}, is_pooled=True)
+
+    def listen(self) -> list[Query]:
+        """Return a list that the statements of the test are added to, until told to stop."""
+        journal = self._current.journal if self._current else self.journal
+        journal.queries = []
+        return journal.queries
+
+    def stop_listening(self) -> None:
+        """Add no further statements."""
+        journal = self._current.journal if self._current else self.journal
+        journal.queries = None
 
     # -- layers: what shared fixtures leave for the tests above them -----------------------
 

@@ -1,0 +1,161 @@
+"""Who owns the server and the sandbox: the process that pytest was started as, or a worker."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flask_assay.sandbox.attach import Attachment
+from flask_assay.sandbox.link import Place
+from flask_assay.sandbox.recipe import Recipe
+from flask_assay.sandbox.sandbox import Sandbox
+from flask_assay.sandbox.template import Provision, provide, read_provision, write_provision
+from flask_assay.services.run_dir import RunDirectory
+from flask_assay.services.supervisor import Supervisor
+
+__all__ = ["Host"]
+
+STATE_VARIABLE = "ASSAY_SANDBOX_STATE"
+"""Path of the file by which xdist's workers find the server."""
+WORKER_VARIABLE = "PYTEST_XDIST_WORKER"
+PLACEHOLDER_HOST = "sandbox.assay.invalid"
+
+
+class Host:
+    """Provides the sandbox, on first use; decides for connections made before.
+
+    Args:
+        config: Of the pytest run.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.recipe = Recipe(
+            app=config.getini("assay_app"),
+            schema=config.getini("assay_schema"),
+            seed=config.getini("assay_seed"),
+            clean=config.getini("assay_clean"),
+        )
+        self.attachment = Attachment()
+        self.provision: Provision | None = None
+        self._sandbox: Sandbox | None = None
+        self._run: RunDirectory | None = None
+        self._supervisor: Supervisor | None = None
+        self._environment = pytest.MonkeyPatch()
+        self._worker = os.environ.get(WORKER_VARIABLE, "")
+        self._is_hooked = False
+        self.is_over = False
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether this process is one of xdist's workers."""
+        return bool(self._worker)
+
+    def attach(self) -> None:
+        """Catch the app's connections from now on; nothing is started yet."""
+        for path in (*self.config.getini("pythonpath"), self.config.rootpath):
+            if str(path) not in sys.path:
+                sys.path.insert(0, str(path))
+        variable = self.config.getini("assay_database_env")
+        if variable:
+            self._environment.setenv(variable, placeholder_url())
+        self.attachment.attach(self)
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """Of this process's own run, made on first use."""
+        if self._supervisor is None:
+            self._run = RunDirectory.create()
+            self._supervisor = Supervisor(self._run)
+            self._supervisor.__enter__()
+        return self._supervisor
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """The sandbox, with its server; provided on first use."""
+        if self._sandbox is None:
+            provision = self.provide()
+            self._sandbox = Sandbox(
+                provision.server,
+                provision.templates,
+                worker=self._worker or "main",
+                attachment=self.attachment,
+            )
+        return self._sandbox
+
+    @property
+    def is_started(self) -> bool:
+        """Whether there is a sandbox."""
+        return self._sandbox is not None
+
+    def provide(self) -> Provision:
+        """Return server and templates, made or found on first use."""
+        if self.provision is None:
+            state = os.environ.get(STATE_VARIABLE, "")
+            if self.is_worker and state:
+                self.provision = read_provision(Path(state))
+            else:
+                self.provision = provide(self.supervisor, self.recipe, self.attachment)
+        return self.provision
+
+    def share(self) -> None:
+        """Let xdist's workers find the server."""
+        provision = self.provide()
+        path = self.supervisor.run.private / "sandbox.json"
+        write_provision(provision, path)
+        self._environment.setenv(STATE_VARIABLE, str(path))
+
+    def close(self) -> None:
+        """Undo everything and stop what was started; idempotent."""
+        self.is_over = True
+        if self._sandbox is not None:
+            self._sandbox.detach()
+        self.attachment.detach()
+        self._environment.undo()
+        if self._supervisor is not None:
+            self._supervisor.__exit__(None, None, None)
+            self._supervisor = None
+        if self._run is not None:
+            self._run.close()
+            self._run = None
+
+    # -- what the attachment asks ---------------------------------------------------------
+
+    @property
+    def epoch(self) -> object:
+        """Changes whenever pooled connections become useless."""
+        return self.sandbox.epoch
+
+    def connect(self, driver: str, source: dict[str, Any], *, is_pooled: bool) -> Any:
+        """Return a connection for an app that asked for `source`."""
+        return self.sandbox.connect(driver, source, is_pooled=is_pooled)
+
+    def place(self, source: dict[str, Any]) -> Place:
+        """Return where a connection for `source` goes."""
+        return self.sandbox.place(source)
+
+    def is_current(self, connection: Any) -> bool:
+        """Whether a pooled connection may be used."""
+        if self._sandbox is None:
+            return not type(connection).__module__.startswith("psycopg")
+        return self._sandbox.is_current(connection)
+
+    def checked_out(self, connection: Any) -> None:
+        """Note that a connection was handed to the app."""
+        if self._sandbox is not None:
+            self._sandbox.checked_out(connection)
+
+    def used_session(self, session: Any) -> None:
+        """Note an SQLAlchemy session that began a transaction."""
+        if self._sandbox is not None:
+            self._sandbox.used_session(session)
+
+
+def placeholder_url() -> str:
+    """Return a URL that chooses the dialect; where it leads is decided at connect time."""
+    import importlib.util
+
+    driver = "psycopg2" if importlib.util.find_spec("psycopg2") else "psycopg"
+    return f"postgresql+{driver}://assay@{PLACEHOLDER_HOST}/app"

@@ -1,0 +1,306 @@
+"""Each test in its gear: checkout, checkin, and again on a clone where rollback would not do."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from flask_assay.pytest_plugin.children import ChildWatch
+from flask_assay.pytest_plugin.host import Host
+from flask_assay.pytest_plugin.layers import Layers
+from flask_assay.pytest_plugin.summary import Summary
+from flask_assay.sandbox.choice import Choices, code_digest
+from flask_assay.sandbox.sandbox import Checkin, Gear
+from flask_assay.sandbox.signals import Signal, SignalKind
+
+__all__ = ["Isolation"]
+
+_CACHE = "assay/gears"
+_CLONE_FIXTURES = frozenset({"celery_worker", "celery_session_worker"})
+_failed = pytest.StashKey[bool]()
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One run of a test in one gear."""
+
+    gear: Gear
+    reports: list[pytest.TestReport]
+    result: Checkin
+
+    @property
+    def failed(self) -> bool:
+        """Whether any phase failed."""
+        return any(report.failed for report in self.reports)
+
+    def first(self, kind: SignalKind) -> Signal | None:
+        """Return the first signal of a kind."""
+        return next((one for one in self.result.signals if one.kind is kind), None)
+
+    @property
+    def doubt(self) -> Signal | None:
+        """Return what speaks against the outcome, if anything does."""
+        found = self.first(SignalKind.DOUBT)
+        if found is None and self.failed:
+            found = self.first(SignalKind.DOUBT_IF_FAILED)
+        return found
+
+
+class Isolation:
+    """Hooks around each test.
+
+    Args:
+        config: Of the run.
+        host: Provides the sandbox.
+    """
+
+    def __init__(self, config: pytest.Config, host: Host) -> None:
+        self.config, self.host = config, host
+        self.summary = Summary()
+        self.layers = Layers(host)
+        self._children = ChildWatch(host)
+        self._choices: Choices | None = None
+        mode = config.getoption("assay_gear") or config.getini("assay_sandbox")
+        self._fixed: Gear | None = mode if mode in ("rollback", "clone") else None
+
+    @property
+    def choices(self) -> Choices:
+        """What is remembered from earlier runs."""
+        if self._choices is None:
+            cache = getattr(self.config, "cache", None)
+            stored = cache.get(_CACHE, {}) if cache is not None else {}
+            self._choices = Choices(stored, self.host.provide().digest)
+        return self._choices
+
+    # -- one test -------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> bool | None:
+        """Run one test in its gear, again if need be, and log one result."""
+        if self._reruns_are_anothers():
+            return None
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        attempt = self._settled(item, nextitem)
+        for report in attempt.reports:
+            item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    def _reruns_are_anothers(self) -> bool:
+        return bool(
+            getattr(self.config.option, "reruns", None)
+        ) and self.config.pluginmanager.has_plugin("rerunfailures")
+
+    def _settled(self, item: pytest.Item, nextitem: pytest.Item | None) -> Attempt:
+        """Return the attempt that counts."""
+        gear = self._gear(item)
+        attempt = self._attempt(item, nextitem, gear)
+        if gear == "clone":
+            return attempt
+        hard = attempt.first(SignalKind.HARD)
+        if hard is not None:
+            self._remember(item, "clone", hard)
+            self.summary.changed(item.nodeid, hard)
+            return self._attempt_on_clone(item, nextitem)
+        leak = attempt.first(SignalKind.LEAK)
+        if leak is not None:
+            self.summary.leaked(item.nodeid, leak)
+            return _as_leak(attempt, leak)
+        return self._second_opinion(item, nextitem, attempt)
+
+    def _second_opinion(
+        self, item: pytest.Item, nextitem: pytest.Item | None, attempt: Attempt
+    ) -> Attempt:
+        doubt = attempt.doubt
+        if doubt is None or self._fixed == "rollback":
+            return attempt
+        if not attempt.failed and self._is_settled(item):
+            self.summary.doubted(item.nodeid, doubt)
+            return attempt
+        other = self._attempt_on_clone(item, nextitem)
+        if other.failed == attempt.failed:
+            self._remember(item, "rollback", doubt, is_confirmed=not attempt.failed)
+            return attempt
+        self._remember(item, "clone", doubt)
+        self.summary.changed(item.nodeid, doubt)
+        return other
+
+    def _is_settled(self, item: pytest.Item) -> bool:
+        if self.config.getoption("assay_confirm") == "never":
+            return True
+        known = self.choices.known(item.nodeid, _code(item))
+        return known is not None and known.is_confirmed
+
+    def _remember(
+        self, item: pytest.Item, gear: Gear, signal: Signal, *, is_confirmed: bool = False
+    ) -> None:
+        self.choices.remember(
+            item.nodeid, _code(item), gear, reason=str(signal), is_confirmed=is_confirmed
+        )
+
+    def _gear(self, item: pytest.Item) -> Gear:
+        marker = item.get_closest_marker("assay")
+        stated: Any = marker.kwargs.get("gear") if marker else None
+        if stated in ("rollback", "clone"):
+            gear: Gear = stated
+            return gear
+        if stated is not None:
+            raise pytest.UsageError(
+                f"{item.nodeid}: assay(gear={stated!r}): it is 'rollback' or 'clone'"
+            )
+        if self._fixed is not None:
+            return self._fixed
+        if not _CLONE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+            return "clone"
+        known = self.choices.known(item.nodeid, _code(item))
+        return known.gear if known is not None else "rollback"
+
+    def _attempt_on_clone(self, item: pytest.Item, nextitem: pytest.Item | None) -> Attempt:
+        """Run a test again; shared fixtures that used a database are executed again for it."""
+        if self.host.sandbox.has_shared_rows:
+            item.session._setupstate.teardown_exact(None)
+            nextitem = None
+        return self._attempt(item, nextitem, "clone")
+
+    def _attempt(self, item: pytest.Item, nextitem: pytest.Item | None, gear: Gear) -> Attempt:
+        sandbox = self.host.sandbox
+        results: list[Checkin] = []
+        item.stash[_failed] = False
+
+        def checkin() -> None:
+            keep = self._keeps(item) and item.stash[_failed]
+            results.append(sandbox.checkin(keep=keep))
+
+        journal = sandbox.checkout(item.nodeid, gear=gear)
+        try:
+            with self._children.watching(), _checkin_after_fixtures(item, checkin, gear):
+                reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        finally:
+            if not results:
+                checkin()
+            self.layers.test_is_over()
+        del journal
+        result = results[0]
+        outer = sandbox.take_outer_signals()
+        if outer:
+            signals = (*result.signals, *outer)
+            result = Checkin(gear, signals, result.statements, result.messages, result.kept)
+        self.summary.ran(item.nodeid, result)
+        return Attempt(gear, reports, result)
+
+    def _keeps(self, item: pytest.Item) -> bool:
+        marker = item.get_closest_marker("assay")
+        if marker is not None and "keep" in marker.kwargs:
+            return bool(marker.kwargs["keep"])
+        return bool(self.config.getoption("assay_keep_failed"))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Any:
+        """Know of failures before the database is given back."""
+        report: pytest.TestReport = yield
+        if report.failed:
+            item.stash[_failed] = True
+        if call.excinfo is not None and _is_gear_change(call.excinfo.value):
+            report.wasxfail = "gear change"  # keeps --pdb out
+        return report
+
+    # -- shared fixtures --------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Any:
+        """Let what a shared fixture does outlive the test that asked first."""
+        with self.layers.around(fixturedef, request):
+            return (yield)
+
+    # -- the session ------------------------------------------------------------------------
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_setupnodes(self, config: pytest.Config, specs: Any) -> None:
+        """Provide the server before workers start, once for all of them."""
+        self.host.share()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: Any) -> None:
+        """Take over what a worker found out."""
+        output = getattr(node, "workeroutput", None) or {}
+        found = output.get("assay")
+        if found:
+            self.choices.changes.update(found["choices"])
+            self.summary.merge(found["summary"])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Keep what was found out."""
+        output = getattr(self.config, "workeroutput", None)
+        if output is not None:
+            changes = self._choices.changes if self._choices else {}
+            output["assay"] = {"choices": changes, "summary": self.summary.to_json()}
+            return
+        cache = getattr(self.config, "cache", None)
+        if cache is not None and self._choices is not None and self._choices.changes:
+            cache.set(_CACHE, {**cache.get(_CACHE, {}), **self._choices.changes})
+
+    def pytest_report_header(self) -> str:
+        """Say that we are here."""
+        where = self.host.recipe.app or "no app named"
+        return f"assay: tests are isolated on a PostgreSQL of this run ({where})"
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say what was noticed, in one section, if anything was."""
+        self.summary.write(terminalreporter, verbose=self.config.getoption("verbose") > 0)
+
+    def pytest_unconfigure(self) -> None:
+        """Stop what was started."""
+        self.host.close()
+
+
+@contextlib.contextmanager
+def _checkin_after_fixtures(
+    item: pytest.Item, checkin: Callable[[], None], gear: Gear
+) -> Iterator[None]:
+    """Check in when the test's own fixtures are torn down and shared ones are not yet."""
+    if gear == "clone":
+        yield
+        return
+    teardown = item.teardown
+
+    def wrapped() -> None:
+        try:
+            teardown()
+        finally:
+            checkin()
+
+    item.teardown = wrapped  # type: ignore[method-assign]  # undone below
+    try:
+        yield
+    finally:
+        del item.teardown
+
+
+def _code(item: pytest.Item) -> str:
+    return code_digest(getattr(item, "obj", None))
+
+
+def _is_gear_change(error: BaseException) -> bool:
+    return type(error).__name__ == "GearChangeError"
+
+
+def _as_leak(attempt: Attempt, leak: Signal) -> Attempt:
+    """Make sure that a leak fails the test, even if the app swallowed the error."""
+    if attempt.failed:
+        return attempt
+    report = next((one for one in attempt.reports if one.when == "call"), attempt.reports[-1])
+    report.outcome = "failed"
+    report.longrepr = (
+        f"IsolationLeak: {leak.text}\n\n"
+        f"  statement  {leak.statement or 'unknown'}\n"
+        f"  sent at    {leak.site or 'unknown'}, thread {leak.thread}\n\n"
+        "What the statement wrote is out of the rollback's reach. The database is replaced\n"
+        'before the next test. @pytest.mark.assay(gear="clone") gives this test its own.'
+    )
+    return attempt

@@ -1,0 +1,72 @@
+"""Shared fixtures: what they write is a layer below the tests, undone when their scope ends."""
+
+import contextlib
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from flask_assay.pytest_plugin.host import Host
+
+__all__ = ["Layers"]
+
+
+class Layers:
+    """Keeps one layer per class, module or package that has shared fixtures.
+
+    A fixture of a wider scope that is first asked for inside a narrower layer is a *guest*
+    there: it is finished with the layer, and executed again when it is asked for next.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._nodes: list[Any] = []
+        self._guests: dict[Any, list[tuple[Any, Any]]] = {}
+        self._late: list[tuple[Any, Any]] = []
+
+    @contextlib.contextmanager
+    def around(self, fixturedef: Any, request: Any) -> Iterator[None]:
+        """Run the set-up of a fixture in the layer where it belongs."""
+        sandbox = self._host.sandbox if self._host.is_started else None
+        if fixturedef.scope == "function" or sandbox is None or sandbox.gear == "clone":
+            yield
+        elif sandbox.is_touched:
+            # The test has used the database already: rows of this fixture go with the test.
+            self._late.append((fixturedef, request))
+            yield
+        else:
+            with sandbox.outside():
+                self._settle(fixturedef, request)
+                yield
+
+    def _settle(self, fixturedef: Any, request: Any) -> None:
+        """Make the layer of the fixture's scope, if there is none."""
+        node = request.node
+        if node in self._nodes:
+            if self._nodes[-1] is not node:
+                self._guests[self._nodes[-1]].append((fixturedef, request))
+            return
+        if node.parent is None or _has_wider_scope(fixturedef.scope):
+            if self._nodes:
+                self._guests[self._nodes[-1]].append((fixturedef, request))
+            return
+        self._host.sandbox.enter_layer(str(node.nodeid))
+        self._nodes.append(node)
+        self._guests[node] = []
+        node.addfinalizer(partial(self._leave, node))
+
+    def _leave(self, node: Any) -> None:
+        while node in self._nodes:
+            innermost = self._nodes.pop()
+            for fixturedef, request in reversed(self._guests.pop(innermost)):
+                fixturedef.finish(request)
+            self._host.sandbox.leave_layer()
+
+    def test_is_over(self) -> None:
+        """Finish shared fixtures whose rows went with the test."""
+        while self._late:
+            fixturedef, request = self._late.pop()
+            fixturedef.finish(request)
+
+
+def _has_wider_scope(scope: str) -> bool:
+    return scope in ("session", "package")

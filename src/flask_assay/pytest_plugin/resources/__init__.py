@@ -1,0 +1,1 @@
+"""What fixtures hand out; a file each."""

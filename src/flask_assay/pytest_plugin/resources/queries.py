@@ -1,0 +1,64 @@
+"""Counts the statements of a stretch of a test, and shows them when there are too many."""
+
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+from flask_assay.sandbox.sandbox import Sandbox
+from flask_assay.sandbox.signals import Query
+
+__all__ = ["QueryCounter"]
+
+
+class QueryCounter:
+    """A context manager; call it with a bound, or ask it afterwards.
+
+    Example::
+
+        with assay_queries(at_most=3):
+            client.get("/orders")
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._exactly: int | None = None
+        self._at_most: int | None = None
+        self.queries: list[Query] = []
+
+    def __call__(self, exactly: int | None = None, *, at_most: int | None = None) -> Self:
+        """Set the bound for the next ``with``."""
+        self._exactly, self._at_most = exactly, at_most
+        return self
+
+    @property
+    def count(self) -> int:
+        """How many statements were sent in the last ``with``."""
+        return len(self.queries)
+
+    def __enter__(self) -> Self:
+        self.queries = self._sandbox.listen()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._sandbox.stop_listening()
+        exactly, at_most = self._exactly, self._at_most
+        self._exactly = self._at_most = None
+        if kind is not None:
+            return
+        if exactly is not None and self.count != exactly:
+            raise AssertionError(self._message(f"expected exactly {exactly}"))
+        if at_most is not None and self.count > at_most:
+            raise AssertionError(self._message(f"expected at most {at_most}"))
+
+    def _message(self, expected: str) -> str:
+        counted = Counter(self.queries)
+        lines = [f"{self.count} statements were sent, {expected}"]
+        for query, times in counted.items():
+            lines.append(f"  {times:>3} x {query.text}")
+            lines.append(f"        {query.site or 'unknown place'}")
+        return "\n".join(lines)

@@ -1,0 +1,208 @@
+"""What a template is made of: the app, its schema, its base data, and the hash of all that."""
+
+import contextlib
+import hashlib
+import importlib
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask_assay.errors import TargetError, UsageError
+
+__all__ = ["Recipe", "load_object"]
+
+FORMAT = "1"
+"""Changes whenever what is stored with a template does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a project's template is made; each text is "module:attribute".
+
+    Attributes:
+        app: An app or a factory without required arguments; "" for none.
+        schema: "auto" (migrations if there are any, else ``create_all``), "none" (the suite
+            makes its own), or a callable.
+        seed: A callable that adds base data; "" for none.
+        clean: A callable that removes what migrations leave and no test expects; "" for none.
+    """
+
+    app: str = ""
+    schema: str = "auto"
+    seed: str = ""
+    clean: str = ""
+
+    def load_app(self) -> Any:
+        """Return the app, or None.
+
+        Raises:
+            TargetError: It cannot be imported or made.
+        """
+        if not self.app:
+            return None
+        found = load_object(self.app, "assay_app")
+        if hasattr(found, "test_client"):
+            return found
+        try:
+            return found()
+        except Exception as error:
+            raise TargetError(
+                f"assay_app: {self.app}() failed: {error}",
+                why="The app is made once to learn its schema.",
+                todo="Name a factory that works without arguments, for example one in conftest.py.",
+            ) from error
+
+    def digest(self, app: Any) -> str:
+        """Return a hash of everything that the template depends on."""
+        hasher = hashlib.sha256(FORMAT.encode())
+        for part in self._parts(app):
+            hasher.update(part)
+            hasher.update(b"\0")
+        return hasher.hexdigest()[:16]
+
+    def _parts(self, app: Any) -> Iterator[bytes]:
+        yield repr(self).encode()
+        for directory in _migrations(app):
+            for path in sorted(directory.rglob("*.py")):
+                yield path.name.encode()
+                yield path.read_bytes()
+        for metadata in _metadatas(app):
+            yield from _ddl(metadata)
+        for text in (self.schema, self.seed, self.clean):
+            if ":" in text:
+                yield _source(load_object(text, "assay_schema, assay_seed or assay_clean"))
+
+    def build(self, app: Any) -> None:
+        """Make schema and base data; every connection must lead to the template already.
+
+        Raises:
+            TargetError: A step failed; the message says which.
+        """
+        with app.app_context() if app is not None else contextlib.nullcontext():
+            with _step("configure the mappers"):
+                _configure_mappers()
+            with _step(f"make the schema ({self.schema})"):
+                self._make_schema(app)
+            for name, text in (("clean", self.clean), ("seed", self.seed)):
+                if text:
+                    with _step(f"{name} ({text})"):
+                        _call(load_object(text, f"assay_{name}"), app)
+            _close_sessions(app)
+
+    def _make_schema(self, app: Any) -> None:
+        if ":" in self.schema:
+            _call(load_object(self.schema, "assay_schema"), app)
+        elif self.schema == "auto" and app is not None:
+            if _migrations(app):
+                importlib.import_module("flask_migrate").upgrade()
+            else:
+                extension = app.extensions.get("sqlalchemy")
+                database = getattr(extension, "db", extension)
+                if database is not None and hasattr(database, "create_all"):
+                    database.create_all()
+
+
+@contextlib.contextmanager
+def _step(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise TargetError(
+            f"the test template could not be built: {what}: {error}",
+            why="Every test starts from a copy of one database, which is built once.",
+            todo="Run the same step against an empty PostgreSQL database to see it fail alone.",
+        ) from error
+
+
+def load_object(text: str, setting: str) -> Any:
+    """Import "module:attribute".
+
+    Raises:
+        UsageError: It is not of that form, or not there.
+    """
+    module, _, name = text.partition(":")
+    if not name:
+        raise UsageError(f'{setting} = "{text}": write it as "module:name"')
+    try:
+        found = importlib.import_module(module)
+        for part in name.removesuffix("()").split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f'{setting} = "{text}": {error}',
+            why="It is imported as Python would import it from the project's root.",
+            todo='Check the name, and pytest\'s "pythonpath" setting.',
+        ) from error
+    return found
+
+
+def _call(function: Callable[..., Any], app: Any) -> None:
+    """Call a step with the app if it takes one argument."""
+    required = [
+        one
+        for one in inspect.signature(function).parameters.values()
+        if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD
+    ]
+    function(*([app] if required else []))
+
+
+def _source(function: Any) -> bytes:
+    path = inspect.getsourcefile(inspect.unwrap(function))
+    return Path(path).read_bytes() if path else repr(function).encode()
+
+
+def _migrations(app: Any) -> list[Path]:
+    extension = app.extensions.get("migrate") if app is not None else None
+    directory = getattr(extension, "directory", None)
+    if directory is None:
+        return []
+    for path in (
+        Path(directory),
+        Path(app.root_path) / directory,
+        Path(app.root_path).parent / directory,
+    ):
+        if (path / "versions").is_dir():
+            return [path]
+    return []
+
+
+def _metadatas(app: Any) -> list[Any]:
+    extension = app.extensions.get("sqlalchemy") if app is not None else None
+    database = getattr(extension, "db", extension)
+    many = getattr(database, "metadatas", None)
+    if many:
+        return [many[key] for key in sorted(many, key=str)]
+    one = getattr(database, "metadata", None)
+    return [one] if one is not None else []
+
+
+def _ddl(metadata: Any) -> Iterator[bytes]:
+    from sqlalchemy.dialects import postgresql
+    from sqlalchemy.schema import CreateIndex, CreateTable
+
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
+    for table in metadata.sorted_tables:
+        try:
+            yield str(CreateTable(table).compile(dialect=dialect)).encode()
+            for index in sorted(table.indexes, key=lambda one: str(one.name)):
+                yield str(CreateIndex(index).compile(dialect=dialect)).encode()
+        except Exception as error:  # noqa: BLE001 - types that only a connection can compile
+            yield f"{table!r} {error}".encode()
+    for name in ("before_create", "after_create"):
+        for listener in getattr(metadata.dispatch, name, ()):
+            yield repr(getattr(listener, "__qualname__", type(listener))).encode()
+
+
+def _configure_mappers() -> None:
+    from sqlalchemy.orm import configure_mappers
+
+    configure_mappers()
+
+
+def _close_sessions(app: Any) -> None:
+    extension = app.extensions.get("sqlalchemy") if app is not None else None
+    session = getattr(getattr(extension, "db", extension), "session", None)
+    if session is not None and hasattr(session, "remove"):
+        session.remove()
