@@ -7,12 +7,12 @@ by code that bound the original name are caught at ``do_connect``, as long as th
 
 import hashlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask_assay.routing.plan import RoutePlan
 
-__all__ = ["EngineRouter", "url_key"]
+__all__ = ["EngineRouter", "neutral", "url_key"]
 
 # What belongs to the app's own server and would fail or mislead on ours.
 _SERVER_ARGUMENTS = frozenset(
@@ -20,6 +20,7 @@ _SERVER_ARGUMENTS = frozenset(
         "host", "hostaddr", "port", "user", "username", "password", "passwd", "dbname",
         "database", "db", "service", "sslmode", "sslrootcert", "sslcert", "sslkey", "ssl",
         "ssl_context", "unix_socket", "channel_binding", "gssencmode", "target_session_attrs",
+        "passfile", "servicefile", "sslcrl", "sslpassword", "requirepeer", "require_auth",
     }
 )  # fmt: skip
 # Of an engine on another kind of database, these are about that kind only.
@@ -88,7 +89,8 @@ class EngineRouter:
     def routed(self, url: Any, arguments: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """Return the URL and engine arguments to use in place of the app's."""
         was_postgres = url.get_backend_name() == "postgresql"
-        if was_postgres and url.host == self.plan.host:
+        if was_postgres and self._is_ours(url.host or url.query.get("host"), url.database):
+            self.databases.setdefault(url_key(url), url.database)
             return url, arguments
         routed = self._url(url, self._database(url))
         kept = dict(arguments)
@@ -96,8 +98,11 @@ class EngineRouter:
             kept = {name: kept[name] for name in kept if name not in _FOREIGN_ARGUMENTS}
         kept.pop("creator", None)
         if isinstance(kept.get("connect_args"), dict):
-            kept["connect_args"] = _neutral(kept["connect_args"])
+            kept["connect_args"] = neutral(kept["connect_args"])
         return routed, kept
+
+    def _is_ours(self, host: object, database: object) -> bool:
+        return self.plan.leads_here(host, database, self.databases.values())
 
     def _database(self, url: Any) -> str:
         key = url_key(url)
@@ -117,7 +122,9 @@ class EngineRouter:
         is_socket = self.plan.host.startswith("/")
         if url.get_backend_name() != "postgresql":
             query = {}
-        if is_socket:
+        if is_socket and _driver(url) == "pg8000":
+            query["unix_sock"] = f"{self.plan.host}/.s.PGSQL.{self.plan.port}"
+        elif is_socket:
             query["host"] = self.plan.host
             query["port"] = str(self.plan.port)
         return URL.create(
@@ -131,11 +138,14 @@ class EngineRouter:
         )
 
     def _do_connect(self, dialect: Any, record: Any, cargs: Any, cparams: Any) -> None:
-        if dialect.name != "postgresql" or str(cparams.get("host")) == self.plan.host:
+        if dialect.name != "postgresql":
             return
-        neutral = _neutral(cparams)
+        database = cparams.get("dbname") or cparams.get("database")
+        if self._is_ours(cparams.get("host"), database):
+            return
+        kept = neutral(cparams)
         cparams.clear()
-        cparams.update(neutral)
+        cparams.update(kept)
         cparams.update(host=self.plan.host, port=self.plan.port, user=self.plan.user)
         cparams["database" if dialect.driver in {"pg8000", "asyncpg"} else "dbname"] = (
             self.plan.database
@@ -144,7 +154,8 @@ class EngineRouter:
             cparams["password"] = self.plan.password
 
 
-def _neutral(arguments: dict[str, Any]) -> dict[str, Any]:
+def neutral(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return connection arguments without those that belong to the app's own server."""
     return {name: value for name, value in arguments.items() if name not in _SERVER_ARGUMENTS}
 
 

@@ -1,5 +1,6 @@
 """Where connections go: plain data that travels to child processes as JSON."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -31,6 +32,20 @@ class RoutePlan:
     redis_path: str = ""
     redis_host: str = ""
     redis_port: int = 0
+
+    def leads_here(self, host: object, database: object, more: Collection[str] = ()) -> bool:
+        """Whether a connection as the app asks for it already leads to a database of this run.
+
+        The server alone does not tell: a server that the user gave may hold the app's real
+        database as well.
+
+        Args:
+            host: As the connection names it.
+            database: As the connection names it.
+            more: Databases of this run that were made since the plan was.
+        """
+        names = {self.database, *self.further.values(), *more}
+        return str(host or "") == self.host and str(database or "") in names
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON-able data."""

@@ -1,10 +1,9 @@
 """Engines: whatever URL the app uses, the sandboxed database is what it reaches."""
 
+import pytest
 import sqlalchemy
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import StaticPool
-
-import pytest
 
 from flask_assay.routing.engines import EngineRouter, url_key
 from flask_assay.routing.plan import RoutePlan
@@ -87,3 +86,30 @@ def test_an_engine_made_while_attached_points_at_the_sandbox(attached):
 def test_engine_from_config_is_rerouted_too(attached):
     engine = sqlalchemy.engine_from_config({"url": "postgresql://h/db"}, prefix="")
     assert engine.url.database == "app"
+
+
+def test_an_engine_on_our_own_url_needs_no_further_database():
+    def made(key, plan):
+        raise AssertionError("it has one")
+
+    router = EngineRouter(PLAN, made)
+    router.routed(make_url("postgresql://db/shop"), {})
+    mine = make_url("postgresql://assay_app@/app?host=/sockets&port=5433")
+    assert router.routed(mine, {})[0] == mine
+
+
+def test_the_real_database_on_the_very_server_that_the_user_gave_is_rerouted():
+    plan = RoutePlan(host="127.0.0.1", port=5432, user="u", database="shop_1a_assay")
+    url, _ = EngineRouter(plan).routed(make_url("postgresql://u:p@127.0.0.1:5432/shop"), {})
+    assert url.database == "shop_1a_assay"
+
+
+def test_an_engine_made_before_is_caught_where_it_connects():
+    early = sqlalchemy.create_engine("postgresql://u:p@db.invalid/shop?sslmode=require")
+    router = EngineRouter(PLAN)
+    router.attach()
+    try:
+        with pytest.raises(sqlalchemy.exc.OperationalError, match="/sockets"):
+            early.connect()
+    finally:
+        router.detach()

@@ -18,7 +18,7 @@ __all__ = ["attach_routing", "load_app", "resolve_hook"]
 def attach_routing(plan: TargetPlan, router: EngineRouter) -> None:
     """Reroute engines, drivers and Redis clients; refuse other hosts."""
     router.attach()
-    DriverRouter(plan.route).attach()
+    DriverRouter(plan.route, router.databases.values).attach()
     RedisRouter(plan.route).attach()
     if plan.blocks_egress:
         egress.attach(frozenset(plan.egress_allow), Path(plan.recording))
