@@ -275,7 +275,8 @@ def print_table(title, times, missing):
     queries = statistics.median(times["nothing"]["queries"])
     print(f"\n{title}: hello {hello:.0f} µs, {QUERIES} queries {queries:.0f} µs without anything")
     print(
-        f"{'':26}{'per request':>13} {'quartiles':>15} {'':>6}{'per query':>12} {'3-query view':>15}  quartiles"
+        f"{'':26}{'per request':>13} {'quartiles':>15} {'':>6}{'per query':>12}"
+        f" {'3-query view':>15}  quartiles"
     )
     for name in CONTESTANTS:
         if name == "nothing":
@@ -288,7 +289,8 @@ def print_table(title, times, missing):
         ratio = (hello + plain) / hello
         print(
             f"{name:26}{plain:+10.1f} µs {f'[{low:+.1f}, {high:+.1f}]':>15} {ratio:5.2f}x"
-            f"{(view - plain) / QUERIES:+9.2f} µs {view:+12.1f} µs  [{view_low:+.1f}, {view_high:+.1f}]"
+            f"{(view - plain) / QUERIES:+9.2f} µs {view:+12.1f} µs"
+            f"  [{view_low:+.1f}, {view_high:+.1f}]"
         )
 
 
@@ -393,7 +395,7 @@ def main(argv=None):
         )
     )
     with tempfile.TemporaryDirectory(prefix="pb-") as work:
-        os.chmod(work, 0o711)
+        Path(work).chmod(0o711)
         with databases(options, work) as found:
             for title, url in found.items():
                 print_table(title, *compare(url, options))

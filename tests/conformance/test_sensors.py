@@ -17,6 +17,7 @@ from flask import Flask, jsonify, render_template_string, request
 from sqlalchemy import ForeignKey, create_engine, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 from sqlalchemy.pool import QueuePool
+from tests.conformance import outside
 
 from flask_assay.model.rows import RequestFlag, SpanFlag, SpanKind
 from flask_assay.probe import ALL_SENSORS, ProbePlan, attach, detach
@@ -27,7 +28,6 @@ from flask_assay.probe.sensors import SENSORS
 from flask_assay.probe.sink import Sink
 from flask_assay.probe.statements import Statements
 from flask_assay.recording.reader import Recording
-from tests.conformance import outside
 
 
 class Base(DeclarativeBase):
@@ -234,7 +234,7 @@ def test_the_clock_of_one_sensor_fails_at_each_call_in_turn(name, app, plan):
     while True:
         calls = 0
 
-        def clock():
+        def clock(step=step):
             nonlocal calls
             calls += 1
             if calls == step:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from flask_assay.model.rows import RequestFlag, SpanFlag, SpanKind
+from flask_assay.model.rows import RequestFlag, SpanFlag
 from flask_assay.probe.call_sites import CallSites
 from flask_assay.probe.drivers import in_transaction
 from flask_assay.probe.names import Names

@@ -29,11 +29,12 @@ class Work:
         detail: Name id that the next SELECT carries, 0 if none.
         held: Driver connections that are checked out for it.
         outer: The work that goes on when this one is done.
+        environ: Of WSGI, empty outside of requests.
     """
 
     __slots__ = (
-        "cap", "detail", "dropped", "endpoint", "flags", "has_view", "held", "is_open", "outer",
-        "spans",
+        "cap", "detail", "dropped", "endpoint", "environ", "flags", "has_view", "held", "is_open",
+        "outer", "spans",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -47,6 +48,7 @@ class Work:
         self.detail = 0
         self.held: list[Any] = []
         self.outer: Work | None = None
+        self.environ: Mapping[str, Any] = {}
 
 
 class Request(Work):
@@ -70,7 +72,7 @@ class Request(Work):
     """
 
     __slots__ = (
-        "body", "body_bytes", "cpu_ns", "digest", "environ", "finish", "headers", "rule", "send",
+        "body", "body_bytes", "cpu_ns", "digest", "finish", "headers", "rule", "send",
         "start_ns", "status", "thread",
     )  # fmt: skip
 
@@ -81,6 +83,7 @@ class Request(Work):
         finish: Callable[["Request", int], None],
     ) -> None:
         # Written out instead of super().__init__(): it is on the path of every request.
+        self.start_ns = self.thread = 0
         self.is_open = True
         self.spans = []
         self.cap = MAX_SPANS
@@ -94,7 +97,9 @@ class Request(Work):
         self.finish = finish
         self.body: Any = ()
         self.body_bytes = -1
-        self.outer = self.rule = self.digest = None
+        self.outer = None
+        self.rule: Any = None
+        self.digest: Any = None
 
     def start_response(self, status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
         """Stand in for the server's ``start_response``: note what passes, and pass it on."""

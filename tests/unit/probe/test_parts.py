@@ -145,7 +145,7 @@ def test_a_patch_that_someone_wrapped_is_left_in_place():
             return 1
 
     patches = Patches()
-    patches.replace(Owner, "method", lambda original: lambda self: original(self))
+    patches.replace(Owner, "method", lambda original: lambda self: original(self) + 0)
     ours = Owner.method
     theirs = lambda self: ours(self) + 1  # noqa: E731
     Owner.method = theirs
@@ -221,7 +221,7 @@ def test_a_template_is_named_with_its_own_line(tmp_path):
     texts = []
     sites = CallSites(tmp_path, lambda text: texts.append(text) or 1)
     page = jinja2.Environment(loader=jinja2.FileSystemLoader(tmp_path)).get_template("page.html")
-    page.render(ask=lambda: sites.find())
+    page.render(ask=lambda: sites.find() + 0)
     assert texts == ["page.html:4 template"]
 
 

@@ -42,7 +42,8 @@ class _Hooks:
     def cover_family(self, dialect: type) -> None:
         """Cover a dialect and all that are derived from it so far."""
         self.cover_class(dialect)
-        for child in dialect.__subclasses__():
+        children: list[type] = dialect.__subclasses__()
+        for child in children:
             self.cover_family(child)
 
     def cover_class(self, dialect: type) -> None:

@@ -18,7 +18,7 @@ from flask_assay.probe.recorder import Recorder
 from flask_assay.probe.response import read_headers, status_code
 from flask_assay.probe.switch import Switch
 from flask_assay.probe.wiring import Sensor, Wiring
-from flask_assay.probe.work import CURRENT, Body, Request, Work
+from flask_assay.probe.work import CURRENT, Body, Request
 from flask_assay.recording import wire
 
 __all__ = ["SENSOR"]
@@ -67,16 +67,13 @@ class _Rows:
         self._cpu: Callable[[], int] = time.thread_time_ns
 
     def hook(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        switch, begin, watch = self._switch, self._begin, self._watch
-        finish = self.finish = self._finisher()
+        switch, begin, watch = self._switch, self._beginner(), self._watch
+        finish = self.finish
 
         def call(app: Any, environ: Any, start_response: Any) -> Any:
-            request = None
-            if switch.on:
-                try:
-                    request = begin(app, environ, start_response)
-                except Exception as error:
-                    switch.fail(error)
+            if not switch.on:
+                return original(app, environ, start_response)
+            request = begin(app, environ, start_response)
             if request is None:
                 return original(app, environ, start_response)
             try:
@@ -88,21 +85,33 @@ class _Rows:
 
         return call
 
-    def _begin(self, app: Any, environ: Any, start_response: Any) -> Request | None:
-        outer = CURRENT.get()
-        if outer is not None and outer.is_open and getattr(outer, "environ", None) is environ:
-            return None  # an app within an app: one request of the client, one row
-        if self._apps.get(id(app)) != len(app.view_functions):
-            self._see_app(app)
-        request = Request(environ, start_response, self.finish)
-        request.outer = outer
-        request.thread = ident = get_ident()
-        if self._serving is not None:
-            self._serving[ident] = request
-        request.start_ns = self._recorder.clock()
-        request.cpu_ns = self._cpu()
-        CURRENT.set(request)
-        return request
+    def _beginner(self) -> Callable[..., Request | None]:
+        """Return the function that begins a request; None if there is none to begin."""
+        switch, apps, see_app, serving = self._switch, self._apps, self._see_app, self._serving
+        clock, current, set_current = self._recorder.clock, CURRENT.get, CURRENT.set
+        finish = self.finish = self._finisher()
+
+        def begin(app: Any, environ: Any, start_response: Any) -> Request | None:
+            try:
+                outer = current()
+                if outer is not None and outer.is_open and outer.environ is environ:
+                    return None  # an app within an app: one request of the client, one row
+                if apps.get(id(app)) != len(app.view_functions):
+                    see_app(app)
+                request = Request(environ, start_response, finish)
+                request.outer = outer
+                request.thread = ident = get_ident()
+                if serving is not None:
+                    serving[ident] = request
+                request.start_ns = clock()
+                request.cpu_ns = self._cpu()
+                set_current(request)
+            except Exception as error:
+                switch.fail(error)
+                return None
+            return request
+
+        return begin
 
     def _see_app(self, app: Any) -> None:
         for hook in self._recorder.app_hooks:
@@ -127,6 +136,7 @@ class _Rows:
                 request.digest = hashlib.blake2b(digest_size=8, key=self._key)
         except Exception as error:
             self._switch.fail(error)
+            request.is_open = False
             _leave(request)
             return body
         return Body(request)
@@ -146,48 +156,42 @@ class _Rows:
         return body
 
     def _finisher(self) -> Callable[[Request, int], None]:
-        """Return the function that ends a request and writes its row, once."""
-        switch, write, serving = self._switch, self._writer(), self._serving
+        """Return the function that ends a request and takes down what is known of it, once."""
+        recorder, switch, serving = self._recorder, self._switch, self._serving
+        clock, counts, append = recorder.clock, recorder.counts, recorder.sink.append_served
+        thread_time, current = time.thread_time_ns, CURRENT.get
+        digest = self._digest if self._digests else None
+        recorder.sink.encode = self._encode
 
         def finish(request: Request, flags: int) -> None:
             if not request.is_open:
                 return
             try:
-                write(request, flags)
+                wall = clock() - request.start_ns
+                cpu = request.cpu_ns
+                if cpu:
+                    cpu = thread_time() - cpu if get_ident() == request.thread else 0
+                environ, spans = request.environ, request.spans
+                counts.requests += 1
+                append(
+                    (
+                        request.start_ns, wall, cpu, environ.get("HTTP_X_ASSAY_REQUEST"),
+                        digest(request) if digest is not None else _NO_DIGESTS,
+                        environ.get("REQUEST_METHOD", ""), request.rule, request.endpoint,
+                        request.has_view, request.body_bytes, request.dropped, request.status,
+                        request.headers, flags | request.flags, spans,
+                    ),
+                    len(spans) + 1,
+                )  # fmt: skip
             except Exception as error:
                 switch.fail(error)
-            _leave(request)
+            request.is_open = False
+            if current() is request:
+                _leave(request)
             if serving is not None and serving.get(request.thread) is request:
                 del serving[request.thread]
 
         return finish
-
-    def _writer(self) -> Callable[[Request, int], None]:
-        """Return the function that takes down what is known of a request at its end."""
-        recorder, digests = self._recorder, self._digests
-        clock, counts, append = recorder.clock, recorder.counts, recorder.sink.append_served
-        thread_time = time.thread_time_ns
-        recorder.sink.encode = self._encode
-
-        def write(request: Request, flags: int) -> None:
-            wall = clock() - request.start_ns
-            cpu = request.cpu_ns
-            if cpu:
-                cpu = thread_time() - cpu if get_ident() == request.thread else 0
-            environ, spans = request.environ, request.spans
-            hashes = self._digest(request) if digests else _NO_DIGESTS
-            counts.requests += 1
-            append(
-                (
-                    request.start_ns, wall, cpu, environ.get("HTTP_X_ASSAY_REQUEST"), hashes,
-                    environ.get("REQUEST_METHOD", ""), request.rule, request.endpoint,
-                    request.has_view, request.body_bytes, request.dropped, request.status,
-                    request.headers, flags | request.flags, spans,
-                ),
-                len(spans) + 1,
-            )  # fmt: skip
-
-        return write
 
     def _encode(self, row: Any) -> bytes:
         try:
@@ -214,7 +218,7 @@ class _Rows:
         packed = b"".join(spans)
         head = _FRAMED_HEAD.pack(
             _ROW, _HEAD_SIZE + len(packed), start, wall, cpu, _request_id(request_id), *hashes,
-            *ids, size if size <= _MAX_U32 else _MAX_U32, dropped, len(packed) // _SPAN_SIZE,
+            *ids, min(size, _MAX_U32), dropped, len(packed) // _SPAN_SIZE,
             status_code(status), flags,
         )  # fmt: skip
         return head + packed
@@ -245,14 +249,13 @@ class _Rows:
         return request.body_digest(), self._hash(url), self._hash(sent) if sent != "\n" else 0
 
 
-def _leave(work: Work) -> None:
-    work.is_open = False
-    if CURRENT.get() is work:
-        outer = work.outer
-        while outer is not None and not outer.is_open:
-            outer = outer.outer
-        CURRENT.set(outer)
-    work.outer = None
+def _leave(request: Request) -> None:
+    """Go back to what was under way before; a request that never ended is passed over."""
+    outer = request.outer
+    while outer is not None and not outer.is_open:
+        outer = outer.outer
+    CURRENT.set(outer)
+    request.outer = None
 
 
 def _request_id(text: str | None) -> int:
