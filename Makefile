@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check unit format docs clean
+.PHONY: help demo test test-full check unit wheel-check docs format clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,13 @@ unit: $(VENV)/.dev
 
 test-full: $(VENV)/.dev  ## The slow matrices as well
 	$(BIN)/pytest
+
+wheel-check: $(VENV)/.dev  ## Build the wheel and try it in empty environments
+	sh tests/wheel_check.sh $(BIN)/python
+
+docs: $(VENV)/.dev  ## Write the generated pages again
+	$(BIN)/python docs/generate_settings.py
+	$(BIN)/python docs/generate_audits.py
 
 format: $(VENV)/.dev  ## Format the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
