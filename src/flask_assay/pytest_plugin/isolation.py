@@ -99,9 +99,9 @@ class Isolation:
     def _settled(self, item: pytest.Item, nextitem: pytest.Item | None) -> Attempt:
         """Return the attempt that counts."""
         gear = self._gear(item)
-        attempt = self._attempt(item, nextitem, gear)
         if gear == "clone":
-            return attempt
+            return self._attempt_on_clone(item, nextitem)
+        attempt = self._attempt(item, nextitem, gear)
         hard = attempt.first(SignalKind.HARD)
         if hard is not None:
             self._remember(item, "clone", hard)
@@ -173,18 +173,17 @@ class Isolation:
         item.stash[_failed] = False
 
         def checkin() -> None:
+            self.layers.test_is_over()
             keep = self._keeps(item) and item.stash[_failed]
             results.append(sandbox.checkin(keep=keep))
 
-        journal = sandbox.checkout(item.nodeid, gear=gear)
+        sandbox.checkout(item.nodeid, gear=gear)
         try:
             with self._children.watching(), _checkin_after_fixtures(item, checkin, gear):
                 reports = runtestprotocol(item, nextitem=nextitem, log=False)
         finally:
             if not results:
                 checkin()
-            self.layers.test_is_over()
-        del journal
         result = results[0]
         outer = sandbox.take_outer_signals()
         if outer:

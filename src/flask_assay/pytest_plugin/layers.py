@@ -27,10 +27,10 @@ class Layers:
     def around(self, fixturedef: Any, request: Any) -> Iterator[None]:
         """Run the set-up of a fixture in the layer where it belongs."""
         sandbox = self._host.sandbox if self._host.is_started else None
-        if fixturedef.scope == "function" or sandbox is None or sandbox.gear == "clone":
+        if fixturedef.scope == "function" or sandbox is None:
             yield
-        elif sandbox.is_touched:
-            # The test has used the database already: rows of this fixture go with the test.
+        elif sandbox.gear == "clone" or sandbox.is_touched:
+            # Rows of this fixture go with the test's clone, or with what the test did already.
             self._late.append((fixturedef, request))
             yield
         else:

@@ -1,0 +1,89 @@
+"""Our plugin in somebody else's suite."""
+
+import pytest
+from tests.plugin.sandbox import suites
+from tests.plugin.sandbox.project import run_pytest, write_project
+
+pytestmark = pytest.mark.services
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return write_project(
+        tmp_path_factory.mktemp("project"),
+        conftest=suites.CONFTEST,
+        test_gears=suites.GEARS,
+        test_layers=suites.LAYERS,
+        test_next=suites.NEXT,
+        test_fixtures=suites.FIXTURES,
+    )
+
+
+@pytest.fixture(scope="module")
+def first(project):
+    return run_pytest(project)
+
+
+FAIL = {
+    "test_a_swallowed_commit_leaks",
+    "test_a_procedure_that_really_commits_is_healed",
+    "test_a_failure_stays_a_failure",
+}
+
+
+def failures(outcome):
+    return {
+        line.split("::")[-1].split(" ")[0]
+        for line in outcome.text.splitlines()
+        if line.startswith(("FAILED ", "ERROR "))
+    }
+
+
+def test_only_the_tests_that_should_fail_do(first):
+    assert failures(first) == FAIL, first.text
+
+
+def test_a_leak_names_statement_and_line(first):
+    assert "IsolationLeak: SQL text would end the test's outer transaction" in first.text
+    assert "sent at    test_gears.py:" in first.text
+
+
+def test_a_change_of_gear_is_told_by_test_statement_and_line(first):
+    assert "the server refuses this inside a transaction block: VACUUM item" in first.text
+
+
+def test_a_test_without_database_sends_nothing(first):
+    assert "without the database" in first.text
+
+
+def test_workers_come_to_the_same_result(project, first):
+    outcome = run_pytest(project, "-n", "2", "--dist", "loadfile")
+    assert failures(outcome) == FAIL, outcome.text
+
+
+def test_the_gear_is_remembered(project, first):
+    outcome = run_pytest(project, "-k", "vacuum or now_advances", "-v")
+    assert outcome.code == 0, outcome.text
+    assert "0 in the rollback gear" in outcome.text
+    assert "2 on clones" in outcome.text
+
+
+def test_a_failed_tests_database_is_kept_on_request(project, first):
+    outcome = run_pytest(project, "-k", "failure_stays", "--assay-keep-failed")
+    assert "psql 'postgresql://assay_app@/assay_" in outcome.text, outcome.text
+
+
+def test_nothing_happens_when_it_is_off(tmp_path):
+    project = write_project(tmp_path, test_off="def test_plain():\n    pass\n")
+    outcome = run_pytest(project, "--assay-gear", "off")
+    assert outcome.code == 0
+    assert "assay: tests are isolated" not in outcome.text
+
+
+def test_a_wrong_app_is_explained(tmp_path):
+    project = write_project(tmp_path, test_one="def test_plain(client):\n    pass\n")
+    ini = project / "pytest.ini"
+    ini.write_text(ini.read_text().replace("shop:create_app", "shop:nothing"))
+    outcome = run_pytest(project)
+    assert 'assay_app = "shop:nothing"' in outcome.text, outcome.text
+    assert outcome.code != 0
