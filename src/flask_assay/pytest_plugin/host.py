@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from flask_assay.sandbox.active import activate, deactivate
 from flask_assay.sandbox.attach import Attachment
 from flask_assay.sandbox.link import Place
 from flask_assay.sandbox.recipe import Recipe
@@ -62,6 +63,7 @@ class Host:
         if variable:
             self._environment.setenv(variable, placeholder_url())
         self.attachment.attach(self)
+        activate(self)
 
     @property
     def supervisor(self) -> Supervisor:
@@ -110,6 +112,7 @@ class Host:
     def close(self) -> None:
         """Undo everything and stop what was started; idempotent."""
         self.is_over = True
+        deactivate(self)
         if self._sandbox is not None:
             self._sandbox.detach()
         self.attachment.detach()

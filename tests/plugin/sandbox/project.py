@@ -62,7 +62,9 @@ class Outcome:
     def of(self, name: str) -> str:
         """The outcome of one test: PASSED, FAILED, ERROR…"""
         found = re.search(
-            rf"^(PASSED|FAILED|ERROR|SKIPPED|XFAIL) \S*{re.escape(name)}(?: |$)", self.text, re.MULTILINE
+            rf"^(PASSED|FAILED|ERROR|SKIPPED|XFAIL) \S*{re.escape(name)}(?: |$)",
+            self.text,
+            re.MULTILINE,
         )
         assert found, f"{name} is not in\n{self.text}"
         return found.group(1)
