@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class Host:
         self._supervisor: Supervisor | None = None
         self._environment = pytest.MonkeyPatch()
         self._worker = os.environ.get(WORKER_VARIABLE, "")
-        self._is_hooked = False
+        self._lock = threading.RLock()
         self.is_over = False
 
     @property
@@ -77,15 +78,16 @@ class Host:
     @property
     def sandbox(self) -> Sandbox:
         """The sandbox, with its server; provided on first use."""
-        if self._sandbox is None:
-            provision = self.provide()
-            self._sandbox = Sandbox(
-                provision.server,
-                provision.templates,
-                worker=self._worker or "main",
-                attachment=self.attachment,
-            )
-        return self._sandbox
+        with self._lock:
+            if self._sandbox is None:
+                provision = self.provide()
+                self._sandbox = Sandbox(
+                    provision.server,
+                    provision.templates,
+                    worker=self._worker or "main",
+                    attachment=self.attachment,
+                )
+            return self._sandbox
 
     @property
     def is_started(self) -> bool:

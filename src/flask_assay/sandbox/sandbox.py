@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FrameType
@@ -107,6 +108,7 @@ class Sandbox:
         self._layers: list[Journal] = []
         self._real: WeakSet[Any] = WeakSet()
         self._generation = 0
+        self._lock = threading.RLock()
         self.kept: list[str] = []
         self._admin: Admin | None = None
         self._pool: ClonePool | None = None
@@ -183,14 +185,17 @@ class Sandbox:
         template = self._template(source)
         if self._current is not None and self._current.gear == "clone":
             return self.server.place(self._clone(template).db)
-        return self.server.place(self._database(template))
+        with self._lock:
+            return self.server.place(self._database(template))
 
     def _clone(self, template: Template) -> Clone:
         assert self._current is not None
-        clone = self._current.clones.get(template.key)
-        if clone is None:
-            clone = self._current.clones[template.key] = self.pool.take(template.db, template.facts)
-        return clone
+        with self._lock:
+            clone = self._current.clones.get(template.key)
+            if clone is None:
+                clone = self.pool.take(template.db, template.facts)
+                self._current.clones[template.key] = clone
+            return clone
 
     # -- what the attachment asks ---------------------------------------------------------
 
@@ -209,7 +214,8 @@ class Sandbox:
         if source.get("connection_factory") is not None or _from_psycopg_pool():
             self._hard("connection-class", "a connection class of the app's own needs a clone")
             return self._real_connection(driver, source)
-        link = self._link(self._template(source), driver)
+        with self._lock:
+            link = self._link(self._template(source), driver)
         settings = startup_settings(source)
         return link.logical({**source, "settings": settings})
 

@@ -46,12 +46,10 @@ class World:
     driver: Any
     connect: Callable[..., Any]
     engines: list = field(default_factory=list)
+    engine: Any = None
 
-    @property
-    def engine(self):
-        if not self.engines:
-            self.make_engine()
-        return self.engines[0]
+    def __post_init__(self):
+        self.engine = self.make_engine()
 
     def make_engine(self, **arguments):
         arguments.setdefault("future", True)
@@ -720,11 +718,21 @@ def four_threads_commit_in_turns(w):
             with w.engine.begin() as connection:
                 add(connection, f"{label}{number}")
 
-    threads = [threading.Thread(target=work, args=(label,)) for label in "abcd"]
+    errors = []
+
+    def run(label):
+        try:
+            work(label)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(label,)) for label in "abcd"]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
+    if errors:
+        raise errors[0]
     return len(w.names())
 
 

@@ -8,7 +8,7 @@ import contextlib
 import importlib
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from tests.conformance.sandbox.cases import World
@@ -114,13 +114,13 @@ def as_data(outcome):
     return json.loads(json.dumps(outcome, default=str))
 
 
-def judge(oracle: Verdict, verdict: Verdict) -> str:
+def judge(wanted: object, verdict: Verdict) -> str:
     """Say what a sandbox made of a case: "right", "said so", "WRONG" or "LEAKED"."""
     if verdict.leftover:
         return "LEAKED"
     if SignalKind.HARD in verdict.said or SignalKind.LEAK in verdict.said:
         return "said so"
-    if as_data(oracle.outcome) == as_data(verdict.outcome):
+    if wanted == as_data(verdict.outcome):
         return "right"
     doubts = {SignalKind.DOUBT, SignalKind.DOUBT_IF_FAILED}
     return "doubted" if doubts & set(verdict.said) else "WRONG"
@@ -129,6 +129,3 @@ def judge(oracle: Verdict, verdict: Verdict) -> str:
 def server_from_environment() -> ServerAddress | None:
     text = os.environ.get("ASSAY_CONFORMANCE_SERVER")
     return ServerAddress(**json.loads(text)) if text else None
-
-
-__all__ = ["Ours", "Verdict", "as_data", "judge", "make_template", "replace"]
