@@ -65,7 +65,14 @@ def serve(tmp_path):
         }
         path = tmp_path / "s"
         command = [sys.executable, "-m", "gunicorn", "-b", f"unix:{path}", "-w", "2", *options]
-        command += ["--no-control-socket", "tests.conformance.probed_app:app"]
+        # Now and then a preloaded gevent worker sleeps through SIGTERM, with and without the
+        # probe: the master kills it then, and what it served must be on disk all the same.
+        command += [
+            "--graceful-timeout",
+            "3",
+            "--no-control-socket",
+            "tests.conformance.probed_app:app",
+        ]
         with (tmp_path / "log").open("wb") as log:
             process = subprocess.Popen(
                 command, env=environ, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
