@@ -4,6 +4,7 @@ This module is loaded by every ``flask`` command, so it imports click and nothin
 verb's module is imported when it is called.
 """
 
+import difflib
 import importlib
 
 import click
@@ -28,6 +29,15 @@ class _LazyGroup(click.Group):
             return None
         found: click.Command = importlib.import_module(f"flask_assay.cli.{cmd_name}").command
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the nearest command for one that does not exist."""
+        near = difflib.get_close_matches(args[0], _VERBS, n=1) if args else []
+        if near and args[0] not in _VERBS:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

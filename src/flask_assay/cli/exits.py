@@ -1,17 +1,19 @@
 """Errors become messages and exit codes here, and nowhere else."""
 
+import contextlib
 import functools
 import os
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from flask_assay.errors import AssayError
+from flask_assay.errors import AssayError, InterruptedRunError, UsageError
 
-__all__ = ["OUR_BUG", "guarded"]
+__all__ = ["OUR_BUG", "guarded", "working_directory"]
 
 OUR_BUG = 3
 
@@ -32,7 +34,8 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt:
-            sys.exit(130)
+            _say("interrupted")
+            sys.exit(InterruptedRunError.exit_code)
         except BrokenPipeError:
             _quiet_exit()
         except OSError as error:
@@ -46,12 +49,38 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _explain(error: AssayError) -> None:
-    click.secho(f"Error: {error.what}", fg="red", bold=True, err=True)
+    is_error = not isinstance(error, InterruptedRunError)
+    _say(f"Error: {error.what}" if is_error else error.what, fg="red" if is_error else "yellow")
     for part in (error.why, error.todo):
         if part:
-            click.echo(f"\n{part}", err=True)
+            _say(f"\n{part}", bold=False)
+    _debug()
+
+
+def _say(text: str, *, fg: str | None = None, bold: bool = True) -> None:
+    with contextlib.suppress(OSError):  # nobody listens any more; the exit code still tells
+        click.secho(text, fg=fg, bold=bold, err=True)
+
+
+def _debug() -> None:
     if os.environ.get("FLASK_ASSAY_DEBUG"):
         traceback.print_exc()
+
+
+def working_directory() -> Path:
+    """Return the current directory.
+
+    Raises:
+        UsageError: If it was removed.
+    """
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError(
+            "the current directory does not exist any more",
+            why="It was removed or replaced after this shell entered it.",
+            todo='cd "$PWD", or change to the app\'s directory.',
+        ) from error
 
 
 def _of_the_system(error: OSError) -> AssayError:
@@ -65,10 +94,9 @@ def _of_the_system(error: OSError) -> AssayError:
 
 def _own_up(error: Exception) -> None:
     text = f"flask-assay failed: {type(error).__name__}: {error}"
-    click.secho(text, fg="red", bold=True, err=True)
-    click.echo("\nThis is a bug of flask-assay. FLASK_ASSAY_DEBUG=1 shows where.", err=True)
-    if os.environ.get("FLASK_ASSAY_DEBUG"):
-        traceback.print_exc()
+    _say(text, fg="red")
+    _say("\nThis is a bug of flask-assay. FLASK_ASSAY_DEBUG=1 shows where.", bold=False)
+    _debug()
 
 
 def _quiet_exit() -> NoReturn:

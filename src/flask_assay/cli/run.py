@@ -3,16 +3,17 @@
 import os
 import shutil
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
-from flask_assay.cli.exits import guarded
+from flask_assay.cli.exits import guarded, working_directory
 from flask_assay.cli.options import given, setting_options
 from flask_assay.cli.progress import TerminalProgress
 from flask_assay.config.resolve import Settings, resolve
-from flask_assay.errors import MissingExtraError
+from flask_assay.errors import AssayError, InterruptedRunError, MissingExtraError
 
 __all__ = ["command"]
 
@@ -45,54 +46,87 @@ def command(ctx: click.Context, *, as_json: bool, quiet: bool, **options: Any) -
       flask --app shop assay run --json > diagnosis.json
     """
     _require_extras()
-    settings = resolve(given(options), os.environ, Path.cwd())
-    app = getattr(ctx.obj, "app_import_path", None) or ""
+    settings = resolve(given(options), os.environ, working_directory())
+    app = getattr(ctx.obj, "app_import_path", None) or os.environ.get("FLASK_APP", "")
     progress = TerminalProgress(is_quiet=quiet)
     _run(str(app), settings, progress, as_json=as_json)
 
 
 def _run(app: str, settings: Settings, progress: TerminalProgress, *, as_json: bool) -> None:
-    from flask_assay.diagnosis import diagnose
-    from flask_assay.experiments.prove import prove
     from flask_assay.gather.run import gather, open_lab
+
+    with ExitStack() as rest:
+        with open_lab(app, settings, progress) as lab:
+            run = gather(lab, progress)
+            with progress.held():
+                progress.step("diagnose")
+                diagnosis = _judge(run.recording, settings)
+            if settings.flag("experiments") and not (run.is_partial or progress.is_interrupted):
+                _experiment(lab, diagnosis, settings, progress)
+                with progress.held():
+                    diagnosis = _judge(run.recording, settings)
+            # what is left to do takes a moment, and the user wants the report
+            rest.enter_context(progress.held())
+            progress.step("stop the servers")
+        _print(diagnosis, run.recording, as_json=as_json)
+    sys.exit(130 if run.is_partial or progress.is_interrupted else 0)
+
+
+def _judge(recording: Path, settings: Settings) -> Any:
+    """Return the diagnosis of a recording, its report written beside it."""
+    from flask_assay.diagnosis import diagnose
+    from flask_assay.recording.reader import open_recording
+
+    diagnosis = diagnose(open_recording(recording), allow=settings.table("allow"))
+    _write(diagnosis, recording)
+    return diagnosis
+
+
+def _experiment(lab: Any, diagnosis: Any, settings: Settings, progress: TerminalProgress) -> None:
+    """Try the remedies; what ends this early costs the trials and not the report."""
+    from flask_assay.experiments.prove import prove
     from flask_assay.model.clock import SystemClock
     from flask_assay.recording.reader import open_recording
 
-    allow = settings.table("allow")
-    with open_lab(app, settings, progress) as lab:
-        run = gather(lab, progress)
-        progress.step("diagnose")
-        diagnosis = diagnose(open_recording(run.recording), allow=allow)
-        if settings.flag("experiments") and not run.is_partial:
-            prove(
-                lab,
-                open_recording(run.recording),
-                diagnosis.findings,
-                clock=SystemClock(),
-                budget_s=settings.number("experiment_s"),
-                on_step=progress.step,
-            )
-            diagnosis = diagnose(open_recording(run.recording), allow=allow)
-        progress.step("stop the servers")
-    _report(diagnosis, run.recording, as_json=as_json)
-    sys.exit(130 if run.is_partial else 0)
+    try:
+        prove(
+            lab,
+            open_recording(lab.recording),
+            diagnosis.findings,
+            clock=SystemClock(),
+            budget_s=settings.number("experiment_s"),
+            on_step=progress.step,
+        )
+    except InterruptedRunError:
+        return
+    except AssayError as error:
+        progress.note(f"the experiments ended early: {error.what}")
 
 
-def _report(diagnosis: Any, recording: Path, *, as_json: bool) -> None:
-    from flask_assay.report import document, html, markdown, terminal
+def _write(diagnosis: Any, recording: Path) -> None:
+    from flask_assay.report import document, html, markdown
 
-    text = document.to_json(diagnosis)
-    (recording / "diagnosis.json").write_text(text, encoding="utf-8")
-    (recording / "report.md").write_text(markdown.render(diagnosis), encoding="utf-8")
-    page = recording / "report.html"
-    page.write_text(html.render(diagnosis), encoding="utf-8")
+    for name, text in (
+        ("diagnosis.json", document.to_json(diagnosis)),
+        ("report.md", markdown.render(diagnosis)),
+        ("report.html", html.render(diagnosis)),
+    ):
+        beside = recording / f".{name}.part"
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(recording / name)
     _point_latest(recording)
+
+
+def _print(diagnosis: Any, recording: Path, *, as_json: bool) -> None:
+    from flask_assay.report import document, terminal
+
     if as_json:
-        click.echo(text)
+        click.echo(document.to_json(diagnosis))
         return
     colour = terminal.wants_colour(sys.stdout, os.environ)
     width = shutil.get_terminal_size((100, 24)).columns
-    click.echo(terminal.render(diagnosis, width=width, colour=colour, report=str(page)))
+    page = str(recording / "report.html")
+    click.echo(terminal.render(diagnosis, width=width, colour=colour, report=page))
     click.echo(f"Recording: {recording}")
 
 

@@ -18,6 +18,14 @@ _NOT_SETTINGS = frozenset(
     {"ASSAY_POSTGRES_URL", "ASSAY_REDIS_URL", "ASSAY_TARGET_PLAN", "ASSAY_DATABASE_URL"}
 )
 _T = TypeVar("_T")
+_KINDS: dict[type, str] = {
+    bool: "yes or no",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "a table",
+    str: "a text",
+}
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
@@ -99,7 +107,13 @@ def _project_table(start: Path) -> tuple[Path, dict[str, object]]:
                 raise UsageError(
                     f"{path} is not valid TOML: {error}", todo="Mend it; nothing was run."
                 ) from error
-            table = document.get("tool", {}).get("assay", {})
+            tool = document.get("tool", {})
+            table = tool.get("assay", {}) if isinstance(tool, dict) else {}
+            if not isinstance(table, dict):
+                raise UsageError(
+                    f"tool.assay = {table!r} in {path} is no table",
+                    todo="Write [tool.assay], and the settings below it.",
+                )
             return directory, dict(table)
     return start, {}
 
@@ -133,7 +147,7 @@ def _checked(each: Setting, value: object, origin: str) -> object:
         converted = _convert(each.kind, value)
     except (TypeError, ValueError) as error:
         raise UsageError(
-            f"{origin}: {each.name} = {value!r} is not a {each.kind.__name__}", todo=each.help
+            f"{origin}: {each.name} = {value!r} is not {_KINDS[each.kind]}", todo=each.help
         ) from error
     if each.minimum is not None and float(str(converted)) < each.minimum:
         raise UsageError(

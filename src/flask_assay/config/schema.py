@@ -75,6 +75,12 @@ SETTINGS: tuple[Setting, ...] = (
         ["REDIS_URL", "CACHE_REDIS_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"],
         "Environment variables that get the sandboxed Redis URL.",
     ),
+    Setting(
+        "external_databases",
+        list,
+        [],
+        "Databases of ASSAY_POSTGRES_URL and ASSAY_REDIS_URL that a run may use, by name.",
+    ),
     Setting("env", dict, {}, "Further environment variables for the app."),
     Setting("egress_allow", list, [], "Hosts outside this machine that the app may reach."),
     Setting("experiments", bool, default=True, help="Try remedies and measure what they save."),

@@ -4,6 +4,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from flask_assay.services.databases import APP_ROLE
+from flask_assay.services.psql import literal
+
 __all__ = ["Catalog"]
 
 Query = Callable[[str], list[tuple[str, ...]]]
@@ -46,16 +49,16 @@ SELECT coalesce(json_agg(t), '[]') FROM (
   s.shared_blks_hit + s.shared_blks_read AS shared_blocks
  FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid
  JOIN pg_database d ON d.oid = s.dbid
- WHERE r.rolname = 'assay_app' AND s.toplevel AND d.datname = ANY('{%s}')
+ WHERE r.rolname = %s AND s.toplevel AND d.datname = ANY(%s)
  ORDER BY s.total_exec_time DESC LIMIT 5000) t
 """
 
 _LIVE = """
 SELECT json_build_object('connections', count(*),
  'active', count(*) FILTER (WHERE state = 'active'),
- 'idle_in_transaction', count(*) FILTER (WHERE state LIKE 'idle in transaction%'),
+ 'idle_in_transaction', count(*) FILTER (WHERE state LIKE 'idle in transaction%%'),
  'waiting_locks', count(*) FILTER (WHERE wait_event_type = 'Lock'))
-FROM pg_stat_activity WHERE usename = 'assay_app'
+FROM pg_stat_activity WHERE usename = %s
 """
 
 # What drivers look up with cursors of their own when a connection is made (hstore's type): the
@@ -70,16 +73,23 @@ class Catalog:
         ask: Runs SQL with our own role in the app's main database and returns rows of text.
         ask_server: The same in the maintenance database, where pg_stat_statements is.
         databases: Names of the app's databases.
+        role: That the app connects as.
     """
 
-    def __init__(self, ask: Query, ask_server: Query, databases: list[str]) -> None:
+    def __init__(
+        self, ask: Query, ask_server: Query, databases: list[str], role: str = APP_ROLE
+    ) -> None:
         self._ask, self._ask_server = ask, ask_server
-        self._databases = databases
+        self._databases = literal("{" + ",".join(databases) + "}")
+        self._role = literal(role)
         self._before: dict[str, dict[str, int]] = {}
 
     def start_counting(self) -> None:
-        """Forget all statement counts and note the tables' counters."""
-        self._ask_server("SELECT pg_stat_statements_reset()")
+        """Forget the statement counts of the app's databases and note the tables' counters."""
+        self._ask_server(
+            "SELECT pg_stat_statements_reset(0, oid, 0) FROM pg_database "
+            f"WHERE datname = ANY({self._databases})"
+        )
         self._before = {_key(each): each for each in self._tables()}
 
     def tables(self) -> dict[str, Any]:
@@ -93,8 +103,8 @@ class Catalog:
 
     def statements(self) -> dict[str, Any]:
         """Return the document ``statements.json``."""
-        names = ",".join(self._databases)
-        found: list[dict[str, Any]] = json.loads(self._ask_server(_STATEMENTS % names)[0][0])
+        asked = _STATEMENTS % (self._role, self._databases)
+        found: list[dict[str, Any]] = json.loads(self._ask_server(asked)[0][0])
         set_up = sum(each["calls"] for each in found if _is_set_up(each["query"]))
         return {
             "executions": sum(each["calls"] for each in found),
@@ -104,7 +114,7 @@ class Catalog:
 
     def live(self) -> dict[str, int]:
         """Return counts of the app's connections by state, now."""
-        found: dict[str, int] = json.loads(self._ask_server(_LIVE)[0][0])
+        found: dict[str, int] = json.loads(self._ask_server(_LIVE % self._role)[0][0])
         return found
 
     def _tables(self) -> list[dict[str, Any]]:

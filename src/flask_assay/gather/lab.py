@@ -6,23 +6,37 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from flask_assay.config.resolve import Settings
-from flask_assay.errors import TargetError, UsageError
+from flask_assay.errors import UsageError
 from flask_assay.gather.inside.target_plan import PLAN_VARIABLE, TargetPlan
+from flask_assay.gather.preflight import find_gunicorn_config
 from flask_assay.gather.target import Target, boot_target
+from flask_assay.gather.told import (
+    EXTENSION_ADVICE,
+    preparation_error,
+    services_error,
+    too_slow,
+)
 from flask_assay.load.plan import LoadPlan
 from flask_assay.model.owned import OwnedDatabase
 from flask_assay.routing.plan import RoutePlan
+from flask_assay.services.databases import APP_ROLE
+from flask_assay.services.external import ExternalPostgres, ExternalValkey
+from flask_assay.services.ownership import marker_sql
 from flask_assay.services.postgres import PostgresServer
+from flask_assay.services.psql import SqlError, quoted
 from flask_assay.services.run_dir import RunDirectory
+from flask_assay.services.space import FreeSpace, free_bytes
 from flask_assay.services.supervisor import Supervisor
-from flask_assay.services.valkey import ValkeyServer
-from flask_assay.services.waiting import wait_until
+from flask_assay.services.valkey import ValkeyServer, provision_valkey
+from flask_assay.services.waiting import WaitTimeoutError, wait_until
 
 __all__ = ["Copy", "Databases", "Lab"]
 
+STUBS_S = 30.0
+PREPARE_S = 600.0
 _MAIN = "app"
 # The coverage hook would measure the tracer instead of the app. FLASK_DEBUG, often in .flaskenv,
 # is read by the `flask` command; a server in production does not see it.
@@ -69,28 +83,51 @@ class Lab:
         databases: The app's databases, once they were created.
         stub_environment: Variables that the services hook gave.
         load_plan: The run's load, once it was decided.
+        free_space: How to ask for free bytes.
     """
 
     app: str
     settings: Settings
     run: RunDirectory
     supervisor: Supervisor
-    postgres: PostgresServer
-    valkey: ValkeyServer
+    postgres: PostgresServer | ExternalPostgres
+    valkey: ValkeyServer | ExternalValkey
     recording: Path
     databases: Databases | None = None
     stub_environment: dict[str, str] = field(default_factory=dict)
     load_plan: LoadPlan | None = None
+    free_space: FreeSpace = free_bytes
     _count: int = 0
 
+    @property
+    def is_external(self) -> bool:
+        """Whether the database server is one that the user gave."""
+        return isinstance(self.postgres, ExternalPostgres)
+
+    @property
+    def role(self) -> str:
+        """The role that the app connects as."""
+        return self.postgres.address.user if _is_given(self.postgres) else APP_ROLE
+
     def create_databases(self) -> Databases:
-        """Create the app's empty database, with the extensions that the settings name."""
-        # the prepare process creates the databases of further binds under the app's role
-        self.postgres.sql(None, "ALTER ROLE assay_app CREATEDB")
+        """Create the app's empty database, with the extensions that the settings name.
+
+        Raises:
+            UsageError: If the server lacks one of the extensions.
+        """
+        if not _is_given(self.postgres):
+            # the prepare process creates the databases of further binds under the app's role
+            self.postgres.sql(None, f"ALTER ROLE {APP_ROLE} CREATEDB")
         main = self.postgres.create_database(_MAIN)
         for name in self.settings.items("schema_extensions"):
-            quoted = name.replace('"', '""')
-            self.postgres.sql(main, f'CREATE EXTENSION IF NOT EXISTS "{quoted}" CASCADE')
+            try:
+                self.postgres.sql(main, f"CREATE EXTENSION IF NOT EXISTS {quoted(name)} CASCADE")
+            except SqlError as error:
+                raise UsageError(
+                    f"schema_extensions: {name!r} can not be created",
+                    why=error.what,
+                    todo=EXTENSION_ADVICE,
+                ) from error
         self.databases = Databases(main)
         return self.databases
 
@@ -100,6 +137,9 @@ class Lab:
         main = self.databases.main
         owned = {key: replace(main, name=name) for key, name in names.items()}
         self.databases = Databases(main, owned)
+        for each in self.databases.all():
+            if each.name != main.name:
+                self.postgres.sql(each, marker_sql(self.run.nonce, self.run.run_id))
 
     def clone_databases(self, label: str) -> Databases:
         """Return a fresh copy of every database of the app. No target may be connected."""
@@ -116,7 +156,10 @@ class Lab:
 
         Redis is copied too, as one arm's cache must not answer another arm's requests.
         """
-        return Copy(self.clone_databases(label), self.valkey.clone())
+        if isinstance(self.valkey, ValkeyServer):
+            return Copy(self.clone_databases(label), self.valkey.clone())
+        # a server that the user gave is not copied; every arm starts with an empty one of ours
+        return Copy(self.clone_databases(label), provision_valkey(self.supervisor))
 
     def discard(self, copy: Copy) -> None:
         """Drop a copy."""
@@ -140,29 +183,30 @@ class Lab:
         def answered() -> bool:
             return answer.exists() or process.poll() is not None
 
-        wait_until(answered, timeout_s=30.0, what=f"the services hook {spec}")
+        try:
+            wait_until(answered, timeout_s=STUBS_S, what=f"the services hook {spec}")
+        except WaitTimeoutError:
+            failure = f"it did not return within {STUBS_S:g} s"
+            raise services_error(spec, failure, process.log_tail()) from None
         if not answer.exists():
-            raise UsageError(
-                f"services = {spec!r}: the hook failed",
-                why=process.log_path.read_text(errors="replace")[-3000:],
-                todo="It is called without arguments and returns a mapping of environment "
-                "variables, or a context manager that yields one.",
-            )
+            raise services_error(spec, "", process.log_path.read_text(errors="replace"))
         self.stub_environment = json.loads(answer.read_text())
 
     def route(self, copy: Copy | None = None) -> RoutePlan:
         """Return where a target's connections go: to a copy, else to the originals."""
         databases = copy.databases if copy else self.databases
-        server = copy.valkey if copy else self.valkey
         assert databases is not None
-        return RoutePlan(
+        further = {key: each.name for key, each in databases.further.items()}
+        plan = RoutePlan(
             host=str(self.postgres.socket_dir),
             port=self.postgres.port,
-            user="assay_app",
+            user=self.role,
             database=databases.main.name,
-            further={key: each.name for key, each in databases.further.items()},
-            redis_path=str(server.socket_path),
+            further=further,
         )
+        if _is_given(self.postgres):
+            plan = _given_postgres(plan, self.postgres)
+        return _with_redis(plan, copy.valkey if copy else self.valkey)
 
     def environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of a process of the target."""
@@ -193,7 +237,7 @@ class Lab:
             login=settings.text("login"),
             identity_count=settings.integer("users"),
             private=str(self.run.private),
-            gunicorn_config=_gunicorn_config(settings),
+            gunicorn_config=str(find_gunicorn_config(settings) or ""),
             egress_allow=settings.items("egress_allow"),
             **changes,
         )
@@ -222,62 +266,37 @@ class Lab:
             env=self.environment({PLAN_VARIABLE: str(path)}),
             cwd=Path.cwd(),
         )
-        code = process.wait(timeout_s=600.0)
+        try:
+            code = process.wait(timeout_s=PREPARE_S)
+        except WaitTimeoutError:
+            raise too_slow(self.recording, PREPARE_S) from None
         if code != 0:
-            raise _told(process.log_path.read_text(errors="replace"), code)
+            raise preparation_error(plan, process.log_path.read_text(errors="replace"), code)
         found = json.loads((self.recording / "databases.json").read_text())["databases"]
         self.adopt_further(found)
 
 
-def _gunicorn_config(settings: Settings) -> str:
-    named = settings.text("gunicorn_config")
-    if named and not Path(named).is_file():
-        raise UsageError(
-            f"gunicorn_config = {named!r}: no such file", todo="Name a Gunicorn config file."
-        )
-    default = Path.cwd() / "gunicorn.conf.py"
-    if named:
-        return str(Path(named).resolve())
-    return str(default) if default.is_file() else ""
+def _is_given(server: PostgresServer | ExternalPostgres) -> TypeGuard[ExternalPostgres]:
+    return isinstance(server, ExternalPostgres)
 
 
-def _told(log: str, code: int | None) -> TargetError:
-    """Turn what the prepare process said last into an error."""
-    try:
-        told = json.loads(log.strip().splitlines()[-1])
-    except (ValueError, IndexError):
-        return TargetError(
-            f"the app's process ended with code {code} while it was prepared",
-            why=log[-3000:],
-            todo="Run the app by hand: it must import and create its schema.",
-        )
-    step, kind, message = told["step"], told["kind"], told["message"]
-    return TargetError(
-        f"could not {step}: {kind}: {message}",
-        why=_last_frames(told["traceback"]),
-        todo=_advice(step, kind, message),
+def _given_postgres(plan: RoutePlan, server: ExternalPostgres) -> RoutePlan:
+    address = server.address
+    return replace(
+        plan, host=address.host, port=address.port, password=address.password, suffix=server.suffix
     )
 
 
-def _last_frames(text: str) -> str:
-    kept = [line for line in text.splitlines() if "flask_assay" not in line]
-    return "\n".join(kept[-16:])
-
-
-def _advice(step: str, kind: str, message: str) -> str:
-    if kind == "SystemExit":
-        return "The app ends the process at import; give it the configuration that it asks for."
-    if "extension" in message and ("not available" in message or "control file" in message):
-        return (
-            "The embedded PostgreSQL lacks this extension. Give a server that has it by "
-            "ASSAY_POSTGRES_URL, or leave the extension out of the schema for this run."
-        )
-    if step == "load the app":
-        return (
-            "`flask --app … routes` must work first; environment variables go to [tool.assay] env."
-        )
-    if step == "sign in":
-        return "The login hook takes app and number, and returns a mapping of request headers."
-    if step == "fill the database":
-        return "Mend the seed hook, or leave the setting out: the tables are then filled for you."
-    return "Mend the app's schema, or choose another way with the setting `schema`."
+def _with_redis(plan: RoutePlan, server: ValkeyServer | ExternalValkey) -> RoutePlan:
+    if isinstance(server, ValkeyServer):
+        return replace(plan, redis_path=str(server.socket_path))
+    address = server.address
+    return replace(
+        plan,
+        redis_path=address.path,
+        redis_host=address.host,
+        redis_port=address.port,
+        redis_database=address.database,
+        redis_user=address.username,
+        redis_password=address.password,
+    )

@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flask_assay.config.resolve import Settings
-from flask_assay.errors import LoadError, UsageError
+from flask_assay.errors import LoadError
 from flask_assay.gather.lab import Lab
+from flask_assay.gather.preflight import find_locustfile
 from flask_assay.gather.real_rows import Query, sample_rows
 from flask_assay.gather.target import Target
 from flask_assay.load.journeys import derive
@@ -31,7 +31,7 @@ def plan_load(lab: Lab, target: Target, ask: Query, tables: list[dict[str, Any]]
         LoadError: If there is no locustfile and no route can be called.
     """
     settings = lab.settings
-    locustfile = _locustfile(settings)
+    locustfile = find_locustfile(settings)
     journeys = () if locustfile else _journeys(lab, ask, tables)
     rate = settings.number("rate")
     return LoadPlan(
@@ -51,23 +51,6 @@ def plan_load(lab: Lab, target: Target, ask: Query, tables: list[dict[str, Any]]
         drain_s=settings.number("drain_s"),
         seed=settings.integer("random_seed"),
     )
-
-
-def _locustfile(settings: Settings) -> Path | None:
-    named = settings.text("locustfile")
-    if not named:
-        default = Path.cwd() / "locustfile.py"
-        return default if default.is_file() else None
-    base = settings.project if settings.origins["locustfile"] == "pyproject.toml" else Path.cwd()
-    path = (base / named).resolve()
-    if not path.is_file():
-        raise UsageError(
-            f"locustfile = {named!r}: no such file",
-            why=f"Looked for {path}.",
-            todo="Name an existing locustfile, or leave the setting out: the load is then "
-            "derived from the app's routes.",
-        )
-    return path
 
 
 def _journeys(lab: Lab, ask: Query, tables: list[dict[str, Any]]) -> tuple[Journey, ...]:

@@ -54,6 +54,12 @@ class Sampler:
                     SAMPLES,
                     {**line, "cpu_s": usage.cpu_s, "rss_bytes": usage.rss_bytes},
                 )
+        machine = _machine()
+        if machine is not None:
+            line = {"t_ns": now, "process": "machine", "pid": 0}
+            append_line(
+                self.recording, SAMPLES, {**line, "cpu_s": machine[0], "idle_s": machine[1]}
+            )
         if live:
             append_line(self.recording, SAMPLES, {"t_ns": now, "process": "postgres", **live})
 
@@ -68,6 +74,17 @@ def _group(name: str, pid: int) -> Iterator[tuple[str, int, Usage]]:
     elif found:
         total = Usage(sum(u.cpu_s for _, u in found), sum(u.rss_bytes for _, u in found))
         yield name, pid, total
+
+
+def _machine() -> tuple[float, float] | None:
+    """Return seconds that all cores were busy and idle since boot; other programs count too."""
+    try:
+        first = Path("/proc/stat").read_text(encoding="ascii").partition("\n")[0].split()
+        ticks = [int(field) for field in first[1:9]]
+    except (OSError, ValueError):
+        return None
+    idle = sum(ticks[3:5])
+    return (sum(ticks) - idle) / _TICKS_PER_S, idle / _TICKS_PER_S
 
 
 def descendants(pid: int) -> list[int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from flask_assay.errors import TargetError
 from flask_assay.gather.inside import gunicorn_conf_path
 from flask_assay.gather.inside.target_plan import TargetPlan
+from flask_assay.gather.tracebacks import last_error, users_frames
 from flask_assay.model.owned import AllowedTarget
 from flask_assay.recording.directory import read_lines
 from flask_assay.services.supervisor import ManagedProcess, Supervisor
@@ -19,6 +20,13 @@ __all__ = ["Target", "boot_target"]
 
 # An app that calls sys.exit at import makes Gunicorn respawn workers for ever.
 _MOST_FAILED_WORKERS = 3
+_ADVICE = {
+    "ended": "`gunicorn` must be able to serve this app; look at its config file and at "
+    "GUNICORN_CMD_ARGS, too.",
+    "dying": "The app loads, and yet ends its process under Gunicorn: look for sys.exit or "
+    "os._exit at import, and for checks of how it was started.",
+    "slow": "Look for what the app waits for at import, or raise boot_timeout_s.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +109,29 @@ def _wait_for_workers(
     if found == "ready":
         return
     process.stop(deadline_s=3.0)
+    raise _boot_error(found, process, timeout_s)
+
+
+def _boot_error(found: str, process: ManagedProcess, timeout_s: float) -> TargetError:
     log = process.log_path.read_text(errors="replace")
     said = {
         "ended": "Gunicorn ended while the app booted",
         "dying": f"{_MOST_FAILED_WORKERS} workers ended before one served a request",
         "slow": f"no worker was ready within {timeout_s:g} s (setting boot_timeout_s)",
     }[found]
-    raise TargetError(
-        f"the app did not boot under Gunicorn: {said}",
-        why=_traceback(log),
-        todo="`gunicorn` must be able to serve this app; see the lines above.",
+    cause = last_error(log)
+    return TargetError(
+        f"the app did not boot under Gunicorn: {said}{': ' if cause else ''}{cause}",
+        why=users_frames(log, str(Path.cwd())) or _without_chat(log),
+        todo=_ADVICE[found],
     )
+
+
+def _without_chat(log: str) -> str:
+    lines = [line for line in log.splitlines() if "[INFO]" not in line and line.strip()]
+    return "\n".join(lines[-12:])
 
 
 def _worker_count(recording: Path) -> int:
     path = recording / "server.json"
     return int(json.loads(path.read_text())["workers"]) if path.exists() else 0
-
-
-def _traceback(log: str) -> str:
-    """Return the last traceback of a log, without our own frames, else its end."""
-    at = log.rfind("Traceback (most recent call last)")
-    text = log[at:] if at >= 0 else log
-    return "\n".join(text.splitlines()[-25:])

@@ -18,9 +18,13 @@ class RoutePlan:
         password: Its password, "" where none is needed.
         database: Database of the first URL that the app uses.
         further: Key of each further URL (``url_key``) to its database.
+        suffix: What names of databases that are made for further URLs end with.
         redis_path: Unix socket of the Redis server; "" leaves Redis alone.
         redis_host: Host of a Redis server reached by TCP; "" if by socket.
         redis_port: Its port.
+        redis_database: The one number that every client uses; None leaves the app its own.
+        redis_user: User of a Redis server that demands one.
+        redis_password: Its password.
     """
 
     host: str
@@ -29,9 +33,13 @@ class RoutePlan:
     database: str
     password: str = ""
     further: dict[str, str] = field(default_factory=dict)
+    suffix: str = ""
     redis_path: str = ""
     redis_host: str = ""
     redis_port: int = 0
+    redis_database: int | None = None
+    redis_user: str = ""
+    redis_password: str = ""
 
     def leads_here(self, host: object, database: object, more: Collection[str] = ()) -> bool:
         """Whether a connection as the app asks for it already leads to a database of this run.

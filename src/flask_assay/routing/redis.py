@@ -1,7 +1,8 @@
 """Reroute redis-py clients: Flask-Caching, Flask-Limiter, Celery and plain ``redis`` alike.
 
 Every client ends at ``_connect`` of its connection class, whatever URL it was given; the socket
-made there is ours. The database number is kept, the app's credentials are dropped.
+made there is ours. The database number is kept unless the plan names the only one that may be
+used; the app's credentials are dropped.
 """
 
 import importlib.util
@@ -44,7 +45,10 @@ class RedisRouter:
         plan = self.plan
 
         def connect(client: Any) -> socket.socket:
-            client.username = client.password = None
+            client.username = plan.redis_user or None
+            client.password = plan.redis_password or None
+            if plan.redis_database is not None:
+                client.db = plan.redis_database
             if getattr(client, "credential_provider", None) is not None:
                 client.credential_provider = None
             timeout = getattr(client, "socket_connect_timeout", None)

@@ -137,12 +137,13 @@ class ExternalPostgres(PostgresDatabases):
 
     Attributes:
         address: What the URL says.
+        suffix: What the names of this run's databases end with.
     """
 
     def __init__(self, where: Coordinates, address: PostgresAddress) -> None:
         super().__init__(where)
         self.address = address
-        self._suffix = f"_{where.run_id}_assay"
+        self.suffix = f"_{where.run_id}_assay"
         self._maintenance = address.database
         self._psql = Psql(
             program=where.psql,
@@ -158,7 +159,7 @@ class ExternalPostgres(PostgresDatabases):
         """Return the proof that a live connection leads to a database of this run."""
         facts = read_facts(query)
         reasons = []
-        if not facts.database.endswith(self._suffix):
+        if not facts.database.endswith(self.suffix):
             reasons.append("its name is not one that this run gives")
         if self.where.nonce not in facts.nonces:
             reasons.append("it does not hold this run's marker")
@@ -170,7 +171,7 @@ class ExternalPostgres(PostgresDatabases):
 
     def _owned(self, name: str) -> OwnedDatabase:
         return OwnedDatabase(
-            name=name if not name or name.endswith(self._suffix) else name + self._suffix,
+            name=name if not name or name.endswith(self.suffix) else name + self.suffix,
             socket_dir=None,
             host=self.address.host,
             port=self.address.port,
@@ -205,6 +206,12 @@ class ExternalPostgres(PostgresDatabases):
     def dsn(self, db: OwnedDatabase, *, user: str | None = None) -> str:
         """Return a libpq connection string, the password in it."""
         return self.url(db, driver="", user=user)
+
+    def drop_all(self) -> None:
+        """Drop every database that this run made, connections or not."""
+        for (name,) in self.sql(None, "SELECT datname FROM pg_database WHERE datallowconn"):
+            if name.endswith(self.suffix):
+                self.drop_database(self._owned(name))
 
     def drop_leftovers(
         self, *, is_live: Callable[[str], bool], older_than_s: float = KEPT_S

@@ -43,12 +43,12 @@ def test_a_project_file_is_found_from_a_folder_below_it(tmp_path):
     [
         ({"ASSAY_USER": "3"}, "", "Did you mean ASSAY_USERS?"),
         ({}, "user = 3", "Did you mean users?"),
-        ({}, 'users = "many"', "'many' is not a int"),
+        ({}, 'users = "many"', "'many' is not a whole number"),
         ({"ASSAY_USERS": "0"}, "", "must be at least 1"),
-        ({"ASSAY_DURATION_S": "nan"}, "", "is not a float"),
-        ({"ASSAY_EXPERIMENTS": "perhaps"}, "", "is not a bool"),
-        ({}, "users = true", "is not a int"),
-        ({}, 'allow = "x"', "is not a dict"),
+        ({"ASSAY_DURATION_S": "nan"}, "", "is not a number"),
+        ({"ASSAY_EXPERIMENTS": "perhaps"}, "", "is not yes or no"),
+        ({}, "users = true", "is not a whole number"),
+        ({}, 'allow = "x"', "is not a table"),
     ],
 )
 def test_a_bad_setting_is_refused_with_its_value(tmp_path, environment, body, said):

@@ -51,3 +51,31 @@ def test_nothing_is_refused_after_detach(tmp_path):
     with pytest.raises(OSError) as caught:
         socket.getaddrinfo("name.invalid", 80)
     assert not isinstance(caught.value, ConnectionRefusedError)
+
+
+@pytest.mark.parametrize("port", [5432, 6379, 27017])
+def test_a_data_server_of_this_machine_is_refused_and_listed_by_its_port(guarded, port):
+    with pytest.raises(ConnectionRefusedError, match=f"127.0.0.1:{port} is where"):
+        socket.create_connection(("127.0.0.1", port), timeout=1)
+    assert f"127.0.0.1:{port}" in (guarded / "events.jsonl").read_text()
+
+
+@pytest.mark.parametrize("allowed", ["127.0.0.1:5432", "127.0.0.1"])
+def test_a_data_server_that_is_allowed_by_name_is_not_refused(tmp_path, allowed):
+    egress.attach(frozenset({allowed}), tmp_path)
+    try:
+        socket.create_connection(("127.0.0.1", 5432), timeout=1).close()
+    except OSError as error:
+        assert "flask-assay" not in str(error)
+    finally:
+        egress.detach()
+
+
+def test_the_runs_own_servers_are_reached_over_tcp(tmp_path):
+    egress.attach(frozenset(), tmp_path, places=frozenset({("127.0.0.1", 6379)}))
+    try:
+        socket.create_connection(("127.0.0.1", 6379), timeout=1).close()
+    except OSError as error:
+        assert "flask-assay" not in str(error)
+    finally:
+        egress.detach()

@@ -4,6 +4,7 @@ Settings that a version of Gunicorn does not know are ignored in a file, so this
 versions. Ours replaces Gunicorn's search for ``gunicorn.conf.py``, hence the user's is run here.
 """
 
+import difflib
 import json
 import os
 from importlib import metadata
@@ -14,6 +15,7 @@ _plan = json.loads(Path(os.environ["ASSAY_TARGET_PLAN"]).read_text(encoding="utf
 if _plan["gunicorn_config"]:
     __file__ = _plan["gunicorn_config"]
     exec(compile(Path(__file__).read_text(encoding="utf-8"), __file__, "exec"))  # noqa: S102
+_given = dict(globals())
 for _name, _value in _plan["gunicorn_overrides"].items():
     globals()[_name] = _value
 
@@ -32,6 +34,25 @@ worker_tmp_dir = None
 chdir = _plan["directory"]
 
 _theirs = {name: globals().get(name) for name in ("when_ready", "post_worker_init", "worker_exit")}
+
+
+def _unknown_settings() -> list[str]:
+    """Return a line for each name of the user's file that looks like a misspelt setting.
+
+    Gunicorn ignores what it does not know, so a misspelt setting is silently not in force.
+    """
+    from gunicorn.config import KNOWN_SETTINGS  # type: ignore[import-untyped]
+
+    known = {setting.name for setting in KNOWN_SETTINGS}
+    found = []
+    for name, value in _given.items() if _plan["gunicorn_config"] else ():
+        is_plain = isinstance(value, str | int | float | bool | list | tuple | dict)
+        if name.startswith("_") or name in known or not is_plain:
+            continue
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        if near:
+            found.append(f"Gunicorn ignores the setting {name!r}: did you mean {near[0]!r}?")
+    return found
 
 
 def _tell(event: dict[str, Any]) -> None:
@@ -55,6 +76,7 @@ def when_ready(server: Any) -> None:
         "preload": cfg.preload_app,
         "keepalive_s": cfg.keepalive,
         "config_file": _plan["gunicorn_config"],
+        "unknown_settings": _unknown_settings(),
         "cmd_args": os.environ.get("GUNICORN_CMD_ARGS", ""),
     }
     path = Path(_plan["recording"]) / "server.json"

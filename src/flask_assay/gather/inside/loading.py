@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from flask_assay.gather.inside.target_plan import TargetPlan
 from flask_assay.guard import egress
 from flask_assay.routing.drivers import DriverRouter
 from flask_assay.routing.engines import EngineRouter
+from flask_assay.routing.plan import RoutePlan
 from flask_assay.routing.redis import RedisRouter
 
 __all__ = ["attach_routing", "load_app", "resolve_hook"]
@@ -21,7 +23,20 @@ def attach_routing(plan: TargetPlan, router: EngineRouter) -> None:
     DriverRouter(plan.route, router.databases.values).attach()
     RedisRouter(plan.route).attach()
     if plan.blocks_egress:
-        egress.attach(frozenset(plan.egress_allow), Path(plan.recording))
+        places = _places(plan.route)
+        egress.attach(frozenset(plan.egress_allow), Path(plan.recording), places=places)
+
+
+def _places(route: RoutePlan) -> frozenset[tuple[str, int]]:
+    """Return the addresses of the run's servers that are reached over TCP."""
+    asked = ((route.host, route.port), (route.redis_host, route.redis_port))
+    found: set[tuple[str, int]] = set()
+    for host, port in asked:
+        if host and not host.startswith("/"):
+            found.update({(host, port), (host, 0)})
+            resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.update((str(address[4][0]), port) for address in resolved)
+    return frozenset(found)
 
 
 def load_app(plan: TargetPlan) -> Any:

@@ -1,19 +1,20 @@
 """The prepare process: load the app on our empty database, make its schema, fill it.
 
-Run as ``python -m flask_assay.gather.inside.prepare``. Exit code 0, or 1 with a one-line JSON
-``{"step", "kind", "message", "traceback"}`` as the last line of its standard error.
+Run as ``python -m flask_assay.gather.inside.prepare``. Exit code 0, or 1 with the JSON
+``{"step", "kind", "message", "traceback"}`` in the file ``FAILURE`` of the private directory.
 """
 
 import functools
 import importlib.util
 import inspect
 import json
+import os
 import random
 import sys
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from flask_assay.gather.inside.describe import describe_app
 from flask_assay.gather.inside.loading import attach_routing, load_app, resolve_hook
@@ -23,7 +24,9 @@ from flask_assay.recording.directory import append_line, write_document
 from flask_assay.routing.engines import EngineRouter
 from flask_assay.routing.plan import RoutePlan
 
-__all__ = ["main"]
+__all__ = ["FAILURE", "main"]
+
+FAILURE = "prepare-failure.json"
 
 
 def main() -> None:
@@ -45,29 +48,37 @@ def main() -> None:
         databases = {"databases": router.databases}
         write_document(Path(plan.recording), "databases", databases)
     except BaseException as error:  # noqa: BLE001 - sys.exit in the app is one of the cases
-        _fail(step, error)
+        _fail(plan, step, error)
+        _leave(1)
+    _leave(0)
+
+
+def _leave(code: int) -> NoReturn:
+    """End now: a thread or exit handler of the app's could keep the process for ever."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _say(plan: TargetPlan, step: str) -> None:
     append_line(Path(plan.recording), "events.jsonl", {"event": "step", "step": step})
 
 
-def _fail(step: str, error: BaseException) -> None:
+def _fail(plan: TargetPlan, step: str, error: BaseException) -> None:
     told = {
         "step": step,
         "kind": type(error).__name__,
-        "message": str(error)[:2000],
-        "traceback": traceback.format_exc(limit=-12)[-6000:],
+        "message": str(error)[:4000],
+        "traceback": traceback.format_exc()[-40000:],
     }
-    sys.stderr.write("\n" + json.dumps(told) + "\n")
-    raise SystemExit(1)
+    (Path(plan.private) / FAILURE).write_text(json.dumps(told), encoding="utf-8")
 
 
 def _create_database(key: str, route: RoutePlan) -> str:
     """Create the database of a further bind, through the app's own driver."""
     import sqlalchemy
 
-    name = f"{route.database}_{key}"
+    name = f"{route.database.removesuffix(route.suffix)}_{key}{route.suffix}"
     url = EngineRouter(route).routed(sqlalchemy.engine.make_url("postgresql:///x"), {})[0]
     engine = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

@@ -9,6 +9,7 @@ import contextlib
 import json
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -27,10 +28,22 @@ def main() -> None:
     entered = made if hasattr(made, "__enter__") else contextlib.nullcontext(made)
     with entered as environment:
         beside = answer.with_suffix(".part")
-        beside.write_text(json.dumps(dict(environment or {})), encoding="utf-8")
+        beside.write_text(json.dumps(_variables(environment)), encoding="utf-8")
         beside.replace(answer)
         while True:
             signal.pause()
+
+
+def _variables(given: Any) -> dict[str, str]:
+    """Return environment variables; numbers and paths become text."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise TypeError(f"the hook returned {type(given).__name__}, no mapping")
+    for name, value in given.items():
+        if not isinstance(value, str | int | float | Path):
+            raise TypeError(f"{name} is {type(value).__name__}, no text")
+    return {str(name): str(value) for name, value in given.items()}
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
