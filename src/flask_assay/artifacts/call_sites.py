@@ -2,44 +2,29 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from flask_assay.artifacts.view import View, artifact
 from flask_assay.model.rows import SpanKind
 
-__all__ = ["CallSites", "call_sites"]
-
-
-@dataclass(slots=True)
-class CallSites:
-    """Where one statement comes from, in one route.
-
-    Attributes:
-        sites: "file:line function" and how often it was sampled.
-        details: Relationships that loaded it, by the same count.
-    """
-
-    sites: Counter[str] = field(default_factory=Counter)
-    details: Counter[str] = field(default_factory=Counter)
+__all__ = ["call_sites"]
 
 
 @artifact("call-sites")
-def call_sites(view: View) -> Mapping[tuple[str, str], CallSites]:
-    """Return sites by (route, statement), over the whole run.
+def call_sites(view: View) -> Mapping[tuple[str, str, str], Counter[str]]:
+    """Return sites and how often each was sampled, by (route, statement, detail).
 
-    The probe samples the first executions of each statement and route, and those lie in the
-    warm-up: the steady state alone may hold none.
+    Over the whole run: the probe samples the first executions of each statement and route, and
+    those lie in the warm-up, so the steady state alone may hold none. Two relationships often
+    send the same statement from different places; hence the detail.
     """
-    found: dict[tuple[str, str], CallSites] = {}
+    found: dict[tuple[str, str, str], Counter[str]] = {}
     query = SpanKind.QUERY
     for request in view.recording.requests:
         for span in request.spans:
-            if span.kind is query and (span.site or span.detail):
-                key = (request.route, span.name)
+            if span.kind is query and span.site:
+                key = (request.route, span.name, span.detail)
                 entry = found.get(key)
                 if entry is None:
-                    entry = found[key] = CallSites()
-                entry.sites[span.site] += 1
-                if span.detail:
-                    entry.details[span.detail] += 1
+                    entry = found[key] = Counter()
+                entry[span.site] += 1
     return found

@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from flask_assay.artifacts.reach import Reach, all_routes, reach_of
 from flask_assay.artifacts.view import View, artifact
 from flask_assay.model.document import Reconciliation
-from flask_assay.model.rows import ClientFlag, RequestFlag, SpanFlag, SpanKind
+from flask_assay.model.rows import ClientFlag, ClientRow, RequestFlag, SpanFlag, SpanKind
 from flask_assay.model.sql_shape import is_counted, sql_shape
 
 __all__ = ["Coverage", "coverage"]
@@ -20,6 +21,9 @@ _CENSORED = int(ClientFlag.CENSORED)
 _NO_RESPONSE = int(ClientFlag.NO_RESPONSE)
 
 
+_TASK_ERRORS_SHOWN = 3  # of one load worker, the most frequent
+
+
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """What was seen.
@@ -30,6 +34,9 @@ class Coverage:
         sensor_errors: Sensor and its last error, for those that failed.
         sensors_off: Sensors that are not running.
         unexercised_routes: "GET /about" of the app that no request reached in the whole run.
+        reach: How many routes answered.
+        left_out: Reason and routes, for routes that derived journeys do not send.
+        load_notes: What the load workers say of themselves, in sentences.
         probe_file_count: Processes of the target that recorded.
     """
 
@@ -38,6 +45,9 @@ class Coverage:
     sensor_errors: Mapping[str, str]
     sensors_off: tuple[str, ...]
     unexercised_routes: tuple[str, ...]
+    reach: Reach
+    left_out: Mapping[str, tuple[str, ...]]
+    load_notes: tuple[str, ...]
     probe_file_count: int
 
 
@@ -54,13 +64,17 @@ def coverage(view: View) -> Coverage:
                 errors[name] = str(state_of.get("last_error", ""))
             if not state_of.get("on", True):
                 off.add(name)
+    reached = {row.route for row in recording.requests}
     found = [one for one in (_requests(view), _statements(view)) if one is not None]
     return Coverage(
         reconciliations=tuple(found),
         spans_dropped_count=sum(row.dropped_count for row in recording.requests),
         sensor_errors=errors,
         sensors_off=tuple(sorted(off)),
-        unexercised_routes=_unexercised(view),
+        unexercised_routes=tuple(route for route in all_routes(view) if route not in reached),
+        reach=reach_of(view),
+        left_out=_left_out(view),
+        load_notes=_load_notes(view),
         probe_file_count=len(recording.probe_files),
     )
 
@@ -71,23 +85,31 @@ def _requests(view: View) -> Reconciliation | None:
         return None
     sent = [row for row in clients if not row.flags & _CENSORED]
     exchanges = sum(max(1, row.exchange_count) for row in sent)
-    seen = sum(
-        1 for row in view.recording.requests if row.request_id and not row.flags & _BACKGROUND
-    )
-    lost = sum(1 for row in sent if row.flags & _NO_RESPONSE)
-    missing = exchanges - seen
-    explained = (
-        {"no response (cut off or refused)": min(lost, missing)} if missing > 0 < lost else {}
-    )
+    seen = {
+        row.request_id
+        for row in view.recording.requests
+        if row.request_id and not row.flags & _BACKGROUND
+    }
+    answered = {row.request_id for row in sent if row.request_id and not row.flags & _NO_RESPONSE}
+    missing = exchanges - len(seen)
+    explained = {"no response (cut off or refused)": missing} if missing > 0 else {}
     return Reconciliation(
         what="requests",
         left_name="sent by the client",
         left=exchanges,
         right_name="seen by the probe",
-        right=seen,
+        right=len(seen),
         explained=explained,
-        ok=missing == sum(explained.values()),
+        ok=0 <= missing <= _unanswered(view, sent) and answered <= seen,
     )
+
+
+def _unanswered(view: View, sent: Sequence[ClientRow]) -> int:
+    """Return how many exchanges got no response, so that the server may not have seen them."""
+    counted = [file.counters.get("exchanges_unanswered") for file in view.recording.load_files]
+    known = [count for count in counted if isinstance(count, int)]
+    lost = sum(1 for row in sent if row.flags & _NO_RESPONSE)
+    return max(lost, sum(known))
 
 
 def _statements(view: View) -> Reconciliation | None:
@@ -146,20 +168,27 @@ def _comparable(shape: str) -> str:
     return re.sub(r"\?(?:,\?)+", "?", bare)
 
 
-def _unexercised(view: View) -> tuple[str, ...]:
-    reached = {row.route for row in view.recording.requests}
-    routes = view.recording.document("app").get("routes")
-    found = []
-    for entry in routes if isinstance(routes, list) else []:
+def _left_out(view: View) -> Mapping[str, tuple[str, ...]]:
+    entries = view.recording.document("left-out-routes").get("routes")
+    found: dict[str, tuple[str, ...]] = {}
+    for entry in entries if isinstance(entries, list) else []:
         about = _mapping(entry)
-        if str(about.get("endpoint", "")).rpartition(".")[2] == "static":
-            continue
-        methods = about.get("methods")
-        for method in methods if isinstance(methods, list) else []:
-            route = f"{method} {about.get('rule', '')}"
-            if method not in {"HEAD", "OPTIONS"} and route not in reached:
-                found.append(route)
-    return tuple(sorted(set(found)))
+        reason = str(about.get("reason", ""))
+        found[reason] = (*found.get(reason, ()), str(about.get("route", "")))
+    return found
+
+
+def _load_notes(view: View) -> tuple[str, ...]:
+    found: list[str] = []
+    for file in view.recording.load_files:
+        notes, errors = file.counters.get("notes"), file.counters.get("task_errors")
+        found += [str(note) for note in (notes if isinstance(notes, list) else [])]
+        for entry in (errors if isinstance(errors, list) else [])[:_TASK_ERRORS_SHOWN]:
+            if isinstance(entry, list) and len(entry) == 3:
+                found.append(
+                    f"A task of the load failed {entry[2]:,} times at {entry[0]}: {entry[1]}"
+                )
+    return tuple(dict.fromkeys(found))
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -4,7 +4,7 @@ from collections import Counter
 
 from flask_assay.model.finding import Place
 
-__all__ = ["most_frequent", "place_of"]
+__all__ = ["key_of", "most_frequent", "place_of"]
 
 
 def place_of(site: str) -> Place | None:
@@ -19,6 +19,17 @@ def place_of(site: str) -> Place | None:
     if not file or not line.isdigit():
         return None
     return Place(file, int(line), function)
+
+
+def key_of(place: Place | None, subject: str) -> str:
+    """Return the key of a finding: its function and what is wrong there, without the line.
+
+    Example:
+        >>> key_of(Place("shop/views.py", 12, "list_orders"), "orders")
+        'shop/views.py:list_orders:orders'
+    """
+    where = f"{place.file}:{place.function}" if place is not None else "unknown"
+    return f"{where}:{subject}"
 
 
 def most_frequent(sites: Counter[str]) -> str:

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from flask_assay.artifacts.call_sites import call_sites
+from flask_assay.artifacts.places import most_frequent
 from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import View, artifact
 from flask_assay.model.rows import Span, SpanFlag, SpanKind
@@ -32,11 +34,12 @@ class Source:
 
 @dataclass(slots=True)
 class QueryUse:
-    """One statement in one route, over the steady state.
+    """One statement of one origin in one route, over the steady state.
 
     Attributes:
         route: "GET /orders".
         statement: Shape.
+        detail: Relationship that loaded it ("Order.items"), "" if none did.
         request_count: Requests in which it ran.
         execution_count: Executions; an executemany counts once.
         wall_ns: Their wall time.
@@ -45,12 +48,11 @@ class QueryUse:
         row_max: Most rows of one execution.
         count_max: Most executions in one request.
         sites: Call sites seen in the steady state, by executions.
-        details: Relationships, likewise.
+        sampled: Call sites seen in the whole run.
         loop_counts: Executions with different parameters, one figure for each request that
             had `DISTINCT_MIN` or more of them.
         loop_wall_ns: Wall time of those requests' executions but the first of each.
         loop_sites: Call sites of those executions.
-        loop_details: Relationships of those executions.
         loop_sources: Earlier statements of those requests with at least as many rows.
         repeat_request_count: Requests with the same parameters again and nothing written
             between.
@@ -63,6 +65,7 @@ class QueryUse:
 
     route: str
     statement: str
+    detail: str = ""
     request_count: int = 0
     execution_count: int = 0
     wall_ns: int = 0
@@ -71,11 +74,10 @@ class QueryUse:
     row_max: int = 0
     count_max: int = 0
     sites: Counter[str] = field(default_factory=Counter)
-    details: Counter[str] = field(default_factory=Counter)
+    sampled: Counter[str] = field(default_factory=Counter)
     loop_counts: list[int] = field(default_factory=list)
     loop_wall_ns: int = 0
     loop_sites: Counter[str] = field(default_factory=Counter)
-    loop_details: Counter[str] = field(default_factory=Counter)
     loop_sources: dict[str, Source] = field(default_factory=dict)
     repeat_request_count: int = 0
     repeat_count: int = 0
@@ -88,6 +90,21 @@ class QueryUse:
     def wall_s(self) -> float:
         """Wall time of all executions, seconds."""
         return self.wall_ns / 1e9
+
+    @property
+    def site(self) -> str:
+        """Where it is run, as a rule."""
+        return most_frequent(self.sites) or most_frequent(self.sampled)
+
+    @property
+    def loop_site(self) -> str:
+        """Where the loop is."""
+        return most_frequent(self.loop_sites) or most_frequent(self.sampled)
+
+    @property
+    def repeat_site(self) -> str:
+        """Where it is repeated."""
+        return most_frequent(self.repeat_sites) or self.site
 
     @property
     def rows_mean(self) -> float | None:
@@ -110,6 +127,9 @@ class _Group:
         return len(self.digests) + self.unknown_count
 
 
+_Groups = dict[tuple[str, str], _Group]
+
+
 class _Reads:
     """Remembers which statements only read."""
 
@@ -125,19 +145,20 @@ class _Reads:
 
 
 @artifact("request-queries")
-def request_queries(view: View) -> Mapping[tuple[str, str], QueryUse]:
-    """Return the use of each statement by (route, statement)."""
-    uses: dict[tuple[str, str], QueryUse] = {}
+def request_queries(view: View) -> Mapping[tuple[str, str, str], QueryUse]:
+    """Return the use of each statement by (route, statement, detail)."""
+    uses: dict[tuple[str, str, str], QueryUse] = {}
+    sampled = view[call_sites]
     is_read = _Reads()
     for request in view[steady_state].requests:
         if not request.spans:
             continue
         groups = _group(request.spans, is_read)
-        for statement, group in groups.items():
-            key = (request.route, statement)
+        for (statement, detail), group in groups.items():
+            key = (request.route, statement, detail)
             use = uses.get(key)
             if use is None:
-                use = uses[key] = QueryUse(request.route, statement)
+                use = uses[key] = QueryUse(*key, sampled=sampled.get(key, Counter()))
             _count(use, group)
             if len(group.spans) > 1:
                 _repeats(use, group, groups, is_read(statement))
@@ -146,16 +167,17 @@ def request_queries(view: View) -> Mapping[tuple[str, str], QueryUse]:
     return uses
 
 
-def _group(spans: tuple[Span, ...], is_read: _Reads) -> dict[str, _Group]:
+def _group(spans: tuple[Span, ...], is_read: _Reads) -> _Groups:
     """Gather a request's statements; mark repeats that nothing was written before."""
-    groups: dict[str, _Group] = {}
+    groups: _Groups = {}
     seen: set[tuple[str, int]] = set()
     query, commit = SpanKind.QUERY, SpanKind.COMMIT
     for span in spans:
         if span.kind is query:
-            group = groups.get(span.name)
+            key = (span.name, span.detail)
+            group = groups.get(key)
             if group is None:
-                group = groups[span.name] = _Group()
+                group = groups[key] = _Group()
             if not is_read(span.name):
                 seen.clear()
             _gather(group, span, seen)
@@ -193,11 +215,9 @@ def _count(use: QueryUse, group: _Group) -> None:
             use.row_max = max(use.row_max, span.rows)
         if span.site:
             use.sites[span.site] += 1
-        if span.detail:
-            use.details[span.detail] += 1
 
 
-def _repeats(use: QueryUse, group: _Group, groups: dict[str, _Group], reads: bool) -> None:  # noqa: FBT001  (private, one caller)
+def _repeats(use: QueryUse, group: _Group, groups: _Groups, reads: bool) -> None:  # noqa: FBT001  (private, one caller)
     if not reads:
         _single_writes(use, group)
         return
@@ -220,16 +240,14 @@ def _single_writes(use: QueryUse, group: _Group) -> None:
         use.single_write_wall_ns += sum(span.wall_ns for span in singles)
 
 
-def _loop(use: QueryUse, group: _Group, groups: dict[str, _Group]) -> None:
+def _loop(use: QueryUse, group: _Group, groups: _Groups) -> None:
     count = group.distinct_count
     use.loop_counts.append(count)
     use.loop_wall_ns += sum(span.wall_ns for span in group.spans[1:])
     for span in group.spans:
         use.loop_sites[span.site] += 1
-        if span.detail:
-            use.loop_details[span.detail] += 1
     first = group.spans[0].start_ns
-    for statement, other in groups.items():
+    for (statement, _), other in groups.items():
         if other is not group and other.rows >= count and other.spans[0].start_ns < first:
             source = use.loop_sources.setdefault(statement, Source())
             source.request_count += 1

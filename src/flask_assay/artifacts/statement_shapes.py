@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flask_assay.artifacts.call_sites import call_sites
 from flask_assay.artifacts.request_queries import request_queries
 from flask_assay.artifacts.view import View, artifact
 
@@ -40,16 +39,14 @@ class StatementShape:
 def statement_shapes(view: View) -> Mapping[str, StatementShape]:
     """Return statements by shape, ordered and numbered by total time."""
     shapes: dict[str, StatementShape] = {}
-    sites = view[call_sites]
-    for (route, statement), use in view[request_queries].items():
+    for (route, statement, _), use in view[request_queries].items():
         shape = shapes.setdefault(statement, StatementShape("", statement))
         shape.execution_count += use.execution_count
         shape.wall_ns += use.wall_ns
         shape.row_count += use.row_count
         shape.row_known_count += use.row_known_count
-        shape.route_wall_ns[route] = use.wall_ns
-        if (route, statement) in sites:
-            shape.sites.update(sites[route, statement].sites)
+        shape.route_wall_ns[route] = shape.route_wall_ns.get(route, 0) + use.wall_ns
+        shape.sites.update(use.sampled)
     ordered = sorted(shapes.values(), key=lambda shape: (-shape.wall_ns, shape.statement))
     for number, shape in enumerate(ordered, 1):
         shape.statement_id = f"q{number}"

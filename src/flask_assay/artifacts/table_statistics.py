@@ -15,6 +15,7 @@ class Index:
     name: str
     columns: tuple[str, ...]
     is_unique: bool
+    is_primary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ def _table(entry: Mapping[str, object]) -> Table:
                 str(index.get("name", "")),
                 tuple(str(column) for column in _list(index.get("columns"))),
                 bool(index.get("unique") or index.get("primary")),
+                bool(index.get("primary")),
             )
             for index in _dicts(entry, "indexes")
         ),

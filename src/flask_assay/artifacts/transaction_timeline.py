@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from flask_assay.artifacts.steady_state import steady_state
@@ -20,14 +20,17 @@ _TABLES = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(?:ONLY\s+)?([\w.\"]+)", re
 
 @dataclass(slots=True)
 class Reread:
-    """One statement that reads, after a commit, tables that the request had used before it.
+    """One statement that reads, after a commit, what the request had used before it.
+
+    Rows of a relationship count only if the same statement with the same parameters had loaded
+    them before the commit: others are loaded for the first time.
 
     Attributes:
         request_count: Requests with it.
         execution_count: Its executions after the commit.
         wall_ns: Their wall time.
         row_max: Most rows of one execution.
-        sites: Call sites.
+        sites: Call sites, over the whole run.
     """
 
     request_count: int = 0
@@ -48,7 +51,7 @@ class RouteTransactions:
         committed_write_count: Requests that wrote rows and committed them.
         write_ns: Wall time of the writes of those.
         writes: Writing statements of those, by executions.
-        write_sites: Their call sites.
+        write_sites: Their call sites, over the whole run.
         written_tables: Tables they wrote.
         rereads: By statement.
     """
@@ -84,15 +87,40 @@ def transaction_timeline(view: View) -> Mapping[str, RouteTransactions]:
     """Return transactions by route, for routes that committed."""
     found: dict[str, RouteTransactions] = {}
     shapes = _Shapes()
-    for route, rows in view[steady_state].by_route.items():
-        entry = RouteTransactions(request_count=len(rows))
-        for row in rows:
-            commits = [span for span in row.spans if span.kind is SpanKind.COMMIT]
-            if commits:
-                _add(entry, row, commits, shapes)
+    steady = view[steady_state]
+    for route, rows in steady.by_route.items():
+        entry = _summed(rows, shapes)
         if entry.commit_count:
             found[route] = entry
+    _sites_of_the_warm_up(view, found, shapes)
     return found
+
+
+def _summed(rows: Iterable[RequestRow], shapes: "_Shapes") -> RouteTransactions:
+    entry = RouteTransactions()
+    for row in rows:
+        entry.request_count += 1
+        commits = [span for span in row.spans if span.kind is SpanKind.COMMIT]
+        if commits:
+            _add(entry, row, commits, shapes)
+    return entry
+
+
+def _sites_of_the_warm_up(
+    view: View, found: Mapping[str, RouteTransactions], shapes: "_Shapes"
+) -> None:
+    """Add the sites of what came before: the probe samples the first executions most densely."""
+    start = view[steady_state].start_ns
+    earlier: dict[str, list[RequestRow]] = {}
+    for row in view.recording.requests:
+        if row.start_ns < start and row.route in found:
+            earlier.setdefault(row.route, []).append(row)
+    for route, rows in earlier.items():
+        before, entry = _summed(rows, shapes), found[route]
+        entry.write_sites.update(before.write_sites)
+        for statement, reread in before.rereads.items():
+            if statement in entry.rereads:
+                entry.rereads[statement].sites.update(reread.sites)
 
 
 def _add(entry: RouteTransactions, row: RequestRow, commits: list[Span], shapes: _Shapes) -> None:
@@ -100,6 +128,7 @@ def _add(entry: RouteTransactions, row: RequestRow, commits: list[Span], shapes:
     entry.commit_ns += sum(span.wall_ns for span in commits)
     first, last = commits[0].start_ns, commits[-1].start_ns
     used: set[str] = set()
+    loaded: set[tuple[str, int]] = set()
     written = False
     reread: set[str] = set()
     for span in row.spans:
@@ -114,7 +143,10 @@ def _add(entry: RouteTransactions, row: RequestRow, commits: list[Span], shapes:
             entry.written_tables[target] += 1
         if span.start_ns < first:
             used |= names
-        elif not target and names & used:
+            loaded.add((span.name, span.digest))
+        elif (
+            not target and names & used and (not span.detail or (span.name, span.digest) in loaded)
+        ):
             _note(entry.rereads.setdefault(span.name, Reread()), span, reread)
     entry.committed_write_count += written
 

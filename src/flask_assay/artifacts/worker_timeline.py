@@ -32,7 +32,8 @@ class WorkerTimeline:
 
     Attributes:
         processes: By name and pid.
-        busy_ratio: CPU of all of them over CPU there was; None if the machine is unknown.
+        busy_ratio: CPU in use over CPU there was, other programs' included where the machine
+            was sampled; None if the machine is unknown.
     """
 
     processes: tuple[ProcessTimeline, ...]
@@ -61,6 +62,7 @@ def worker_timeline(view: View) -> WorkerTimeline:
             by_process.setdefault((str(sample.get("process", "")), pid), []).append(sample)
     if not by_process:
         raise UnavailableError("no resource sample lies in the steady state")
+    whole = by_process.pop(("machine", 0), None)
     found = tuple(
         _timeline(name, pid, samples, steady.start_ns)
         for (name, pid), samples in sorted(by_process.items())
@@ -69,7 +71,18 @@ def worker_timeline(view: View) -> WorkerTimeline:
     busy = None
     if isinstance(cores, int) and cores > 0 and steady.duration_s > 0:
         busy = sum(one.cpu_s for one in found) / steady.duration_s / cores
+    machine = _machine_busy(whole) if whole is not None else None
+    if machine is not None:
+        busy = max(busy or 0.0, machine)
     return WorkerTimeline(found, busy)
+
+
+def _machine_busy(samples: list[Mapping[str, object]]) -> float | None:
+    busy, idle = (
+        float(str(samples[-1].get(name, 0))) - float(str(samples[0].get(name, 0)))
+        for name in ("cpu_s", "idle_s")
+    )
+    return busy / (busy + idle) if busy + idle > 0 else None
 
 
 def _timeline(

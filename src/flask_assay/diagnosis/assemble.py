@@ -39,8 +39,8 @@ def diagnose(recording: Recording, *, allow: Mapping[str, str] | None = None) ->
     routes = _or_empty(lambda: route_summaries(view))
     measured = saved_s(trials, {route.route: route.request_count for route in routes})
     findings = rank((one for result in results for one in result.findings), measured)
-    verdict, headline = judge(routes, findings, results)
     seen = view[coverage]
+    verdict, headline = judge(routes, findings, results, seen.reach)
     return Diagnosis(
         schema_version=SCHEMA_VERSION,
         run_id=str(manifest.get("run_id", "")),

@@ -4,8 +4,10 @@ import itertools
 from collections.abc import Mapping
 
 from flask_assay.artifacts.coverage import Coverage
+from flask_assay.artifacts.reach import Reach
 from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import UnavailableError, View
+from flask_assay.diagnosis.verdict import ANSWERED_RATIO
 from flask_assay.model.rows import ClientFlag, Phase
 
 __all__ = ["environment_of", "load_of", "overhead_of", "warnings_of"]
@@ -78,7 +80,8 @@ def environment_of(view: View) -> dict[str, object]:
 
 def warnings_of(view: View, seen: Coverage) -> tuple[str, ...]:
     """Return, in sentences, what makes the numbers less than they seem."""
-    found = [
+    found = _reached(seen.reach)
+    found += [
         f"{one.what.capitalize()}: {one.left:,} {one.left_name}, {one.right:,} {one.right_name}, "
         "and what is known does not explain the difference."
         for one in seen.reconciliations
@@ -90,6 +93,7 @@ def warnings_of(view: View, seen: Coverage) -> tuple[str, ...]:
     ]
     if seen.spans_dropped_count:
         found.append(f"{seen.spans_dropped_count:,} spans were over the probe's cap and dropped.")
+    found += seen.load_notes
     found += _unexercised(seen)
     found += _incidents(view)
     found += _load_doubts(view)
@@ -109,13 +113,46 @@ def _phases(view: View) -> dict[str, float]:
     return found
 
 
+def _reached(reach: Reach) -> list[str]:
+    """Say how much of the app was seen, if it was little."""
+    if not reach.total_count or reach.answered_count >= ANSWERED_RATIO * reach.total_count:
+        return []
+    silent = reach.total_count - sum(
+        (
+            reach.answered_count,
+            reach.refused_count,
+            reach.redirected_count,
+            reach.failed_count,
+        )
+    )
+    parts = [
+        f"{count} {what}"
+        for count, what in (
+            (reach.refused_count, "refused every request (401, 403)"),
+            (reach.redirected_count, "only redirected"),
+            (reach.failed_count, "answered only errors"),
+            (silent, "got no request"),
+        )
+        if count
+    ]
+    needs_login = reach.refused_count + reach.redirected_count
+    advice = " Sign in: the setting `login`, or a locustfile." if needs_login else ""
+    exercised = f"{reach.answered_count} of {reach.total_count} GET routes were exercised"
+    return [f"{exercised}; {', '.join(parts)}.{advice}"]
+
+
 def _unexercised(seen: Coverage) -> list[str]:
     routes = seen.unexercised_routes
     if not routes:
         return []
     shown = ", ".join(routes[:_ROUTES_SHOWN])
     more = f" and {len(routes) - _ROUTES_SHOWN} more" if len(routes) > _ROUTES_SHOWN else ""
-    return [f"Nothing can be said of routes that got no request: {shown}{more}."]
+    found = [f"Nothing can be said of routes that got no request: {shown}{more}."]
+    for reason, left_out in seen.left_out.items():
+        missing = [route for route in left_out if route in routes]
+        if missing and missing[0].startswith("GET "):
+            found.append(f"{', '.join(missing[:_ROUTES_SHOWN])}: {reason}.")
+    return found
 
 
 def _incidents(view: View) -> list[str]:

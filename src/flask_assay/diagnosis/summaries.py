@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from flask_assay.artifacts.places import place_of
 from flask_assay.artifacts.request_queries import request_queries
 from flask_assay.artifacts.route_latency import RouteLatency, route_latency
 from flask_assay.artifacts.statement_shapes import StatementShape, statement_shapes
@@ -38,7 +39,7 @@ def statement_summaries(view: View) -> tuple[StatementSummary, ...]:
 
 def _statements_by_route(view: View) -> dict[str, int]:
     found: dict[str, int] = {}
-    for (route, _), use in view[request_queries].items():
+    for (route, _, _), use in view[request_queries].items():
         found[route] = found.get(route, 0) + use.execution_count
     return found
 
@@ -76,7 +77,7 @@ def _statement(shape: StatementShape, plan: Sequence[str]) -> StatementSummary:
         mean_s=shape.wall_ns / 1e9 / shape.execution_count,
         rows_mean=shape.row_count / known if known else None,
         routes=tuple(routes),
-        sites=tuple(site for site, _ in shape.sites.most_common(_SITES_SHOWN) if site),
+        sites=tuple(site for site, _ in shape.sites.most_common(_SITES_SHOWN) if place_of(site)),
         plan=tuple(plan),
     )
 

@@ -7,7 +7,7 @@ from flask_assay.artifacts.statement_shapes import StatementShape, statement_sha
 from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import View
 from flask_assay.model.document import RequestTrace, TraceSpan
-from flask_assay.model.rows import RequestRow, Span, SpanKind
+from flask_assay.model.rows import NO_USER_FRAME, RequestRow, Span, SpanKind
 
 __all__ = ["traces_of"]
 
@@ -54,5 +54,5 @@ def _span(span: Span, origin: int, shapes: Mapping[str, StatementShape]) -> Trac
         label=label[:_LABEL_MAX],
         start_s=(span.start_ns - origin) / 1e9,
         duration_s=span.wall_ns / 1e9,
-        site=span.site,
+        site="" if span.site == NO_USER_FRAME else span.site,
     )

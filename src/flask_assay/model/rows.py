@@ -4,6 +4,7 @@ from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
 __all__ = [
+    "NO_USER_FRAME",
     "ClientFlag",
     "ClientRow",
     "Phase",
@@ -13,6 +14,9 @@ __all__ = [
     "SpanFlag",
     "SpanKind",
 ]
+
+
+NO_USER_FRAME = "-"  # as a site: the stack was looked at and held no frame of the user's code
 
 
 class Phase(IntEnum):
@@ -86,7 +90,8 @@ class Span(NamedTuple):
         flags: ``SpanFlag`` bits.
         connection: Number of the pooled connection within its process, 0 if none.
         name: Statement shape, host and method, template, command; "" if none.
-        site: "file:line function" of the user's code, "" if unknown.
+        site: "file:line function" of the user's code, `NO_USER_FRAME` if the stack held none,
+            "" if it was not looked at.
         detail: Relationship ("Order.items"), target URL path shape …; "" if none.
         start_ns: Monotonic.
         wall_ns: Duration.

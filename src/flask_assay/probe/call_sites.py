@@ -6,11 +6,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-__all__ = ["CallSites"]
+from flask_assay.model.rows import NO_USER_FRAME
+
+__all__ = ["FOREIGN", "TEMPLATE", "CallSites"]
 
 MAX_CACHED = 4_096
 _NOT_THEIRS = ("site-packages", "dist-packages", ".venv", "venv", ".tox", ".nox", "node_modules")
-_PYTHON, _TEMPLATE, _FOREIGN = 1, 2, 0
+_PYTHON, TEMPLATE, FOREIGN = 1, 2, 0
+_NOWHERE = ("", 0, "")
 
 
 class CallSites:
@@ -36,7 +39,10 @@ class CallSites:
         self._ids.clear()
 
     def find(self) -> int:
-        """Return the id of the innermost frame that is the user's code, 0 if there is none."""
+        """Return the id of the innermost frame that is the user's code, of "-" if there is none.
+
+        Zero is kept for spans that were not looked up: nobody knows whose they are.
+        """
         files = self._files
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
@@ -50,16 +56,29 @@ class CallSites:
                 found = self._ids.get(key)
                 return self._add(key, frame, kind) if found is None else found
             frame = frame.f_back
-        return 0
+        return self._ids.get(_NOWHERE) or self._add_nowhere()
+
+    def _add_nowhere(self) -> int:
+        found = self._ids[_NOWHERE] = self._name(NO_USER_FRAME)
+        return found
+
+    def kind(self, file: str) -> int:
+        """Return whether a file is the user's code, a ``TEMPLATE`` of theirs, or ``FOREIGN``."""
+        kind = self._files.get(file)
+        return self._classify(file) if kind is None else kind
+
+    def relative(self, file: str) -> str:
+        """Return a file of the user relative to the project."""
+        return file.removeprefix(self._root)
 
     def _classify(self, file: str) -> int:
-        kind = _FOREIGN
+        kind = FOREIGN
         if file == "<template>":
-            kind = _TEMPLATE
+            kind = TEMPLATE
         elif file.startswith(self._root) and not file.startswith(self._own):
             folders = file[len(self._root) :].split("/")[:-1]
             if not any(folder in _NOT_THEIRS for folder in folders):
-                kind = _PYTHON if file.endswith(".py") else _TEMPLATE
+                kind = _PYTHON if file.endswith(".py") else TEMPLATE
         if len(self._files) >= MAX_CACHED:
             self._files.clear()
         self._files[file] = kind
@@ -67,7 +86,7 @@ class CallSites:
 
     def _add(self, key: tuple[str, int, str], frame: FrameType, kind: int) -> int:
         file, line, function = key
-        if kind == _TEMPLATE:
+        if kind == TEMPLATE:
             template: Any = frame.f_globals["__jinja_template__"]
             line = template.get_corresponding_lineno(line)
             function = "template"

@@ -72,7 +72,7 @@ def test_sites_sampled_in_the_warm_up_count(build):
         request.query("SELECT ?", digest=1)
     view = View(build.write())
     assert len(view[steady_state].requests) == 1
-    assert view[call_sites]["GET /a", "SELECT ?"].sites == {"a.py:1 f": 1}
+    assert view[call_sites]["GET /a", "SELECT ?", ""] == {"a.py:1 f": 1}
     assert view[statement_shapes]["SELECT ?"].execution_count == 1
 
 
@@ -94,8 +94,8 @@ def test_a_commit_makes_a_repetition_new_and_a_rollback_does_not(build):
             request.span(kind)
             request.query(read, digest=1)
     uses = View(build.write())[request_queries]
-    assert uses["GET /COMMIT", read].repeat_count == 0
-    assert uses["GET /ROLLBACK", read].repeat_count == 1
+    assert uses["GET /COMMIT", read, ""].repeat_count == 0
+    assert uses["GET /ROLLBACK", read, ""].repeat_count == 1
 
 
 def test_a_pipeline_is_one_trip(build):

@@ -29,11 +29,11 @@ def test_a_healthy_run_is_called_healthy(tmp_path):
     assert diagnosis.findings == ()
 
 
-def test_a_problem_makes_the_headline_with_its_line(tmp_path):
+def test_the_worst_problem_makes_the_headline(tmp_path):
     diagnosis = diagnose(record(tmp_path, SCENARIOS["n-plus-one-queries"][0]))
     assert diagnosis.verdict == "problems"
     assert "Order.customer" in diagnosis.headline
-    assert "(shop/views.py:12)" in diagnosis.headline
+    assert len(diagnosis.headline) < 90
 
 
 def test_errors_make_the_run_a_failing_one(tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from flask_assay.model.rows import NO_USER_FRAME
 from flask_assay.probe import names
 from flask_assay.probe.call_sites import CallSites
 from flask_assay.probe.imports import ImportWatch
@@ -199,7 +200,9 @@ def test_the_call_site_is_the_innermost_line_of_the_project():
 
 
 def test_code_outside_of_the_project_has_no_call_site(tmp_path):
-    assert find([], tmp_path) == 0
+    texts = []
+    assert find(texts, tmp_path) == 1
+    assert texts == [NO_USER_FRAME]
 
 
 def test_installed_packages_below_the_project_are_not_the_users(tmp_path):
@@ -208,10 +211,11 @@ def test_installed_packages_below_the_project_are_not_the_users(tmp_path):
     texts = []
     scope = {"sites": CallSites(tmp_path, lambda text: texts.append(text) or 1)}
     exec(compile("def call(): return sites.find()", str(folder / "lib.py"), "exec"), scope)
-    assert scope["call"]() == 0
+    assert scope["call"]() == 1
+    assert texts == [NO_USER_FRAME]
     exec(compile("def own(f): return f()", str(tmp_path / "own.py"), "exec"), scope)
     assert scope["own"](scope["call"]) == 1
-    assert texts == ["own.py:1 own"]
+    assert texts == [NO_USER_FRAME, "own.py:1 own"]
 
 
 def test_a_template_is_named_with_its_own_line(tmp_path):

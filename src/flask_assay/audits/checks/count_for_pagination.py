@@ -25,9 +25,8 @@ M. Winand, "We need tool support for keyset pagination".
 
 from collections.abc import Sequence
 
-from flask_assay.artifacts.call_sites import call_sites
 from flask_assay.artifacts.parsed_statements import ParsedStatement, parsed_statements
-from flask_assay.artifacts.places import most_frequent, place_of
+from flask_assay.artifacts.places import key_of, place_of
 from flask_assay.artifacts.query_plans import StatementPlan, query_plans
 from flask_assay.artifacts.request_queries import QueryUse, request_queries
 from flask_assay.artifacts.statement_shapes import statement_shapes
@@ -35,7 +34,7 @@ from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.table_statistics import table_statistics
 from flask_assay.artifacts.view import Given, UnavailableError
 from flask_assay.audits.audit import Meta, State
-from flask_assay.audits.weighing import severity_of
+from flask_assay.audits.weighing import agree, name_routes, severity_of
 from flask_assay.model.finding import Evidence, Finding
 
 ROWS_MIN = 10_000  # counted per execution
@@ -51,31 +50,29 @@ META = Meta(
         table_statistics,
         query_plans,
         statement_shapes,
-        call_sites,
     ),
     state=State.PREVIEW,
 )
 
 
 def audit(given: Given) -> Sequence[Finding]:
-    """Return one finding per route and counting statement."""
-    parsed, sites = given[parsed_statements], given[call_sites]
+    """Return one finding per counting statement and place."""
+    parsed = given[parsed_statements]
     paged: dict[str, set[str]] = {}
-    for route, statement in given[request_queries]:
+    for route, statement, _ in given[request_queries]:
         facts = parsed.get(statement)
         if facts is not None and facts.has_limit and facts.kind == "select":
             paged.setdefault(route, set()).update(facts.main_tables[:1])
-    found = []
-    for (route, statement), use in given[request_queries].items():
+    groups: dict[tuple[str, str, str], list[tuple[QueryUse, float]]] = {}
+    for (route, statement, _), use in given[request_queries].items():
         facts = parsed.get(statement)
         if facts is None or not facts.is_count or not facts.main_tables:
             continue
         rows = _rows_counted(given, statement, facts)
         if facts.main_tables[0] in paged.get(route, ()) and rows >= ROWS_MIN:
-            sampled = sites.get((route, statement))
-            site = most_frequent(use.sites) or (most_frequent(sampled.sites) if sampled else "")
-            found.append(_finding(given, use, facts.main_tables[0], site, rows))
-    return found
+            key = (facts.main_tables[0], statement, use.site)
+            groups.setdefault(key, []).append((use, rows))
+    return [_finding(given, table, group) for (table, _, _), group in groups.items()]
 
 
 def _rows_counted(given: Given, statement: str, facts: ParsedStatement) -> float:
@@ -93,21 +90,31 @@ def _plans(given: Given, statement: str) -> tuple[StatementPlan, ...]:
         return ()
 
 
-def _finding(given: Given, use: QueryUse, table: str, site: str, rows: float) -> Finding:
+def _finding(given: Given, table: str, group: list[tuple[QueryUse, float]]) -> Finding:
+    group = sorted(group, key=lambda one: -one[0].wall_ns)
+    costs = {use.route: use.wall_s for use, _ in group}
+    routes, cost = tuple(costs), sum(costs.values())
+    rows = max(rows for _, rows in group)
+    executions = sum(use.execution_count for use, _ in group)
+    first = group[0][0]
+    place = place_of(first.site)
     return Finding(
         audit=META.audit_id,
-        key=f"{use.route}:{table}",
-        severity=severity_of({use.route: use.wall_s}, given[steady_state]),
-        title=f"{use.route} counts {rows:,.0f} rows of {table} to show a page",
-        routes=(use.route,),
-        detail="The page itself reads only its own rows; the count reads all, on every page.",
-        place=place_of(site),
-        cost_s=use.wall_s,
-        cost_per_request_s=use.wall_s / use.request_count,
-        evidence=(
-            Evidence("rows counted per execution", rows, "rows", n=use.execution_count),
-            Evidence("time of the counts", use.wall_s * 1e3, "ms", n=use.execution_count),
+        key=key_of(place, table),
+        severity=severity_of(costs, given[steady_state]),
+        title=(
+            f"{name_routes(routes)} {agree(routes, 'counts', 'count')} {rows:,.0f} rows of "
+            f"{table} to show a page"
         ),
-        sql=use.statement,
-        statement_id=given[statement_shapes][use.statement].statement_id,
+        routes=routes,
+        detail="The page itself reads only its own rows; the count reads all, on every page.",
+        place=place,
+        cost_s=cost,
+        cost_per_request_s=cost / sum(use.request_count for use, _ in group),
+        evidence=(
+            Evidence("rows counted per execution", rows, "rows", n=executions),
+            Evidence("time of the counts", cost * 1e3, "ms", n=executions),
+        ),
+        sql=first.statement,
+        statement_id=given[statement_shapes][first.statement].statement_id,
     )

@@ -25,10 +25,9 @@ M. Fowler, "Patterns of Enterprise Application Architecture", Identity Map, 2002
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from flask_assay.artifacts.call_sites import CallSites, call_sites
-from flask_assay.artifacts.places import most_frequent, place_of
+from flask_assay.artifacts.places import key_of, place_of
 from flask_assay.artifacts.request_queries import QueryUse, request_queries
 from flask_assay.artifacts.statement_shapes import statement_shapes
 from flask_assay.artifacts.steady_state import SteadyState, steady_state
@@ -43,7 +42,7 @@ META = Meta(
     audit_id="duplicate-queries",
     title="No request asks the same question twice",
     failure_title="Requests ask the same question again",
-    needs=(steady_state, request_queries, call_sites, statement_shapes),
+    needs=(steady_state, request_queries, statement_shapes),
 )
 
 _READS_A_TABLE = re.compile(r"\s*(SELECT|WITH)\b.*\bFROM\b", re.IGNORECASE | re.DOTALL)
@@ -56,12 +55,11 @@ _VOLATILE = re.compile(
 
 def audit(given: Given) -> Sequence[Finding]:
     """Return one finding per statement and place of its repetition."""
-    steady, sampled = given[steady_state], given[call_sites]
+    steady = given[steady_state]
     groups: dict[tuple[str, str], list[QueryUse]] = {}
-    for (route, statement), use in given[request_queries].items():
+    for (route, statement, _), use in given[request_queries].items():
         if _repeats(use, len(steady.by_route[route])):
-            site = _site(use, sampled)
-            groups.setdefault((statement, site), []).append(use)
+            groups.setdefault((statement, use.repeat_site), []).append(use)
     shapes = given[statement_shapes]
     return [
         _finding(statement, site, uses, steady, shapes[statement].statement_id)
@@ -75,13 +73,6 @@ def _repeats(use: QueryUse, route_request_count: int) -> bool:
     return bool(_READS_A_TABLE.match(use.statement)) and not _VOLATILE.search(use.statement)
 
 
-def _site(use: QueryUse, sampled: Mapping[tuple[str, str], CallSites]) -> str:
-    found = most_frequent(use.repeat_sites) or most_frequent(use.sites)
-    if found or (use.route, use.statement) not in sampled:
-        return found
-    return most_frequent(sampled[use.route, use.statement].sites)
-
-
 def _finding(
     statement: str, site: str, uses: list[QueryUse], steady: SteadyState, statement_id: str
 ) -> Finding:
@@ -90,18 +81,18 @@ def _finding(
     requests = sum(use.repeat_request_count for use in uses)
     repeats = sum(use.repeat_count for use in uses)
     place = place_of(site)
-    all_sites = sorted({one for use in uses for one in use.sites if one and one != site})
+    all_sites = sorted({one for use in uses for one in use.sites if one != site and place_of(one)})
     also = f" It is also asked at {', '.join(all_sites[:3])}." if all_sites else ""
     endpoints = {steady.by_route[use.route][0].endpoint for use in uses}
     table = re.search(r"\bFROM\s+([\w.\"]+)", statement, re.IGNORECASE)
     subject = table[1].replace('"', "") if table else "the database"
     return Finding(
         audit=META.audit_id,
-        key=f"{place.file}:{place.function}:{subject}" if place else f"unknown:{subject}",
+        key=key_of(place, subject),
         severity=severity_of(costs, steady),
         title=(
             f"{name_routes(tuple(costs))}: the same query on {subject} is repeated "
-            f"{repeats / requests:.1f} times per request with equal parameters"
+            f"{repeats / requests:.1f} times per request"
         ),
         routes=tuple(costs),
         detail=f"Nothing was written or committed between the executions.{also}",

@@ -24,13 +24,13 @@ PostgreSQL, "LIMIT and OFFSET".
 
 from collections.abc import Sequence
 
-from flask_assay.artifacts.call_sites import call_sites
 from flask_assay.artifacts.parsed_statements import parsed_statements
-from flask_assay.artifacts.places import most_frequent, place_of
+from flask_assay.artifacts.places import key_of, place_of
 from flask_assay.artifacts.request_queries import QueryUse, request_queries
 from flask_assay.artifacts.statement_shapes import statement_shapes
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, State
+from flask_assay.audits.weighing import agree, name_routes
 from flask_assay.model.finding import Evidence, Finding, Severity
 
 ROWS_MIN = 2  # a single row may be the only one there is
@@ -39,42 +39,50 @@ META = Meta(
     audit_id="limit-without-order",
     title="What is limited is ordered",
     failure_title="The first rows of no order are taken",
-    needs=(request_queries, parsed_statements, statement_shapes, call_sites),
+    needs=(request_queries, parsed_statements, statement_shapes),
     state=State.PREVIEW,
 )
 
 
 def audit(given: Given) -> Sequence[Finding]:
-    """Return one finding per route and statement."""
-    parsed, shapes, sites = given[parsed_statements], given[statement_shapes], given[call_sites]
-    found = []
-    for (route, statement), use in given[request_queries].items():
+    """Return one finding per statement and place."""
+    parsed, shapes = given[parsed_statements], given[statement_shapes]
+    groups: dict[tuple[str, str], list[QueryUse]] = {}
+    for (_, statement, _), use in given[request_queries].items():
         facts = parsed.get(statement)
         if facts is None or facts.kind != "select" or facts.has_order_by:
             continue
         if facts.is_aggregate or facts.is_locking:
             continue
         if (facts.has_limit or facts.has_offset) and use.row_max >= ROWS_MIN:
-            sampled = sites.get((route, statement))
-            site = most_frequent(use.sites) or (most_frequent(sampled.sites) if sampled else "")
-            found.append(_finding(use, site, shapes[statement].statement_id, facts.main_tables))
-    return found
+            groups.setdefault((statement, use.site), []).append(use)
+    return [
+        _finding(uses, shapes[statement].statement_id, parsed[statement].main_tables)
+        for (statement, _), uses in groups.items()
+    ]
 
 
-def _finding(use: QueryUse, site: str, statement_id: str, tables: tuple[str, ...]) -> Finding:
+def _finding(uses: list[QueryUse], statement_id: str, tables: tuple[str, ...]) -> Finding:
     subject = tables[0] if tables else "a result"
+    place = place_of(uses[0].site)
+    routes = tuple(use.route for use in uses)
+    executions = sum(use.execution_count for use in uses)
+    rows = max(use.row_max for use in uses)
     return Finding(
         audit=META.audit_id,
-        key=f"{use.route}:{subject}",
+        key=key_of(place, subject),
         severity=Severity.WARNING,
-        title=f"{use.route} takes the first rows of {subject} in no order",
-        routes=(use.route,),
-        detail="LIMIT without ORDER BY: which rows are returned is up to the plan.",
-        place=place_of(site),
-        evidence=(
-            Evidence("rows returned at most", use.row_max, "rows", n=use.execution_count),
-            Evidence("executions", use.execution_count, "queries"),
+        title=(
+            f"{name_routes(routes)} {agree(routes, 'takes', 'take')} the first rows of {subject} "
+            "in no order"
         ),
-        sql=use.statement,
+        routes=routes,
+        detail="LIMIT without ORDER BY: which rows are returned is up to the plan.",
+        place=place,
+        evidence=(
+            Evidence("rows returned at most", rows, "rows", n=executions),
+            Evidence("executions", executions, "queries"),
+        ),
+        sql=uses[0].statement,
         statement_id=statement_id,
     )

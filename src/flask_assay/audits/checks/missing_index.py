@@ -168,7 +168,7 @@ def _finding(one: _Candidate, steady: SteadyState) -> Finding:
         severity=severity_of(costs, steady),
         title=(
             f"{name_routes(tuple(costs))}: {one.table.name} is searched by {listed} "
-            f"without an index, {scan.rows_read:,.0f} rows read per execution"
+            "without an index"
         ),
         routes=tuple(costs),
         detail=_detail(scan),

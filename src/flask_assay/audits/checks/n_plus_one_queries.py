@@ -13,7 +13,9 @@ page that is fine with ten rows on a laptop takes seconds with the rows of the t
 Executions are counted by statement and request; times play no part in the verdict. The count
 must grow with rows: it equals or follows the rows of an earlier statement of the same request,
 or differs between requests, or a relationship loaded it. Executions with equal parameters count
-once; they belong to `duplicate-queries`. Statements that fetch a list of keys or a slice
+once; they belong to `duplicate-queries`. Relationships are counted apart, also where they send
+the same statement. Where no frame of the user's code is on the stack, the place is that of the
+statement that loaded the rows. Statements that fetch a list of keys or a slice
 (`IN (?)` alone, `OFFSET`, keyset pages) are batches and never count.
 
 ## Known problems
@@ -36,15 +38,15 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flask_assay.artifacts.call_sites import CallSites, call_sites
-from flask_assay.artifacts.places import most_frequent, place_of
+from flask_assay.artifacts.call_sites import call_sites
+from flask_assay.artifacts.places import key_of, most_frequent, place_of
 from flask_assay.artifacts.request_queries import DISTINCT_MIN, QueryUse, Source, request_queries
 from flask_assay.artifacts.statement_shapes import statement_shapes
 from flask_assay.artifacts.steady_state import SteadyState, steady_state
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta
 from flask_assay.audits.weighing import name_routes, severity_of
-from flask_assay.model.finding import Evidence, Finding, Place, Remedy
+from flask_assay.model.finding import Evidence, Finding, Remedy
 
 LOOP_MIN = DISTINCT_MIN  # executions with different parameters in one request
 LOOP_REQUESTS_RATIO = 0.1  # of a route's requests must loop
@@ -60,6 +62,10 @@ META = Meta(
     needs=(steady_state, request_queries, call_sites, statement_shapes),
 )
 
+_NO_FRAME = (
+    " It runs after your code returned, as in a serialiser; the place is where its rows were "
+    "loaded."
+)
 _PARAMETER_EQUALS = re.compile(r"(?<![<>!])=\s*\?|\?\s*=")
 _SLICE = re.compile(r"\bOFFSET\b|(?:[<>]=?\s*\?.*\bLIMIT\b)", re.IGNORECASE | re.DOTALL)
 
@@ -71,18 +77,21 @@ class _Loop:
     site: str
     detail: str
     statement: str
+    is_loader: bool
     uses: list[QueryUse] = field(default_factory=list)
 
 
 def audit(given: Given) -> Sequence[Finding]:
     """Return one finding per statement and place."""
-    steady, sites = given[steady_state], given[call_sites]
+    steady = given[steady_state]
     loops: dict[tuple[str, str, str], _Loop] = {}
-    for (route, statement), use in given[request_queries].items():
+    for (route, statement, detail), use in given[request_queries].items():
         if not _is_loop(use, len(steady.by_route[route])):
             continue
-        site, detail = _origin(use, sites.get((route, statement)))
-        loop = loops.setdefault((site, detail, statement), _Loop(site, detail, statement))
+        site, is_loader = _origin(use, given)
+        loop = loops.setdefault(
+            (site, detail, statement), _Loop(site, detail, statement, is_loader)
+        )
         loop.uses.append(use)
     shapes = given[statement_shapes]
     return [_finding(loop, steady, shapes[loop.statement].statement_id) for loop in loops.values()]
@@ -95,7 +104,7 @@ def _is_loop(use: QueryUse, route_request_count: int) -> bool:
         return False
     if (use.rows_mean or 0) > ROWS_PER_EXECUTION_MAX:
         return False
-    return bool(use.loop_details) or _grows(use)
+    return bool(use.detail) or _grows(use)
 
 
 def _grows(use: QueryUse) -> bool:
@@ -121,12 +130,16 @@ def _closeness(source: Source) -> float:
     return statistics.fmean(count / rows for rows, count in source.pairs)
 
 
-def _origin(use: QueryUse, sampled: CallSites | None) -> tuple[str, str]:
-    site, detail = most_frequent(use.loop_sites), most_frequent(use.loop_details)
-    if sampled is not None:
-        site = site or most_frequent(sampled.sites)
-        detail = detail or most_frequent(sampled.details)
-    return site, detail
+def _origin(use: QueryUse, given: Given) -> tuple[str, bool]:
+    """Return the loop's place and whether it is only where its rows were loaded."""
+    if place_of(use.loop_site) is not None:
+        return use.loop_site, False
+    source = _source(use)
+    loaders: Counter[str] = Counter()
+    for (route, statement, _), sites in given[call_sites].items():
+        if route == use.route and statement == source:
+            loaders.update({site: count for site, count in sites.items() if place_of(site)})
+    return most_frequent(loaders), True
 
 
 def _finding(loop: _Loop, steady: SteadyState, statement_id: str) -> Finding:
@@ -139,11 +152,11 @@ def _finding(loop: _Loop, steady: SteadyState, statement_id: str) -> Finding:
     what = f"{loop.detail} is loaded" if loop.detail else f"{_tables(loop.statement)} is queried"
     return Finding(
         audit=META.audit_id,
-        key=_key(place, loop),
+        key=key_of(place, loop.detail or _tables(loop.statement)),
         severity=severity_of(costs, steady),
-        title=f"{name_routes(routes)}: {what} {typical:.0f} times per request, once per row",
+        title=f"{name_routes(routes)}: {what} once per row, {typical:.0f} times per request",
         routes=routes,
-        detail=_detail(uses[0]),
+        detail=_detail(uses[0]) + (_NO_FRAME if loop.is_loader and place else ""),
         place=place,
         cost_s=sum(costs.values()),
         cost_per_request_s=sum(costs.values()) / len(counts),
@@ -152,11 +165,6 @@ def _finding(loop: _Loop, steady: SteadyState, statement_id: str) -> Finding:
         statement_id=statement_id,
         remedies=_remedies(loop, uses, steady.by_route),
     )
-
-
-def _key(place: Place | None, loop: _Loop) -> str:
-    where = f"{place.file}:{place.function}" if place else "unknown"
-    return f"{where}:{loop.detail or _tables(loop.statement)}"
 
 
 def _tables(statement: str) -> str:

@@ -25,8 +25,7 @@ SQLAlchemy, "ORM-Enabled INSERT, UPDATE, and DELETE statements".
 import statistics
 from collections.abc import Sequence
 
-from flask_assay.artifacts.call_sites import call_sites
-from flask_assay.artifacts.places import most_frequent, place_of
+from flask_assay.artifacts.places import place_of
 from flask_assay.artifacts.request_queries import QueryUse, request_queries
 from flask_assay.artifacts.statement_shapes import statement_shapes
 from flask_assay.artifacts.steady_state import steady_state
@@ -42,7 +41,7 @@ META = Meta(
     audit_id="row-by-row-writes",
     title="Rows are written in batches",
     failure_title="Rows are written one by one",
-    needs=(steady_state, request_queries, statement_shapes, call_sites),
+    needs=(steady_state, request_queries, statement_shapes),
     state=State.PREVIEW,
 )
 
@@ -50,19 +49,17 @@ META = Meta(
 def audit(given: Given) -> Sequence[Finding]:
     """Return one finding per route and statement."""
     found = []
-    for (route, statement), use in given[request_queries].items():
+    for (_, statement, _), use in given[request_queries].items():
         many = [count for count in use.single_write_counts if count >= WRITES_MIN]
         first = statement.lstrip()[:6].upper()
         if first not in {"INSERT", "UPDATE", "DELETE"} or not many:
             continue
         if len(many) >= REQUESTS_RATIO * use.request_count:
-            sampled = given[call_sites].get((route, statement))
-            site = most_frequent(use.sites) or (most_frequent(sampled.sites) if sampled else "")
-            found.append(_finding(given, use, many, site))
+            found.append(_finding(given, use, many))
     return found
 
 
-def _finding(given: Given, use: QueryUse, many: list[int], site: str) -> Finding:
+def _finding(given: Given, use: QueryUse, many: list[int]) -> Finding:
     cost = use.single_write_wall_ns / 1e9
     severity = severity_of({use.route: cost}, given[steady_state])
     typical = statistics.median(many)
@@ -73,7 +70,7 @@ def _finding(given: Given, use: QueryUse, many: list[int], site: str) -> Finding
         title=f"{use.route} writes {typical:.0f} rows with as many statements",
         routes=(use.route,),
         detail="One statement for all rows takes one round trip.",
-        place=place_of(site),
+        place=place_of(use.site),
         cost_s=cost,
         cost_per_request_s=cost / len(use.single_write_counts),
         evidence=(

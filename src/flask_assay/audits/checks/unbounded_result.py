@@ -25,9 +25,8 @@ M. Winand, "We need tool support for keyset pagination".
 
 from collections.abc import Mapping, Sequence
 
-from flask_assay.artifacts.call_sites import call_sites
 from flask_assay.artifacts.parsed_statements import ParsedStatement, parsed_statements
-from flask_assay.artifacts.places import most_frequent, place_of
+from flask_assay.artifacts.places import place_of
 from flask_assay.artifacts.request_queries import QueryUse, request_queries
 from flask_assay.artifacts.statement_shapes import statement_shapes
 from flask_assay.artifacts.steady_state import SteadyState, steady_state
@@ -51,7 +50,6 @@ META = Meta(
         parsed_statements,
         table_statistics,
         statement_shapes,
-        call_sites,
     ),
 )
 
@@ -59,16 +57,13 @@ META = Meta(
 def audit(given: Given) -> Sequence[Finding]:
     """Return one finding per route and statement."""
     parsed, tables = given[parsed_statements], given[table_statistics]
-    steady, sites, shapes = given[steady_state], given[call_sites], given[statement_shapes]
+    steady, shapes = given[steady_state], given[statement_shapes]
     found = []
-    for (route, statement), use in given[request_queries].items():
+    for (_, statement, _), use in given[request_queries].items():
         facts = parsed.get(statement)
         table = _unbounded(use, facts, tables) if facts is not None else None
-        if table is None:
-            continue
-        sampled = sites.get((route, statement))
-        site = most_frequent(use.sites) or (most_frequent(sampled.sites) if sampled else "")
-        found.append(_finding(use, table, site, steady, shapes[statement].statement_id))
+        if table is not None:
+            found.append(_finding(use, table, steady, shapes[statement].statement_id))
     return found
 
 
@@ -86,10 +81,8 @@ def _unbounded(use: QueryUse, facts: ParsedStatement, tables: Mapping[str, Table
     return largest
 
 
-def _finding(
-    use: QueryUse, table: Table, site: str, steady: SteadyState, statement_id: str
-) -> Finding:
-    place = place_of(site)
+def _finding(use: QueryUse, table: Table, steady: SteadyState, statement_id: str) -> Finding:
+    place = place_of(use.site)
     rows = use.rows_mean or 0.0
     severity = severity_of({use.route: use.wall_s}, steady)
     bodies = [row.body_bytes for row in steady.by_route[use.route]]

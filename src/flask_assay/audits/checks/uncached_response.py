@@ -138,8 +138,8 @@ def _finding(
         key=route,
         severity=Severity.WARNING if ratio >= SAVED_RATIO else Severity.NOTE,
         title=(
-            f"{route}: {unchanged(trace).hit_ratio * 100:.0f} % of the answers are the same as "
-            "the one before, and computed again"
+            f"{route}: {unchanged(trace).hit_ratio * 100:.0f} % of the answers are computed again "
+            "and the same"
         ),
         routes=(route,),
         detail=_detail(trace, best),

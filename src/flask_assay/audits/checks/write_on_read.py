@@ -21,16 +21,18 @@ access log.
 RFC 9110, section 9.2.1, "Safe Methods".
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
-from flask_assay.artifacts.places import most_frequent, place_of
+from flask_assay.artifacts.places import key_of, most_frequent, place_of
 from flask_assay.artifacts.steady_state import SteadyState, steady_state
 from flask_assay.artifacts.transaction_timeline import RouteTransactions, transaction_timeline
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, State
-from flask_assay.audits.weighing import severity_of
+from flask_assay.audits.weighing import agree, name_routes, severity_of
 from flask_assay.model.finding import Evidence, Finding, Remedy
 
+REMEDIES_MAX = 1  # one route stands for all that share the line
 REQUESTS_RATIO = 0.5  # of a GET route's requests write and commit
 
 META = Meta(
@@ -43,48 +45,53 @@ META = Meta(
 
 
 def audit(given: Given) -> Sequence[Finding]:
-    """Return one finding per route."""
+    """Return one finding per writing line and table."""
+    groups: dict[tuple[str, str], dict[str, RouteTransactions]] = {}
+    for route, entry in given[transaction_timeline].items():
+        is_read = route.startswith("GET ")
+        if is_read and entry.committed_write_count >= REQUESTS_RATIO * entry.request_count:
+            table = most_frequent(entry.written_tables) or "a table"
+            groups.setdefault((most_frequent(entry.write_sites), table), {})[route] = entry
     return [
-        _finding(route, entry, given[steady_state])
-        for route, entry in given[transaction_timeline].items()
-        if route.startswith("GET ")
-        and entry.committed_write_count >= REQUESTS_RATIO * entry.request_count
+        _finding(site, table, entries, given[steady_state])
+        for (site, table), entries in groups.items()
     ]
 
 
-def _finding(route: str, entry: RouteTransactions, steady: SteadyState) -> Finding:
-    cost = (entry.write_ns + entry.commit_ns) / 1e9
-    table = most_frequent(entry.written_tables) or "a table"
-    endpoint = steady.by_route[route][0].endpoint
-    site = most_frequent(entry.write_sites)
+def _finding(
+    site: str, table: str, entries: Mapping[str, RouteTransactions], steady: SteadyState
+) -> Finding:
+    costs = {
+        route: (entry.write_ns + entry.commit_ns) / 1e9
+        for route, entry in sorted(entries.items(), key=lambda one: -one[1].commit_ns)
+    }
+    routes, cost, place = tuple(costs), sum(costs.values()), place_of(site)
+    writing = sum(entry.committed_write_count for entry in entries.values())
+    requests = sum(entry.request_count for entry in entries.values())
     return Finding(
         audit=META.audit_id,
-        key=f"{route}:{table}",
-        severity=severity_of({route: cost}, steady),
-        title=f"{route} writes {table} each time it is read",
-        routes=(route,),
-        detail=(
-            f"{entry.committed_write_count:,} of {entry.request_count:,} requests wrote rows and "
-            "committed them."
+        key=key_of(place, table),
+        severity=severity_of(costs, steady),
+        title=(
+            f"{name_routes(routes)} {agree(routes, 'writes', 'write')} {table} each time "
+            f"{agree(routes, 'it is', 'they are')} read"
         ),
-        place=place_of(site),
+        routes=routes,
+        detail=f"{writing:,} of {requests:,} requests wrote rows and committed them.",
+        place=place,
         cost_s=cost,
-        cost_per_request_s=cost / entry.request_count,
+        cost_per_request_s=cost / requests,
         evidence=(
-            Evidence(
-                "requests that write",
-                entry.committed_write_count,
-                "requests",
-                n=entry.request_count,
-            ),
-            Evidence("time of writes and commits", cost * 1e3, "ms", n=entry.request_count),
+            Evidence("requests that write", writing, "requests", n=requests),
+            Evidence("time of writes and commits", cost * 1e3, "ms", n=requests),
         ),
-        sql=most_frequent(entry.writes),
-        remedies=(
+        sql=most_frequent(sum((entry.writes for entry in entries.values()), Counter())),
+        remedies=tuple(
             Remedy(
                 "offload",
-                {"endpoint": endpoint, "target": table, "site": site},
+                {"endpoint": steady.by_route[route][0].endpoint, "target": table, "site": site},
                 "Write after the response, or count elsewhere and write in batches.",
-            ),
+            )
+            for route in routes[:REMEDIES_MAX]
         ),
     )
