@@ -52,6 +52,10 @@ def probe_every_site(work):
     probe(work, call_site_every=1)
 
 
+def probe_with_stacks(work):
+    probe(work, stacks=True)
+
+
 def opentelemetry(_work):
     from opentelemetry import trace
     from opentelemetry.instrumentation.flask import FlaskInstrumentor
@@ -128,6 +132,7 @@ CONTESTANTS = {
     "probe": probe_without_sites,
     "probe + call sites": probe,
     "probe + every call site": probe_every_site,
+    "probe + call sites + stacks": probe_with_stacks,
     "OpenTelemetry": opentelemetry,
     "Sentry": sentry,
     "prometheus-flask-exporter": prometheus,

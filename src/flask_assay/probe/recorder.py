@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from flask_assay.model.rows import RequestFlag, SpanFlag
 from flask_assay.probe.call_sites import CallSites
@@ -20,7 +20,24 @@ __all__ = ["Counts", "Recorder"]
 
 MAX_ROWS = 2**31 - 1
 _pack = wire.SPAN.pack
+_STACKS_EVERY_NS = 1_000_000_000  # names of frames are long: many samples share one
 _BACKGROUND_FLUSH = 1_000  # spans; without requests there is no thread that would write them
+
+
+class StackSource(Protocol):
+    """What samples CPU stacks."""
+
+    def take(self) -> dict[str, int]:
+        """Return the stacks since the last call, and microseconds of CPU."""
+        ...
+
+    def facts(self) -> dict[str, object]:
+        """Return how it samples, and its totals."""
+        ...
+
+    def reset(self) -> None:
+        """Begin anew in a forked process."""
+        ...
 
 
 class Counts:
@@ -51,7 +68,8 @@ class Recorder:
         self.counts = Counts()
         self.background = background()
         self.connections: dict[int, int] = {}  # id of a driver connection → its number
-        self.stacks: dict[str, int] = {}
+        self.stacks: StackSource | None = None
+        self._stacks_due_ns = 0
         self.serving: dict[int, Work] = {}  # by thread; kept for the stack sampler only
         self.routes: dict[tuple[str, str, str], tuple[int, int]] = {}  # ids of route and endpoint
         self.app_hooks: list[Callable[[Any], None]] = []
@@ -73,7 +91,8 @@ class Recorder:
         self.statements.reset()
         self.background.spans.clear()
         self.connections.clear()
-        self.stacks.clear()
+        if self.stacks is not None:
+            self.stacks.reset()
         self.serving.clear()
         self.routes.clear()
         self.counts.requests = self.counts.queries = self.counts.spans_dropped = 0
@@ -156,6 +175,8 @@ class Recorder:
             "spans_dropped": self.counts.spans_dropped,
             "sensors": {name: switch.as_dict() for name, switch in self.switches.items()},
         }
+        if self.stacks is not None:
+            found["stacks"] = self.stacks.facts()
         if self.statements.unsaved:
             found["parameters_unsaved"] = self.statements.unsaved
         if self.sink.dropped_frames:
@@ -188,7 +209,9 @@ class Recorder:
         return wire.frame(wire.FrameKind.REQUEST, wire.REQUEST_HEAD.pack(*head) + b"".join(taken))
 
     def _stacks_frame(self) -> bytes:
-        if not self.stacks:
+        now = time.monotonic_ns()
+        if self.stacks is None or (now < self._stacks_due_ns and not self.sink.is_closing):
             return b""
-        taken, self.stacks = self.stacks, {}
-        return wire.json_frame(wire.FrameKind.STACKS, {"stacks": taken})
+        self._stacks_due_ns = now + _STACKS_EVERY_NS
+        taken = self.stacks.take()
+        return wire.json_frame(wire.FrameKind.STACKS, {"stacks": taken}) if taken else b""

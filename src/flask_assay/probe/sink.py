@@ -64,6 +64,11 @@ class Sink:
         self.dropped_frames = 0
         self.last_error = ""
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether what is written now is the last."""
+        return self._stop.is_set()
+
     def append_name(self, frame: bytes) -> None:
         """Take a frame that others depend on: never dropped, bounded by the caps on names."""
         self._names.append(frame)

@@ -10,7 +10,8 @@ from inspect import iscoroutinefunction
 from types import FunctionType, ModuleType
 from typing import Any
 
-from flask_assay.probe.stacks import FRAME_PREFIX, StackSampler
+from flask_assay.probe.samplers import Sampling
+from flask_assay.probe.stacks import FRAME_PREFIX
 from flask_assay.probe.wiring import Sensor, Wiring
 from flask_assay.probe.work import CURRENT
 
@@ -19,7 +20,7 @@ __all__ = ["SENSOR"]
 
 def _install(wiring: Wiring, module: ModuleType) -> None:
     recorder = wiring.recorder
-    sampler = StackSampler(recorder, wiring.switch) if recorder.plan.stacks else None
+    sampler = Sampling(recorder, wiring.switch) if recorder.plan.stacks else None
     if sampler is not None:
         wiring.patches.on_restore(sampler.stop)
 
