@@ -70,17 +70,14 @@ class Catalog:
     """Questions to one database server.
 
     Args:
-        ask: Runs SQL with our own role in the app's main database and returns rows of text.
+        asks: Per database of the app: runs SQL there with our own role, returns rows of text.
         ask_server: The same in the maintenance database, where pg_stat_statements is.
-        databases: Names of the app's databases.
         role: That the app connects as.
     """
 
-    def __init__(
-        self, ask: Query, ask_server: Query, databases: list[str], role: str = APP_ROLE
-    ) -> None:
-        self._ask, self._ask_server = ask, ask_server
-        self._databases = literal("{" + ",".join(databases) + "}")
+    def __init__(self, asks: Mapping[str, Query], ask_server: Query, role: str = APP_ROLE) -> None:
+        self._asks, self._ask_server = asks, ask_server
+        self._databases = literal("{" + ",".join(asks) + "}")
         self._role = literal(role)
         self._before: dict[str, dict[str, int]] = {}
 
@@ -118,12 +115,14 @@ class Catalog:
         return found
 
     def _tables(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self._ask(_TABLES)[0][0])
+        found: list[dict[str, Any]] = []
+        for database, ask in self._asks.items():
+            found += ({"database": database} | each for each in json.loads(ask(_TABLES)[0][0]))
         return found
 
 
 def _key(table: Mapping[str, Any]) -> str:
-    return f"{table['schema']}.{table['name']}"
+    return f"{table['database']}.{table['schema']}.{table['name']}"
 
 
 def _is_set_up(query: str) -> bool:

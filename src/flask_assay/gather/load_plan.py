@@ -1,6 +1,7 @@
 """Decide what the load is: the user's locustfile, else journeys derived from the routes."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,15 @@ from flask_assay.recording.directory import read_document, write_document
 __all__ = ["plan_load"]
 
 
-def plan_load(lab: Lab, target: Target, ask: Query, tables: list[dict[str, Any]]) -> LoadPlan:
+def plan_load(
+    lab: Lab, target: Target, asks: Mapping[str, Query], tables: list[dict[str, Any]]
+) -> LoadPlan:
     """Return the load of a run.
 
     Args:
         lab: Its settings, directories and databases.
         target: Where the load goes.
-        ask: Runs SQL in the app's database with our own role.
+        asks: Per database of the app: runs SQL there with our own role.
         tables: Of the document ``tables.json``.
 
     Raises:
@@ -32,7 +35,7 @@ def plan_load(lab: Lab, target: Target, ask: Query, tables: list[dict[str, Any]]
     """
     settings = lab.settings
     locustfile = find_locustfile(settings)
-    journeys = () if locustfile else _journeys(lab, ask, tables)
+    journeys = () if locustfile else _journeys(lab, asks, tables)
     rate = settings.number("rate")
     return LoadPlan(
         recording_dir=lab.recording,
@@ -53,10 +56,12 @@ def plan_load(lab: Lab, target: Target, ask: Query, tables: list[dict[str, Any]]
     )
 
 
-def _journeys(lab: Lab, ask: Query, tables: list[dict[str, Any]]) -> tuple[Journey, ...]:
+def _journeys(
+    lab: Lab, asks: Mapping[str, Query], tables: list[dict[str, Any]]
+) -> tuple[Journey, ...]:
     app = read_document(lab.recording, "app", {})
     assert isinstance(app, dict)
-    derived = derive(app.get("routes", []), sample_rows(ask, tables))
+    derived = derive(app.get("routes", []), sample_rows(asks, tables))
     left_out = [{"route": each.route, "reason": each.reason} for each in derived.skipped]
     write_document(lab.recording, "left-out-routes", {"routes": left_out})
     if not derived.journeys:

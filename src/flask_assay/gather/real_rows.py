@@ -1,7 +1,7 @@
 """Sample values of real rows, from which derived journeys take their parameters."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 __all__ = ["sample_rows"]
@@ -14,7 +14,9 @@ _TYPES = ("smallint", "integer", "bigint", "uuid", "text", "character varying", 
           "citext", "date")  # fmt: skip
 
 
-def sample_rows(ask: Query, tables: list[dict[str, Any]]) -> dict[str, dict[str, list[Any]]]:
+def sample_rows(
+    asks: Mapping[str, Query], tables: list[dict[str, Any]]
+) -> dict[str, dict[str, list[Any]]]:
     """Return table → column → values of up to 50 rows spread over the table.
 
     Only columns of types that can stand in a URL are read. The values stay in the private
@@ -30,7 +32,7 @@ def sample_rows(ask: Query, tables: list[dict[str, Any]]) -> dict[str, dict[str,
             if str(each["type"]).partition("(")[0] in _TYPES
         ]
         if columns:
-            found[table["name"]] = _values(ask, table, columns)
+            found[table["name"]] = _values(asks[table["database"]], table, columns)
     return found
 
 

@@ -1,5 +1,6 @@
 """One gather run: the order of events, from empty directory to complete recording."""
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def gather(lab: Lab, progress: Progress, clock: Clock | None = None) -> Run:
 
 
 def _plan(lab: Lab, target: Target, catalog: Catalog) -> LoadPlan:
-    lab.load_plan = plan_load(lab, target, _ask(lab), catalog.tables()["tables"])
+    lab.load_plan = plan_load(lab, target, _asks(lab), catalog.tables()["tables"])
     return lab.load_plan
 
 
@@ -95,19 +96,13 @@ def _databases(lab: Lab) -> tuple[Any, ...]:
     return lab.databases.all()
 
 
-def _ask(lab: Lab) -> Query:
-    databases = _databases(lab)
-    return lambda sql: lab.postgres.sql(databases[0], sql)
+def _asks(lab: Lab) -> dict[str, Query]:
+    """Return, per database of the app, how to ask it with our own role."""
+    return {each.name: functools.partial(lab.postgres.sql, each) for each in _databases(lab)}
 
 
 def _catalog(lab: Lab) -> Catalog:
-    databases = _databases(lab)
-    return Catalog(
-        _ask(lab),
-        lambda sql: lab.postgres.sql(None, sql),
-        [each.name for each in databases],
-        lab.role,
-    )
+    return Catalog(_asks(lab), functools.partial(lab.postgres.sql, None), lab.role)
 
 
 def _probe(lab: Lab) -> str:
@@ -129,7 +124,7 @@ def _write_documents(lab: Lab, catalog: Catalog) -> None:
         "valkey": {"version": lab.valkey.version},
     }
     write_document(lab.recording, "environment", describe_environment() | servers)
-    plans = explain(_ask(lab), private_statements(lab.run.private))
+    plans = explain(_asks(lab).values(), private_statements(lab.run.private))
     write_document(lab.recording, "plans", plans)
     effective = [
         {"name": name, "value": value, "origin": lab.settings.origins[name]}

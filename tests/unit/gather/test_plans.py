@@ -23,7 +23,7 @@ def asked(sql):
 
 
 def test_literals_are_taken_out_of_every_part_of_a_plan():
-    document = explain(asked, {"SELECT ?": ["SELECT 'ann@example.test'"]})
+    document = explain([asked], {"SELECT ?": ["SELECT 'ann@example.test'"]})
     text = json.dumps(document)
     assert "ann@" not in text
     assert "secret" not in text
@@ -38,11 +38,11 @@ def test_a_statement_that_can_not_be_explained_is_counted():
     def fails(sql):
         raise AssayError("no")
 
-    assert explain(fails, {"SELECT ?": ["SELECT 1"]}) == {"plans": [], "unexplained_count": 1}
+    assert explain([fails], {"SELECT ?": ["SELECT 1"]}) == {"plans": [], "unexplained_count": 1}
 
 
 def test_only_statements_that_have_plans_are_explained():
-    assert explain(asked, {"TRUNCATE t": ["TRUNCATE t"]})["plans"] == []
+    assert explain([asked], {"TRUNCATE t": ["TRUNCATE t"]})["plans"] == []
 
 
 def test_a_torn_side_file_reads_up_to_the_tear(tmp_path):
