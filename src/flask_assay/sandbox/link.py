@@ -97,13 +97,14 @@ class Session:
         lasting: Settings made while connecting; they hold for every test.
         current: Settings in effect, name to the statement that makes it.
         pending: Made in the open transaction; None means reset.
-        local: Names that ``SET LOCAL`` changed in the open transaction.
+        local: What ``SET LOCAL`` changed in the open transaction, name to statement; ""
+            where the statement cannot be sent again.
     """
 
     lasting: dict[str, str] = field(default_factory=dict)
     current: dict[str, str] = field(default_factory=dict)
     pending: dict[str, str | None] = field(default_factory=dict)
-    local: set[str] = field(default_factory=set)
+    local: dict[str, str] = field(default_factory=dict)
     is_new: bool = True
 
     def merge(self) -> None:
@@ -249,6 +250,7 @@ class Link:
         for logical in self.logicals:
             logical.session.forget()
             logical.session.current = dict(logical.session.lasting)
+        self._settings = {name for one in self.logicals for name in one.session.lasting}
         if self.journal.locked and commands:
             commands.append("SELECT pg_advisory_unlock_all()")
         return commands
@@ -284,8 +286,9 @@ class Link:
             )
         except NotFaithfulError as error:
             self._hard("interleaved", str(error), statement)
-        commands += self._session_commands(logical, is_new=is_new)
-        commands += self._fenced(logical, statement)
+        if self.universe.aborted_by is None:
+            commands += self._session_commands(logical, is_new=is_new)
+            commands += self._fenced(logical, statement)
         self._doubt(logical, statement, is_new=is_new)
         self._last = statement
         return commands
@@ -346,9 +349,13 @@ class Link:
         """Make the connection's own settings those in effect."""
         if not self._settings or not (is_new or len(self.universe.open) > 1):
             return []
-        own = {**logical.session.current, **_made(logical.session.pending)}
+        session = logical.session
+        own = {**session.current, **_made(session.pending), **session.local}
+        if not is_new and "" in own.values():
+            text = "another connection came between, and set_config() cannot be sent again"
+            self.note(SignalKind.DOUBT, "set-config", text, None)
         foreign = [f"RESET {name}" for name in sorted(self._settings - own.keys())]
-        return foreign + list(own.values())
+        return foreign + [text for text in own.values() if text]
 
     def _fenced(self, logical: Logical, statement: Statement) -> list[str]:
         """Make ``SET TRANSACTION READ ONLY`` end with its transaction."""
@@ -367,6 +374,7 @@ class Link:
             self.universe.released(ident, statement.name)
         elif statement.kind is Kind.ROLLBACK_TO:
             self.universe.rolled_back_to(ident, statement.name)
+            self._doubt_settings(logical, statement)
         elif statement.kind in {Kind.SET, Kind.SET_LOCAL}:
             self._note_setting(logical, statement.kind, statement.name, statement.text)
         if "set_config" in statement.words:
@@ -383,13 +391,18 @@ class Link:
     def _writes(self, statement: Statement) -> bool:
         return statement.is_write or not statement.words.isdisjoint(self.facts.functions)
 
+    def _doubt_settings(self, logical: Logical, statement: Statement) -> None:
+        if logical.session.pending or logical.session.local:
+            text = "a rollback to a savepoint may have undone a SET before it"
+            self.note(SignalKind.DOUBT, "set-and-savepoint", text, statement)
+
     def _note_setting(self, logical: Logical, kind: Kind, name: str, text: str) -> None:
         if name in {"application_name", "all"}:
             self._is_watching = False
         self._settings.add(name)
         session = logical.session
         if kind is Kind.SET_LOCAL:
-            session.local.add(name)
+            session.local[name] = "" if "set_config" in text.lower() else text
         else:
             session.pending[name] = None if text.lower().startswith("reset") else text
 
@@ -415,6 +428,19 @@ class Link:
         """Return the constraint check of a commit, if there is one to make."""
         self._refuse_what_is_doomed()
         return self.universe.before_commit(logical.ident)
+
+    def commit_refused(self, logical: Logical) -> list[str]:
+        """Note that the constraint check failed; return what rolls the transaction back.
+
+        Raises:
+            GearChangeError: It may have been another open transaction's row that failed.
+        """
+        own = self.universe.open[logical.ident]
+        self.universe.errored(logical.ident)
+        if any(txn.wrote for txn in self.universe.open.values() if txn is not own):
+            text = "deferred constraints of two open transactions are checked together"
+            self._hard("deferred-beside", text, self._last)
+        return self.rollback(logical)
 
     def commit(self, logical: Logical) -> list[str]:
         """End a logical transaction for good; return what must be sent now."""

@@ -197,15 +197,10 @@ class Psycopg2Logical:
         with link.lock:
             try:
                 link.send(link.before_commit(self))
-            except psycopg2.Error as error:
-                self._undo_failed_commit(error)
+            except psycopg2.Error:
+                self._send(link.commit_refused(self))
                 raise
             self._send(link.commit(self))
-
-    def _undo_failed_commit(self, error: Any) -> None:
-        link = self._assay_link
-        link.universe.errored(self.ident)
-        self._send(link.rollback(self))
 
     def rollback(self) -> None:
         """Roll the logical transaction back."""
@@ -243,10 +238,7 @@ class Psycopg2Logical:
             try:
                 self._send(link.before(self, statement))
             except FailedTransactionError:
-                raise psycopg2.errors.InFailedSqlTransaction(
-                    "current transaction is aborted, commands ignored until end of "
-                    "transaction block\n"
-                ) from None
+                raise _in_failed_transaction() from None
             link.journal.messages += 1
             try:
                 result = call()
@@ -405,6 +397,14 @@ class Psycopg2Logical:
 
     def __eq__(self, other: object) -> bool:
         return self is other
+
+
+def _in_failed_transaction() -> Exception:
+    """Return the error that the server would answer with."""
+    text = "current transaction is aborted, commands ignored until end of transaction block\n"
+    error = psycopg2.errors.InFailedSqlTransaction(text)
+    error.__setstate__({"pgerror": f"ERROR:  {text}", "pgcode": "25P02"})
+    return error
 
 
 def _level(value: Any) -> int | None:

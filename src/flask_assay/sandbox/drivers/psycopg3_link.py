@@ -342,8 +342,7 @@ class Psycopg3Logical(psycopg.Connection[Any]):
         try:
             yield from link.send_gen(link.before_commit(self))
         except psycopg.Error:
-            link.universe.errored(self.ident)
-            yield from self._ours_gen(link.rollback(self))
+            yield from self._ours_gen(link.commit_refused(self))
             raise
         yield from self._ours_gen(link.commit(self))
         link.universe.owed += [f"CLOSE {name}" for name in sorted(self._assay_cursors)]

@@ -1,0 +1,61 @@
+"""Any program ends as on real connections, or the sandbox says that it cannot show it."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.conformance.sandbox.harness import Ours, make_template
+from tests.conformance.sandbox.programs import LEAKS, PROGRAMS, Pair
+
+pytestmark = pytest.mark.services
+
+LIMITS = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    "print_blob": False,
+}
+
+
+@pytest.fixture(scope="module", params=["psycopg2", "psycopg"])
+def pair(request, server):
+    driver = request.param
+    template = make_template(server, driver)
+    ours = Ours(server, template, driver, "rollback")
+    admin = ours.sandbox.admin
+    real = admin.clone(template.db, f"real_{driver}")
+    owner = admin.connect(real.name)
+
+    def reset():
+        cursor = owner.cursor()
+        cursor.execute("DELETE FROM note; DELETE FROM account WHERE name <> 'seeded'")
+        cursor.close()
+
+    yield Pair(ours, server.place(real), reset)
+    owner.close()
+    assert ours.sandbox.leaked() == []
+    ours.close()
+
+
+def _check(pair, program):
+    verdict = pair.run(program)
+    assert verdict in {"right", "said so", "doubted"}, verdict
+    if len({who for _, who in program}) == 1 and not any(a == "thread" for a, _ in program):
+        assert verdict == "right", f"a false alarm: {verdict}"
+
+
+@settings(max_examples=120, **LIMITS)
+@given(program=PROGRAMS)
+def test_a_program_ends_as_on_real_connections(pair, program):
+    _check(pair, program)
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000, **LIMITS)
+@given(program=PROGRAMS)
+def test_ten_thousand_programs_end_as_on_real_connections(pair, program):
+    _check(pair, program)
+
+
+@settings(max_examples=40, **LIMITS)
+@given(program=PROGRAMS, text=st.sampled_from(LEAKS))
+def test_an_injected_leak_is_always_caught(pair, program, text):
+    assert pair.leak(program, text)
