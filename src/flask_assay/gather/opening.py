@@ -3,7 +3,7 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -168,8 +168,24 @@ def _require_room(output: Path, free_space: FreeSpace) -> None:
         )
 
 
-def write_status(recording: Path, app: str, run_id: str, status: str, reason: str) -> None:
-    """Write the manifest with a run's status: "running", "complete" or "partial"."""
+def write_status(
+    recording: Path,
+    app: str,
+    run_id: str,
+    status: str,
+    reason: str,
+    load: Mapping[str, object] | None = None,
+) -> None:
+    """Write the manifest with a run's status: "running", "complete" or "partial".
+
+    Args:
+        recording: Its directory.
+        app: Import path as given to ``flask --app``.
+        run_id: Of the run.
+        status: How far it is.
+        reason: Why it is partial.
+        load: Users, model and source of the load, once it was decided.
+    """
     append_line(recording, EVENTS, {"event": "status", "status": status})
     before = read_document(recording, MANIFEST, {})
     started = before.get("started_at") if isinstance(before, dict) else None
@@ -181,6 +197,7 @@ def write_status(recording: Path, app: str, run_id: str, status: str, reason: st
         "started_at": started or datetime.now(UTC).isoformat(timespec="seconds"),
         "status": status,
         "status_reason": reason,
+        "load": dict(load or {}),
         "flask_assay": flask_assay.__version__,
     }
     write_document(recording, MANIFEST, manifest)

@@ -1,6 +1,7 @@
 """One gather run: the order of events, from empty directory to complete recording."""
 
 import functools
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,13 +73,34 @@ def gather(lab: Lab, progress: Progress, clock: Clock | None = None) -> Run:
         _write_documents(lab, catalog)
         status = "partial" if was_stopped else "complete"
         reason = "interrupted by the user" if was_stopped else ""
-        write_status(lab.recording, lab.app, lab.run.run_id, status, reason)
+        write_status(lab.recording, lab.app, lab.run.run_id, status, reason, _load(plan))
     return Run(lab, lab.recording, was_stopped)
 
 
 def _plan(lab: Lab, target: Target, catalog: Catalog) -> LoadPlan:
     lab.load_plan = plan_load(lab, target, _asks(lab), catalog.tables()["tables"])
     return lab.load_plan
+
+
+def _load(plan: LoadPlan) -> dict[str, object]:
+    return {
+        "users": plan.users,
+        "model": plan.model,
+        "rate_per_s": plan.rate,
+        "source": plan.locustfile.name if plan.locustfile else "derived from the routes",
+        "seed": plan.seed,
+    }
+
+
+def _command(lab: Lab) -> str:
+    """Return the command line that repeats the run."""
+    options = [
+        f"{origin} {shlex.quote(str(lab.settings.values[name]))}"
+        for name, origin in lab.settings.origins.items()
+        if origin.startswith("--") and not isinstance(lab.settings.values[name], bool | list)
+    ]
+    app = f"--app {shlex.quote(lab.app)} " if lab.app else ""
+    return " ".join([f"flask {app}assay run", *options])
 
 
 def _tell_of_server(target: Target, progress: Progress) -> None:
@@ -119,11 +141,12 @@ def _probe(lab: Lab) -> str:
 def _write_documents(lab: Lab, catalog: Catalog) -> None:
     write_document(lab.recording, "statements", catalog.statements())
     write_document(lab.recording, "tables", catalog.tables())
-    servers = {
+    further = {
+        "command": _command(lab),
         "postgres": {"version": lab.postgres.version, "settings": lab.postgres.settings()},
         "valkey": {"version": lab.valkey.version},
     }
-    write_document(lab.recording, "environment", describe_environment() | servers)
+    write_document(lab.recording, "environment", describe_environment() | further)
     plans = explain(_asks(lab).values(), private_statements(lab.run.private))
     write_document(lab.recording, "plans", plans)
     effective = [
