@@ -1,6 +1,7 @@
 """Runs ``flask … assay run`` as a user does, on one-file apps, and looks at what is left."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from tests.services.owners import all_pids, read
 
+from flask_assay.recording.directory import read_lines
 from flask_assay.services.waiting import wait_until
 
 FLASK = (sys.executable, "-m", "flask")
@@ -41,6 +43,35 @@ def create_app(uri="postgresql://real:secret@db.example.invalid/production"):
     @app.get("/items")
     def items():
         return jsonify([each.name for each in Item.query.limit(5)])
+
+    return app
+"""
+
+
+# A finding with a remedy that is tried: each parent's children are loaded one by one.
+NESTED = """
+from flask import Flask, jsonify
+from flask_sqlalchemy import SQLAlchemy
+
+db = SQLAlchemy()
+
+class Parent(db.Model):
+    id = db.Column(db.Integer, primary_key=True)
+    children = db.relationship("Child")
+
+class Child(db.Model):
+    id = db.Column(db.Integer, primary_key=True)
+    parent_id = db.Column(db.ForeignKey("parent.id"), nullable=False)
+
+def create_app():
+    app = Flask(__name__)
+    app.config["SQLALCHEMY_DATABASE_URI"] = "postgresql:///nested"
+    db.init_app(app)
+
+    @app.get("/parents")
+    def parents():
+        found = Parent.query.order_by(Parent.id).limit(20)
+        return jsonify([[child.id for child in each.children] for each in found])
 
     return app
 """
@@ -126,9 +157,14 @@ class Command:
         """Send it a signal."""
         os.kill(self.popen.pid, number)
 
-    def run_ids(self):
-        """Ids of the runs whose directories it made and that are still there."""
-        return runs(self.base)
+    def wait_for_phase(self, name):
+        """Wait until the load entered a phase."""
+        wait_until(
+            lambda: self.popen.poll() is not None or name in phases(self.project),
+            timeout_s=LONGEST_S,
+            what=f"phase {name}",
+        )
+        assert self.popen.poll() is None, self.finish()
 
 
 def runs(base):
@@ -169,3 +205,15 @@ def assay(project, base, *arguments, **options):
 def recordings(project):
     """Return the recordings in a project."""
     return sorted(path for path in (project / ".assay").glob("2*") if path.is_dir())
+
+
+def phases(project):
+    """Return the phases that the newest recording's load went through."""
+    found = recordings(project)
+    events = read_lines(found[-1], "events.jsonl") if found else []
+    return [event["phase"] for event in events if event.get("event") == "phase"]
+
+
+def manifest(recording):
+    """Return a recording's manifest."""
+    return json.loads((recording / "recording.json").read_text())

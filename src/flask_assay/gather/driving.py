@@ -167,10 +167,10 @@ def _note_lost_workers(recording: Path, target: Target) -> None:
         return
     log = target.process.log_path.read_text(errors="replace").splitlines()
     said = [line for line in log if "[ERROR]" in line or "[CRITICAL]" in line]
-    last = f"; its log says: {said[-1].rpartition('] ')[2]}" if said else ""
+    last = f"; its log says: {said[-1].rpartition('] ')[2].rstrip('.')}" if said else ""
     text = (
-        f"{replaced} worker processes of the app were replaced during the load (max_requests, a "
-        f"timeout or a crash){last}. Requests under way in a crash are lost."
+        f"{replaced} of the app's worker processes ended during the load and were replaced "
+        f"(max_requests, a timeout or a crash){last}. What they were doing in a crash is lost."
     )
     append_line(recording, EVENTS, {"event": "incident", "kind": "workers-replaced", "text": text})
 

@@ -273,7 +273,7 @@ def provision_external_postgres(
     except SqlError as error:
         raise ServiceError(
             f'database "{address.database}" at {address.host}:{address.port} does not answer',
-            why=error.what,
+            why=error.what.partition(" (database ")[0],
             todo=f"Check {POSTGRES_VARIABLE}. For a server that demands TLS install PostgreSQL's "
             "own client (psql): the one in the wheel has none.",
         ) from None
