@@ -340,10 +340,10 @@ def counter(build, *, method="GET"):
 
 def hot(build, *, own=40_000):
     build.stacks = {
-        "suggest;search.py:3 suggest;text.py:9 distance": own,
-        "suggest;search.py:3 suggest": 5_000,
-        "suggest;search.py:3 suggest;session.py:90 execute": 5_000,
-        "suggest;json.py:9 dumps": 60_000 if own < 40_000 else 20_000,
+        "suggest;shop/search.py:4 suggest;shop/text.py:9 distance": own,
+        "suggest;shop/search.py:4 suggest": 5_000,
+        "suggest;shop/search.py:4 suggest;sqlalchemy:Session.execute": 5_000,
+        "suggest;flask:jsonify;json:dumps": 60_000 if own < 40_000 else 20_000,
     }
     for _ in range(REQUESTS):
         with build.request("GET /suggest") as request:

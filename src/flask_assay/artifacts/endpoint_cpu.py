@@ -8,7 +8,7 @@ from flask_assay.artifacts.places import place_of
 from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import View, artifact
 
-__all__ = ["EndpointCpu", "EndpointStacks", "endpoint_cpu", "endpoint_stacks"]
+__all__ = ["EndpointCpu", "EndpointStacks", "FunctionCpu", "endpoint_cpu", "endpoint_stacks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +20,31 @@ class EndpointCpu:
 
 
 @dataclass(slots=True)
+class FunctionCpu:
+    """Sampled CPU of one function of the user's code, with all the library code that it called.
+
+    Attributes:
+        weight: Microseconds.
+        lines: The same by the line that ran or made the call.
+        called: The part that was spent in library code, by the frame that was called.
+    """
+
+    weight: int = 0
+    lines: Counter[int] = field(default_factory=Counter)
+    called: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
 class EndpointStacks:
     """Sampled CPU of one endpoint.
 
     Attributes:
-        weight: Of all its samples.
-        own: Weight by the innermost frame of the user's code, whatever it called included.
-        called: For each of these frames, the weight by the library frame that it had called,
-            "" for time in the frame itself.
+        weight: Of all its samples, microseconds.
+        own: By file and function of the innermost frame that is the user's code.
     """
 
     weight: int = 0
-    own: Counter[str] = field(default_factory=Counter)
-    called: dict[str, Counter[str]] = field(default_factory=dict)
+    own: dict[tuple[str, str], FunctionCpu] = field(default_factory=dict)
 
 
 @artifact("endpoint-cpu")
@@ -48,38 +60,22 @@ def endpoint_cpu(view: View) -> Mapping[str, EndpointCpu]:
 def endpoint_stacks(view: View) -> Mapping[str, EndpointStacks]:
     """Return sampled CPU by endpoint, over the whole run; empty without a sampler."""
     found: dict[str, EndpointStacks] = {}
-    if not any(file.stacks for file in view.recording.probe_files):
-        return found
-    files = _user_files(view)
     for file in view.recording.probe_files:
         for stack, weight in file.stacks.items():
             endpoint, *frames = stack.split(";")
             entry = found.setdefault(endpoint, EndpointStacks())
             entry.weight += weight
-            _add(entry, frames, weight, files)
+            _add(entry, frames, weight)
     return found
 
 
-def _add(entry: EndpointStacks, frames: list[str], weight: int, files: frozenset[str]) -> None:
+def _add(entry: EndpointStacks, frames: list[str], weight: int) -> None:
     for at in range(len(frames) - 1, -1, -1):
-        if frames[at].partition(":")[0] in files:
-            entry.own[frames[at]] += weight
-            below = frames[at + 1] if at + 1 < len(frames) else ""
-            entry.called.setdefault(frames[at], Counter())[below] += weight
+        place = place_of(frames[at])  # of a library frame there is none: it has no line
+        if place is not None:
+            own = entry.own.setdefault((place.file, place.function), FunctionCpu())
+            own.weight += weight
+            own.lines[place.line or 0] += weight
+            if at + 1 < len(frames):
+                own.called[frames[at + 1]] += weight
             return
-
-
-def _user_files(view: View) -> frozenset[str]:
-    """Return the user's files as stacks name them: by path, or by their last part."""
-    sites = {span.site for row in view.recording.requests for span in row.spans if span.site}
-    places = [place_of(site) for site in sites]
-    paths = {place.file for place in places if place is not None}
-    app = view.recording.document("app")
-    listed = app.get("files")
-    paths |= {str(file) for file in (listed if isinstance(listed, list) else [])}
-    routes = app.get("routes")
-    for route in routes if isinstance(routes, list) else []:
-        about = route.get("view") if isinstance(route, dict) else None
-        if isinstance(about, dict) and about.get("file"):
-            paths.add(str(about["file"]))
-    return frozenset(paths | {path.rpartition("/")[2] for path in paths})

@@ -7,6 +7,7 @@ from flask_assay.artifacts.coverage import Coverage, coverage
 from flask_assay.artifacts.view import UnavailableError, View
 from flask_assay.audits.registry import AUDITS
 from flask_assay.diagnosis.context import environment_of, load_of, overhead_of, warnings_of
+from flask_assay.diagnosis.profile import profile_of
 from flask_assay.diagnosis.ranking import rank
 from flask_assay.diagnosis.runner import run_audits
 from flask_assay.diagnosis.series import series_of
@@ -62,6 +63,7 @@ def diagnose(recording: Recording, *, allow: Mapping[str, str] | None = None) ->
         overhead=overhead_of(view, seen),
         environment=environment_of(view),
         warnings=(*_warnings(view, seen), *trial_warnings),
+        profile=profile_of(view),
     )
 
 

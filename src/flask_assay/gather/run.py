@@ -133,6 +133,7 @@ def _probe(lab: Lab) -> str:
         project_root=Path.cwd(),
         private_dir=lab.run.private,
         digests=True,
+        stacks=True,
         salt=lab.run.nonce,
     )
     return plan.to_json()

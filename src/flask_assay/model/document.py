@@ -12,6 +12,10 @@ from flask_assay.model.finding import AuditResult, Finding
 __all__ = [
     "SCHEMA_VERSION",
     "Diagnosis",
+    "EndpointProfile",
+    "FoldedStack",
+    "Profile",
+    "ProfileFrame",
     "Reconciliation",
     "RequestTrace",
     "RouteSummary",
@@ -152,6 +156,73 @@ class Reconciliation:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfileFrame:
+    """One frame of sampled stacks.
+
+    Attributes:
+        text: "shop/views.py:12 list_orders" for the user's code, the line being the one that ran;
+            "package:function" for all other.
+        kind: "user", "driver" (databases, caches, HTTP clients), "framework" (any other installed
+            package), "python" (standard library) or "other" (put together to save space).
+    """
+
+    text: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedStack:
+    """One stack: indexes into ``Profile.frames``, outermost first, and the CPU seconds in it."""
+
+    frames: tuple[int, ...]
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointProfile:
+    """Where one endpoint used CPU.
+
+    Attributes:
+        endpoint: Flask's name for it; "(no route)" for what was answered without one,
+            "(no endpoint)" for samples that could not be attributed.
+        routes: Its routes.
+        cpu_s: Sampled CPU over the whole run, warm-up included.
+        stacks: Heaviest first.
+    """
+
+    endpoint: str
+    routes: tuple[str, ...]
+    cpu_s: float
+    stacks: tuple[FoldedStack, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Sampled CPU stacks by endpoint; they explain, exact shares come from the threads' clocks.
+
+    Attributes:
+        sampler: "cpu-timer" (the kernel interrupts the main thread by its CPU time), "thread" (a
+            thread looks at those that serve), "none", or several of them; "" if none was asked for.
+        reason: Why there is none.
+        interval_s: Between two samples.
+        sample_count: Samples inside of requests.
+        unattributed_ratio: Share of these samples that belong to no known endpoint.
+        outside_ratio: Samples of serving threads between requests, over all samples.
+        frames: What ``FoldedStack.frames`` point to.
+        endpoints: By sampled CPU, most first.
+    """
+
+    sampler: str = ""
+    reason: str = ""
+    interval_s: float = 0.0
+    sample_count: int = 0
+    unattributed_ratio: float = 0.0
+    outside_ratio: float = 0.0
+    frames: tuple[ProfileFrame, ...] = ()
+    endpoints: tuple[EndpointProfile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """All findings, ranked, with what they stand on: the document every report renders.
 
@@ -176,6 +247,7 @@ class Diagnosis:
         overhead: Probe cost and drops.
         environment: Versions that ran, settings of servers, machine.
         warnings: What makes the numbers less than they seem, in sentences.
+        profile: Sampled CPU stacks by endpoint.
     """
 
     schema_version: int
@@ -198,3 +270,4 @@ class Diagnosis:
     overhead: Mapping[str, object]
     environment: Mapping[str, object]
     warnings: tuple[str, ...] = ()
+    profile: Profile = field(default_factory=Profile)

@@ -24,6 +24,7 @@ __all__ = ["Sampling", "SignalSampler", "ThreadSampler"]
 
 SWITCH_INTERVAL_S = 0.001  # between looks; at Python's 5 ms a look waits until somebody waits
 LOOK_SWITCH_INTERVAL_S = 0.0001  # during a look
+LOOKS_RARER = 3  # than the timer's samples: each costs as much as three of them
 AHEAD_S = 0.0005  # a look begins one to four times this before it is due
 WINDOW_S = 0.0001
 LATE_S = 0.001  # later than this: the interpreter was kept by one long call
@@ -34,6 +35,7 @@ MOST_PERIOD_S = 0.1  # since the last look; longer, the process did nothing
 
 class _Sampler(Protocol):
     name: str
+    interval_s: float
 
     def start(self) -> None: ...
 
@@ -52,6 +54,7 @@ class Sampling:
         self._recorder = recorder
         self._switch = switch
         self._sampler: _Sampler | None = None
+        self._last: _Sampler | None = None
         self._reason = ""
         self.stacks = Stacks(recorder.sites)
         recorder.stacks = self
@@ -63,6 +66,7 @@ class Sampling:
         try:
             self._sampler = self._choose()
             self._sampler.start()
+            self._last = self._sampler
         except (RuntimeError, ValueError, OSError) as error:
             self._sampler, self._reason = None, str(error)
 
@@ -85,7 +89,7 @@ class Sampling:
     def reset(self) -> None:
         """Begin anew in a forked process, which has neither the timer nor the thread."""
         self.stop()
-        self._reason = ""
+        self._last, self._reason = None, ""
         self.stacks.reset()
 
     def take(self) -> dict[str, int]:
@@ -94,10 +98,10 @@ class Sampling:
 
     def facts(self) -> dict[str, object]:
         """Return which sampler runs and its totals, as the COUNTERS frame holds them."""
-        name = self._sampler.name if self._sampler is not None else "none"
+        sampler = self._last
         found: dict[str, object] = {
-            "sampler": name,
-            "interval_s": self._recorder.plan.stack_interval_s,
+            "sampler": sampler.name if sampler is not None else "none",
+            "interval_s": sampler.interval_s if sampler is not None else 0.0,
             **self.stacks.facts(),
         }
         return found | ({"reason": self._reason} if self._reason else {})
@@ -109,7 +113,8 @@ class SignalSampler:
     name = "cpu-timer"
 
     def __init__(self, recorder: Recorder, stacks: Stacks, switch: Switch) -> None:
-        self._interval_ns = max(1_000_000, int(recorder.plan.stack_interval_s * 1e9))
+        self.interval_s = max(0.001, recorder.plan.stack_interval_s)
+        self._interval_ns = int(self.interval_s * 1e9)
         self._stacks = stacks
         self._switch = switch
         self._used_ns = 0
@@ -123,8 +128,7 @@ class SignalSampler:
         self._used_ns = time.thread_time_ns()
         signal.signal(signal.SIGPROF, self._on_signal)
         signal.siginterrupt(signal.SIGPROF, False)  # noqa: FBT003 - C libraries see no EINTR
-        interval_s = self._interval_ns / 1e9
-        signal.setitimer(signal.ITIMER_PROF, interval_s, interval_s)
+        signal.setitimer(signal.ITIMER_PROF, self.interval_s, self.interval_s)
 
     def stop(self) -> None:
         """Stop the timer. A signal may still be pending, so it is ignored, not left to kill."""
@@ -159,7 +163,7 @@ class ThreadSampler:
     name = "thread"
 
     def __init__(self, recorder: Recorder, stacks: Stacks, switch: Switch) -> None:
-        self._interval_s = recorder.plan.stack_interval_s
+        self.interval_s = LOOKS_RARER * recorder.plan.stack_interval_s
         self._serving = recorder.serving
         self._stacks = stacks
         self._switch = switch
@@ -196,7 +200,7 @@ class ThreadSampler:
         # A time of its own for each look: what waits for I/O gives the interpreter away, and so
         # would decide when we look.
         ahead_s = AHEAD_S * self._random.uniform(1, 4)
-        if self._stop.wait(self._interval_s - ahead_s):
+        if self._stop.wait(max(0.0, self.interval_s - ahead_s)):
             return False
         if not self._serving:
             self._last_s = time.monotonic()

@@ -160,9 +160,9 @@ def test_a_write_that_changed_nothing_is_no_write(build):
 
 def test_library_time_belongs_to_the_function_that_asked_for_it(build):
     build.stacks = {
-        "login;views.py:3 login;security.py:9 check": 30,
-        "login;views.py:3 login": 10,
-        "login;flask.py:1 dispatch": 5,
+        "login;shop/views.py:3 login;werkzeug:check_password_hash;hashlib:pbkdf2": 30,
+        "login;shop/views.py:4 login": 10,
+        "login;flask:Flask.dispatch_request": 5,
     }
     build.document(
         "app", {"routes": [{"endpoint": "login", "view": {"file": "shop/views.py", "line": 3}}]}
@@ -172,8 +172,10 @@ def test_library_time_belongs_to_the_function_that_asked_for_it(build):
     view = View(build.write())
     stacks = view[endpoint_stacks]["login"]
     assert stacks.weight == 45
-    assert stacks.own == {"views.py:3 login": 40}
-    assert stacks.called["views.py:3 login"]["security.py:9 check"] == 30
+    assert list(stacks.own) == [("shop/views.py", "login")]
+    login = stacks.own["shop/views.py", "login"]
+    assert (login.weight, login.lines) == (40, {3: 30, 4: 10})
+    assert login.called == {"werkzeug:check_password_hash": 30}
     assert view[endpoint_cpu]["GET /login"].cpu_s == pytest.approx(0.005)
     assert str(view[view_places]["login"]) == "shop/views.py:3"
 

@@ -13,8 +13,10 @@ sample belongs to the innermost frame of the user's code. Shares of routes come 
 own clock.
 
 ## Known problems
-Samples are few in short runs, so at least `WEIGHT_MIN_US` microseconds must be sampled. A name is
-that of the function's first line. A view that does all the work itself is named as well.
+Samples are few in short runs, so at least `WEIGHT_MIN_US` microseconds must be sampled. A view
+that does all the work itself is named as well. Where several threads serve, a thread takes the
+samples: it is late by a fraction of a millisecond, and calls that wait look somewhat larger than
+they are. Under gevent a route's CPU is not known, so nothing is found.
 
 ## How to fix
 Do it once instead of once per request, use a better algorithm or a library in C, or move it into
@@ -26,12 +28,16 @@ B. Gregg, "The Flame Graph", Communications of the ACM 59(6), 2016.
 
 from collections.abc import Sequence
 
-from flask_assay.artifacts.endpoint_cpu import EndpointStacks, endpoint_cpu, endpoint_stacks
-from flask_assay.artifacts.places import place_of
+from flask_assay.artifacts.endpoint_cpu import (
+    EndpointCpu,
+    EndpointStacks,
+    endpoint_cpu,
+    endpoint_stacks,
+)
 from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, NotApplicableError, State
-from flask_assay.model.finding import Evidence, Finding, Severity
+from flask_assay.model.finding import Evidence, Finding, Place, Severity
 
 OWN_RATIO = 0.2  # of the endpoint's sampled CPU
 CPU_S_MIN = 0.005  # per request, on average
@@ -60,21 +66,22 @@ def audit(given: Given) -> Sequence[Finding]:
         mean_s = cpu.cpu_s / cpu.request_count
         if mean_s < CPU_S_MIN or cpu.cpu_s < CPU_SHARE_MIN * steady.route_s(route):
             continue
-        frame, weight = max(entry.own.items(), key=lambda item: (item[1], item[0]))
-        if weight / entry.weight >= OWN_RATIO:
-            found.append(_finding(route, frame, entry, cpu.cpu_s, cpu.request_count))
+        hottest = max(entry.own, key=lambda name: (entry.own[name].weight, name))
+        if entry.own[hottest].weight / entry.weight >= OWN_RATIO:
+            found.append(_finding(route, hottest, entry, cpu))
     return found
 
 
 def _finding(
-    route: str, frame: str, entry: EndpointStacks, cpu_s: float, request_count: int
+    route: str, hottest: tuple[str, str], entry: EndpointStacks, cpu: EndpointCpu
 ) -> Finding:
-    share = entry.own[frame] / entry.weight
-    place = place_of(frame)
-    library = {name: weight for name, weight in entry.called[frame].items() if name}
-    costly = max(library, key=lambda name: (library[name], name)) if library else ""
-    own = 1 - sum(library.values()) / entry.own[frame]
-    name = place.function if place is not None else frame
+    file, name = hottest
+    function = entry.own[hottest]
+    share = function.weight / entry.weight
+    line, line_weight = max(function.lines.items(), key=lambda item: (item[1], -item[0]))
+    called = function.called
+    costly = max(called, key=lambda frame: (called[frame], frame)) if called else ""
+    own = 1 - sum(called.values()) / function.weight
     return Finding(
         audit=META.audit_id,
         key=f"{route}:{name}",
@@ -84,12 +91,15 @@ def _finding(
         detail=(
             f"{own * 100:.0f} % of that is the function's own code"
             + (f"; most of the rest is in {costly}." if costly else ".")
+            + f" Line {line} alone has {line_weight / function.weight * 100:.0f} %."
         ),
-        place=place,
-        cost_s=share * cpu_s,
-        cost_per_request_s=share * cpu_s / request_count,
+        place=Place(file, line, name),
+        cost_s=share * cpu.cpu_s,
+        cost_per_request_s=share * cpu.cpu_s / cpu.request_count,
         evidence=(
             Evidence("share of the sampled CPU", round(share * 100, 1), "%"),
-            Evidence("CPU per request", cpu_s / request_count * 1e3, "ms", n=request_count),
+            Evidence(
+                "CPU per request", cpu.cpu_s / cpu.request_count * 1e3, "ms", n=cpu.request_count
+            ),
         ),
     )

@@ -1,0 +1,147 @@
+"""Sampled CPU stacks as the document holds them: by endpoint, frames named once, twigs cut off."""
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from flask_assay.artifacts.places import place_of
+from flask_assay.artifacts.view import View
+from flask_assay.model.document import EndpointProfile, FoldedStack, Profile, ProfileFrame
+from flask_assay.recording.reader import RowsFile
+
+__all__ = ["profile_of"]
+
+LEAST_RATIO = 0.002  # of the endpoint's CPU; smaller branches are put together
+MOST_ENDPOINTS = 100
+MOST_STACKS = 500  # of one endpoint
+OTHER = "(other)"
+_DRIVERS = frozenset({
+    "sqlalchemy", "flask_sqlalchemy", "psycopg", "psycopg2", "asyncpg", "pg8000", "pymysql",
+    "MySQLdb", "mysql", "sqlite3", "pymongo", "redis", "valkey", "hiredis", "pymemcache",
+    "cachelib", "requests", "urllib3", "httpx", "httpcore", "aiohttp", "botocore", "boto3",
+    "grpc", "elasticsearch", "opensearchpy", "smtplib", "http",
+})  # fmt: skip
+_Stacks = Mapping[tuple[str, ...], int]
+
+
+def profile_of(view: View) -> Profile:
+    """Return the profile; empty if no stacks were asked for."""
+    files = [file for file in view.recording.probe_files if _facts(file)]
+    if not files:
+        return Profile()
+    by_endpoint = _by_endpoint(files)
+    names = _Frames()
+    weights = {name: sum(stacks.values()) for name, stacks in by_endpoint.items()}
+    order = sorted(weights, key=lambda name: (-weights[name], name))[:MOST_ENDPOINTS]
+    routes = _routes(view)
+    endpoints = tuple(
+        EndpointProfile(
+            endpoint=name,
+            routes=tuple(sorted(routes.get(name, ()))),
+            cpu_s=weights[name] / 1e6,
+            stacks=names.folded(_pruned(by_endpoint[name])),
+        )
+        for name in order
+    )
+    return _with_facts(files, names, endpoints)
+
+
+@dataclass(slots=True)
+class _Frames:
+    """Frames by the order of their first use."""
+
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def folded(self, stacks: _Stacks) -> tuple[FoldedStack, ...]:
+        order = sorted(stacks, key=lambda frames: (-stacks[frames], frames))
+        return tuple(
+            FoldedStack(
+                tuple(self.numbers.setdefault(name, len(self.numbers)) for name in frames),
+                stacks[frames] / 1e6,
+            )
+            for frames in order
+        )
+
+    def all(self) -> tuple[ProfileFrame, ...]:
+        return tuple(ProfileFrame(name, _kind(name)) for name in self.numbers)
+
+
+def _with_facts(
+    files: Iterable[RowsFile], names: _Frames, endpoints: tuple[EndpointProfile, ...]
+) -> Profile:
+    facts = [_facts(file) for file in files]
+    samples, outside = (sum(_number(f.get(k)) for f in facts) for k in ("samples", "outside"))
+    unattributed = sum(_number(f.get("unattributed")) for f in facts)
+    return Profile(
+        sampler=" and ".join(sorted({str(f.get("sampler")) for f in facts})),
+        reason="; ".join(sorted({str(f["reason"]) for f in facts if f.get("reason")})),
+        interval_s=max(float(str(f.get("interval_s", 0))) for f in facts),
+        sample_count=samples,
+        unattributed_ratio=unattributed / samples if samples else 0.0,
+        outside_ratio=outside / (samples + outside) if samples + outside else 0.0,
+        frames=names.all(),
+        endpoints=endpoints,
+    )
+
+
+def _facts(file: RowsFile) -> Mapping[str, object]:
+    found = file.counters.get("stacks")
+    return found if isinstance(found, dict) else {}
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _by_endpoint(files: Iterable[RowsFile]) -> dict[str, Counter[tuple[str, ...]]]:
+    found: dict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
+    for file in files:
+        for stack, weight in file.stacks.items():
+            endpoint, *frames = stack.split(";")
+            found[endpoint][tuple(frames)] += weight
+    return found
+
+
+def _routes(view: View) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in view.recording.requests:
+        if row.endpoint:
+            found[row.endpoint].add(row.route)
+    return found
+
+
+def _pruned(stacks: _Stacks) -> _Stacks:
+    """Return stacks in which each branch too small to be drawn ends as one frame "(other)"."""
+    within: Counter[tuple[str, ...]] = Counter()
+    for frames, weight in stacks.items():
+        for depth in range(1, len(frames) + 1):
+            within[frames[:depth]] += weight
+    least = LEAST_RATIO * sum(stacks.values())
+    while True:
+        found: Counter[tuple[str, ...]] = Counter()
+        for frames, weight in stacks.items():
+            found[_cut(frames, within, least)] += weight
+        if len(found) <= MOST_STACKS:
+            return found
+        least *= 2
+
+
+def _cut(
+    frames: tuple[str, ...], within: Mapping[tuple[str, ...], int], least: float
+) -> tuple[str, ...]:
+    for depth in range(1, len(frames) + 1):
+        if within[frames[:depth]] < least:
+            return (*frames[: depth - 1], OTHER)
+    return frames
+
+
+def _kind(name: str) -> str:
+    if name == OTHER:
+        return "other"
+    if place_of(name) is not None:
+        return "user"
+    package = name.partition(":")[0]
+    if package in _DRIVERS:
+        return "driver"
+    return "python" if package in sys.stdlib_module_names else "framework"
