@@ -86,7 +86,10 @@ class TemplateFacts:
 
 
 class FailedTransactionError(Exception):
-    """The logical transaction failed earlier: the driver answers 25P02 on its own."""
+    """The logical transaction failed earlier: the driver answers on its own.
+
+    Without an argument 25P02; with the name of a savepoint that does not exist 3B001.
+    """
 
 
 @dataclass(slots=True)
@@ -223,10 +226,6 @@ class Link:
         """Send commands of ours."""
         raise NotImplementedError
 
-    def restore(self, statement: str) -> None:
-        """Run a statement outside of any transaction, after the end of a test."""
-        raise NotImplementedError
-
     def logical(self, parameters: dict[str, Any]) -> Any:
         """Return a new logical connection."""
         raise NotImplementedError
@@ -272,8 +271,9 @@ class Link:
         if self.journal.queries is not None:
             self.journal.queries.append(Query(shape(statement.text), call_site()))
         self._refuse(logical, statement)
-        if self.universe.is_failed(logical.ident) and statement.kind is not Kind.ROLLBACK_TO:
-            raise FailedTransactionError
+        is_known = self.universe.has_savepoint(logical.ident, statement.name)
+        if self.universe.is_failed(logical.ident):
+            self._refuse_failed(statement, is_known=is_known)
         self._refuse_second_driver(statement)
         is_new = logical.ident not in self.universe.open
         try:
@@ -282,7 +282,8 @@ class Link:
             commands = self.universe.statement(
                 logical.ident,
                 read_only=logical.is_read_only,
-                guarded=statement.kind not in _SAVEPOINTS,
+                guarded=statement.kind not in _SAVEPOINTS
+                or (statement.kind is not Kind.SAVEPOINT and not is_known),
             )
         except NotFaithfulError as error:
             self._hard("interleaved", str(error), statement)
@@ -292,6 +293,13 @@ class Link:
         self._doubt(logical, statement, is_new=is_new)
         self._last = statement
         return commands
+
+    def _refuse_failed(self, statement: Statement, *, is_known: bool) -> None:
+        """Answer for a failed transaction whose failure the server has been made to forget."""
+        if statement.kind is not Kind.ROLLBACK_TO:
+            raise FailedTransactionError
+        if not is_known:
+            raise FailedTransactionError(statement.name)
 
     def _refuse_paused(self, statement: Statement) -> None:
         if self.is_paused:

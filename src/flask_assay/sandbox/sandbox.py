@@ -514,9 +514,9 @@ def _leave(link: Any) -> None:
         commands = link.leave()
         if not commands or not link.is_open:
             return
-        link.send(commands)
         if "ROLLBACK" in commands and link.journal.wrote and link.facts.restore_sequences:
-            link.restore(link.facts.restore_sequences)
+            commands.append(link.facts.restore_sequences)
+        link.send(commands)
 
 
 def _new_link(driver: str, place: Place, template: Template, connect: Any) -> Any:

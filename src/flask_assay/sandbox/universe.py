@@ -463,6 +463,10 @@ class Universe:
             )
         self._check_faithful(txn, found.position)
 
+    def has_savepoint(self, logical: int, name: str) -> bool:
+        """Whether the app made a savepoint of that name in its open transaction."""
+        return self._find(self.open.get(logical), name) is not None
+
     def _find(self, txn: Transaction | None, name: str) -> Mark | None:
         if txn is None:
             return None

@@ -42,7 +42,7 @@ def _check(pair, program):
         assert verdict == "right", f"a false alarm: {verdict}"
 
 
-@settings(max_examples=120, **LIMITS)
+@settings(max_examples=60, **LIMITS)
 @given(program=PROGRAMS)
 def test_a_program_ends_as_on_real_connections(pair, program):
     _check(pair, program)
@@ -55,7 +55,7 @@ def test_ten_thousand_programs_end_as_on_real_connections(pair, program):
     _check(pair, program)
 
 
-@settings(max_examples=40, **LIMITS)
+@settings(max_examples=20, **LIMITS)
 @given(program=PROGRAMS, text=st.sampled_from(LEAKS))
 def test_an_injected_leak_is_always_caught(pair, program, text):
     assert pair.leak(program, text)

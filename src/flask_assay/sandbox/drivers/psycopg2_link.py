@@ -54,6 +54,10 @@ class Psycopg2Link(Link):
                 **self.place.parameters(),
                 options="-c idle_in_transaction_session_timeout=0 -c statement_timeout=0",
             )
+            with self._raw.cursor() as cursor:
+                # psycopg2 sends BEGIN by itself once, and from here on believes that a
+                # transaction is open: BEGIN and ROLLBACK are ours, and may share messages.
+                cursor.execute("ROLLBACK")
         return self._raw
 
     @property
@@ -67,37 +71,16 @@ class Psycopg2Link(Link):
         return value
 
     def send(self, commands: list[str]) -> None:
-        """Send commands of ours, in one message where psycopg2 lets us.
+        """Send commands of ours in one message.
 
         Raises:
             psycopg2.Error: One of them failed.
         """
         if not commands:
             return
-        raw = self.raw
-        rest = [command for command in commands if command != "BEGIN"]
-        while "ROLLBACK" in rest:
-            index = rest.index("ROLLBACK")
-            self._execute(raw, rest[:index])
-            raw.rollback()
-            del rest[: index + 1]
-        self._execute(raw, rest)
+        with self.raw.cursor() as cursor:
+            cursor.execute("; ".join(commands))
         self.sent(commands)
-
-    def _execute(self, raw: Any, commands: list[str]) -> None:
-        if commands:
-            with raw.cursor() as cursor:
-                cursor.execute("; ".join(commands))
-
-    def restore(self, statement: str) -> None:
-        """Run a statement outside of any transaction, after the end of a test."""
-        raw = self.raw
-        raw.autocommit = True
-        try:
-            self._execute(raw, [statement])
-        finally:
-            raw.autocommit = False
-        self.journal.messages += 1
 
     def is_aborted(self) -> bool:
         """Whether the server considers the transaction failed."""
@@ -237,8 +220,8 @@ class Psycopg2Logical:
         with link.lock:
             try:
                 self._send(link.before(self, statement))
-            except FailedTransactionError:
-                raise _in_failed_transaction() from None
+            except FailedTransactionError as error:
+                raise _refusal(error) from None
             link.journal.messages += 1
             try:
                 result = call()
@@ -399,11 +382,16 @@ class Psycopg2Logical:
         return self is other
 
 
-def _in_failed_transaction() -> Exception:
+def _refusal(failed: FailedTransactionError) -> Any:
     """Return the error that the server would answer with."""
-    text = "current transaction is aborted, commands ignored until end of transaction block\n"
-    error = psycopg2.errors.InFailedSqlTransaction(text)
-    error.__setstate__({"pgerror": f"ERROR:  {text}", "pgcode": "25P02"})
+    if failed.args:
+        text = f'savepoint "{failed.args[0]}" does not exist\n'
+        error: Any = psycopg2.errors.InvalidSavepointSpecification(text)
+        state = "3B001"
+    else:
+        text = "current transaction is aborted, commands ignored until end of transaction block\n"
+        error, state = psycopg2.errors.InFailedSqlTransaction(text), "25P02"
+    error.__setstate__({"pgerror": f"ERROR:  {text}", "pgcode": state})
     return error
 
 

@@ -102,10 +102,6 @@ class Psycopg3Link(Link):
                 raise psycopg.errors.error_from_result(result, encoding=pgconn._encoding)
         self.sent(commands)
 
-    def restore(self, statement: str) -> None:
-        """Run a statement outside of any transaction, after the end of a test."""
-        self.send([statement])
-
     def is_aborted(self) -> bool:
         """Whether the server considers the transaction failed."""
         return bool(self.raw.pgconn.transaction_status == _INERROR)
@@ -270,10 +266,8 @@ class Psycopg3Logical(psycopg.Connection[Any]):
         statement = classify(text)
         try:
             commands = link.before(self, statement)
-        except FailedTransactionError:
-            raise psycopg.errors.InFailedSqlTransaction(
-                "current transaction is aborted, commands ignored until end of transaction block"
-            ) from None
+        except FailedTransactionError as error:
+            raise _refusal(error) from None
         if self._pipeline:
             for command in commands:
                 yield from super()._exec_command(command.encode())
@@ -437,6 +431,16 @@ class Psycopg3Logical(psycopg.Connection[Any]):
         yield from ()
         statement = classify("PREPARE TRANSACTION 'tpc'")
         self._assay_link._refuse(self, statement)
+
+
+def _refusal(failed: FailedTransactionError) -> Exception:
+    """Return the error that the server would answer with."""
+    if failed.args:
+        text = f'savepoint "{failed.args[0]}" does not exist'
+        return psycopg.errors.InvalidSavepointSpecification(text)
+    return psycopg.errors.InFailedSqlTransaction(
+        "current transaction is aborted, commands ignored until end of transaction block"
+    )
 
 
 def _text(query: Any, connection: Any) -> str:
