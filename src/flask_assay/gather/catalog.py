@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask_assay.services.databases import APP_ROLE
-from flask_assay.services.psql import literal
+from flask_assay.services.psql import SqlError, literal
 
 __all__ = ["Catalog"]
 
@@ -80,13 +80,20 @@ class Catalog:
         self._databases = literal("{" + ",".join(asks) + "}")
         self._role = literal(role)
         self._before: dict[str, dict[str, int]] = {}
+        self.uncounted_reason = ""
 
     def start_counting(self) -> None:
-        """Forget the statement counts of the app's databases and note the tables' counters."""
-        self._ask_server(
-            "SELECT pg_stat_statements_reset(0, oid, 0) FROM pg_database "
-            f"WHERE datname = ANY({self._databases})"
-        )
+        """Forget the statement counts of the app's databases and note the tables' counters.
+
+        A server that the user gave may lack pg_stat_statements: ``uncounted_reason`` then says so.
+        """
+        try:
+            self._ask_server(
+                "SELECT pg_stat_statements_reset(0, oid, 0) FROM pg_database "
+                f"WHERE datname = ANY({self._databases})"
+            )
+        except SqlError as error:
+            self.uncounted_reason = error.what.partition(" (database ")[0]
         self._before = {_key(each): each for each in self._tables()}
 
     def tables(self) -> dict[str, Any]:

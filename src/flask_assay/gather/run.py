@@ -18,7 +18,7 @@ from flask_assay.gather.target import Target
 from flask_assay.load.plan import LoadPlan
 from flask_assay.model.clock import Clock, SystemClock
 from flask_assay.probe.plan import ProbePlan
-from flask_assay.recording.directory import write_document
+from flask_assay.recording.directory import EVENTS, append_line, write_document
 
 __all__ = ["Progress", "Run", "gather", "open_lab"]
 
@@ -140,7 +140,12 @@ def _probe(lab: Lab) -> str:
 
 
 def _write_documents(lab: Lab, catalog: Catalog) -> None:
-    write_document(lab.recording, "statements", catalog.statements())
+    if catalog.uncounted_reason:
+        text = f"PostgreSQL did not count the statements: {catalog.uncounted_reason}"
+        incident = {"event": "incident", "kind": "statements-uncounted", "text": text}
+        append_line(lab.recording, EVENTS, incident)
+    else:
+        write_document(lab.recording, "statements", catalog.statements())
     write_document(lab.recording, "tables", catalog.tables())
     further = {
         "command": _command(lab),
