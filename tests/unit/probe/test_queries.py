@@ -276,3 +276,26 @@ def test_the_apps_own_events_still_see_everything(probed, call, engine):
     probed()
     call(lambda session: session.execute(text("SELECT 1")).all() and None)
     assert seen == ["SELECT 1"]
+
+
+def test_every_argument_of_create_engine_is_still_accepted(probed, tmp_path):
+    probed()
+    engine = create_engine(f"sqlite:///{tmp_path}/other.db", isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+    engine.dispose()
+
+
+def test_a_dialect_that_is_made_later_is_covered_and_given_back(probed, rows):
+    from sqlalchemy.engine.default import DefaultDialect
+
+    probed()
+
+    class Late(DefaultDialect):
+        def do_execute(self, cursor, statement, parameters, context=None):
+            return None
+
+    covered = Late.do_execute
+    rows()
+    assert covered is not Late.do_execute
+    assert "__init_subclass__" not in vars(DefaultDialect)

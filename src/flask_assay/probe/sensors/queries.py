@@ -26,10 +26,18 @@ def _install(wiring: Wiring, module: ModuleType) -> None:
     hooks.cover_family(base)
 
     # Dialects override some of these methods and are imported as late as their engine is made.
-    def cover_dialect(dialect: Any, *_args: Any, **_kwargs: Any) -> None:
-        hooks.cover_class(type(dialect))
+    # A hook on __init__ would hide its signature, from which SQLAlchemy learns its arguments.
+    def cover_later(_original: Any) -> Any:
+        def __init_subclass__(cls: type, /, **kwargs: Any) -> None:  # noqa: N807 - its name
+            super(base, cls).__init_subclass__(**kwargs)
+            try:
+                hooks.cover_class(cls)
+            except Exception as error:
+                wiring.switch.fail(error)
 
-    wiring.around(base, "__init__", cover_dialect, lambda *_: None)
+        return classmethod(__init_subclass__)
+
+    wiring.patches.replace(base, "__init_subclass__", cover_later)
 
 
 class _Hooks:
