@@ -8,6 +8,10 @@ import random
 
 from flask_assay.model.document import (
     Diagnosis,
+    EndpointProfile,
+    FoldedStack,
+    Profile,
+    ProfileFrame,
     Reconciliation,
     RequestTrace,
     RouteSummary,
@@ -928,5 +932,43 @@ def sample() -> Diagnosis:
         warnings=(
             "The load generator and the app shared 2 processors: response times include their competition.",
             "GET /admin/orders stands on 88 requests only; its p99 is the second slowest of them.",
+        ),
+        profile=_profile(),
+    )
+
+
+def _profile():
+    texts = {
+        "legacy_shop/views/search.py:31 suggest": "user",
+        "legacy_shop/text.py:10 distance": "user",
+        "legacy_shop/text.py:8 distance": "user",
+        "sqlalchemy:Session.execute": "driver",
+        "sqlalchemy:Connection.execute": "driver",
+        "flask:Flask.finalize_request": "framework",
+        "json:dumps": "python",
+        "(other)": "other",
+    }
+    return Profile(
+        sampler="thread",
+        interval_s=0.015,
+        sample_count=1200,
+        unattributed_ratio=0.004,
+        outside_ratio=0.05,
+        frames=tuple(ProfileFrame(text, kind) for text, kind in texts.items()),
+        endpoints=(
+            EndpointProfile(
+                "search.suggest",
+                ("GET /search/suggest",),
+                4.2,
+                (
+                    FoldedStack((0, 1), 2.6),
+                    FoldedStack((0, 2), 0.6),
+                    FoldedStack((0, 3, 4), 0.7),
+                    FoldedStack((5, 6), 0.2),
+                    FoldedStack((0, 7), 0.1),
+                ),
+            ),
+            EndpointProfile("(no endpoint)", (), 0.02, (FoldedStack((5,), 0.02),)),
+            EndpointProfile("static", (), 0.0, ()),
         ),
     )

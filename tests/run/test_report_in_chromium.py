@@ -82,7 +82,7 @@ def test_hostile_text_runs_nothing(browser, pages, has_policy):
     assert browser.run("typeof window.pwned") == "undefined"
     assert browser.requests() == []
     assert browser.dialogs() == []
-    assert browser.run("document.scripts.length") == 2
+    assert browser.run("document.scripts.length") == 3
     assert browser.run("document.querySelectorAll('iframe, img, form, base').length") == 0
 
 
@@ -259,3 +259,34 @@ def test_on_paper_everything_is_unfolded(browser, pages):
     assert browser.run("document.querySelectorAll('details:not([open])').length") > 0
     printed = browser.call("Page.printToPDF", printBackground=True)["data"]
     assert len(printed) > 50_000
+
+
+def test_the_flame_graph_is_walked_searched_and_zoomed_by_keyboard(browser, pages):
+    browser.open(pages("sample"))
+    press = """
+        (keys => keys.forEach(key => document.activeElement.dispatchEvent(
+            new KeyboardEvent("keydown", {key, bubbles: true}))))
+    """
+    detail = "document.querySelector('.flame-detail').textContent"
+    browser.run("document.querySelector('.flame-box g[tabindex=\"0\"]').focus()")
+    browser.run(press + "(['ArrowDown', 'ArrowDown'])")
+    assert browser.run(detail).startswith("legacy_shop/text.py distance\nyour code · total 3.2 s")
+    assert "lines: 10 (81.3 %), 8 (18.8 %)" in browser.run(detail)
+    browser.run(press + "(['ArrowRight', 'Enter'])")
+    assert browser.run("document.querySelectorAll('.flame-box g').length") == 3  # and its callers
+    browser.run(press + "(['Escape'])")
+    assert browser.run("document.querySelectorAll('.flame-box g').length") == 5
+    browser.run("""
+        const search = document.querySelector(".flame-search");
+        search.value = "SQLAlchemy";
+        search.dispatchEvent(new Event("input"));
+    """)
+    assert browser.run("document.querySelector('.flame-found').textContent").startswith("16.7 %")
+    assert browser.run("document.querySelectorAll('.flame-box g.dim').length") == 4
+    browser.run("""
+        const select = document.querySelector(".flame-endpoint");
+        select.selectedIndex = 2;
+        select.dispatchEvent(new Event("change"));
+    """)
+    assert browser.run("document.querySelectorAll('.flame-box g').length") == 1
+    assert browser.complaints() == []

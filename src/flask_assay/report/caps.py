@@ -23,6 +23,8 @@ _NAMES = {
     "Diagnosis.traces": "single requests",
     "Diagnosis.trials": "experiments",
     "Diagnosis.environment": "facts of the environment",
+    "EndpointProfile.stacks": "stacks of flame graphs",
+    "Profile.endpoints": "flame graphs",
     "StatementSummary.plan": "lines of plans",
     "StatementSummary.sites": "call sites",
 }
@@ -47,6 +49,8 @@ class Limits:
         nested: Members of any other list or mapping.
         text: Characters of a text.
         code: Characters of a statement, a snippet or a paragraph.
+        profiles: Endpoints with a flame graph.
+        stacks: Stacks of one flame graph.
     """
 
     findings: int
@@ -62,14 +66,16 @@ class Limits:
     nested: int
     text: int
     code: int
+    profiles: int
+    stacks: int
 
 
 LEVELS = (
-    Limits(100, 200, 200, 100, 400, 150, 6, 12, 24, 400, 100, 600, 5000),
-    Limits(60, 100, 80, 24, 200, 80, 4, 8, 24, 300, 60, 400, 2500),
-    Limits(30, 50, 40, 12, 120, 40, 3, 6, 16, 200, 30, 200, 1000),
-    Limits(15, 25, 20, 6, 60, 20, 2, 4, 12, 120, 15, 120, 400),
-    Limits(10, 12, 10, 2, 20, 8, 2, 3, 6, 60, 6, 80, 160),
+    Limits(100, 200, 200, 100, 400, 150, 6, 12, 24, 400, 100, 600, 5000, 60, 250),
+    Limits(60, 100, 80, 24, 200, 80, 4, 8, 24, 300, 60, 400, 2500, 30, 150),
+    Limits(30, 50, 40, 12, 120, 40, 3, 6, 16, 200, 30, 200, 1000, 15, 80),
+    Limits(15, 25, 20, 6, 60, 20, 2, 4, 12, 120, 15, 120, 400, 6, 40),
+    Limits(10, 12, 10, 2, 20, 8, 2, 3, 6, 60, 6, 80, 160, 2, 20),
 )
 
 
@@ -136,6 +142,10 @@ class _Walker:
             "Trial.effects": limits.effects,
             "RequestTrace.spans": limits.spans,
             "RouteSummary.histogram": 1000,  # drawn as few bars, however many there are
+            "Profile.endpoints": limits.profiles,
+            "Profile.frames": 10**6,  # the page names those only that its stacks point to
+            "EndpointProfile.stacks": limits.stacks,
+            "FoldedStack.frames": 1000,
             "Series.t_s": limits.points,
             "Series.values": limits.points,
         }

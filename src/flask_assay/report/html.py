@@ -19,7 +19,7 @@ from markupsafe import Markup
 from flask_assay.model.document import Diagnosis, RequestTrace, StatementSummary
 from flask_assay.model.effect import Effect, Trial, TrialOutcome
 from flask_assay.model.finding import Finding, Outcome, Remedy
-from flask_assay.report import caps, figures, geometry, summary, timelines
+from flask_assay.report import caps, figures, flame, geometry, summary, timelines
 from flask_assay.report.highlight import highlight
 
 __all__ = ["MAX_BYTES", "escape_json", "policy", "render", "script"]
@@ -65,7 +65,8 @@ def render(diagnosis: Diagnosis) -> str:
 
 def script() -> str:
     """Return the page's one script: the vendored uPlot, then ours."""
-    return _asset("vendor/uPlot.iife.min.js") + "\n" + _asset("assets/report.js")
+    ours = ("assets/report.js", "assets/flame.js")
+    return "\n".join(_asset(name) for name in ("vendor/uPlot.iife.min.js", *ours))
 
 
 def policy() -> str:
@@ -111,6 +112,7 @@ def _environment() -> Environment:
     )
     environment.globals.update(
         figures=figures,
+        flame=flame,
         geometry=geometry,
         summary=summary,
         Outcome=Outcome,
@@ -123,7 +125,9 @@ def _environment() -> Environment:
 
 def _page(diagnosis: Diagnosis, left_out: str) -> str:
     made = timelines.charts(diagnosis.series)
-    styles = _asset("vendor/uPlot.min.css") + "\n" + _asset("assets/report.css")
+    styles = "\n".join(
+        map(_asset, ("vendor/uPlot.min.css", "assets/report.css", "assets/flame.css"))
+    )
     return (
         _environment()
         .get_template("page.html")
@@ -138,6 +142,7 @@ def _page(diagnosis: Diagnosis, left_out: str) -> str:
             axis=geometry.latency_axis(diagnosis.routes),
             charts=made,
             chart_data=escape_json(timelines.as_data(made)),
+            flame_data=escape_json(flame.as_data(diagnosis.profile)),
             traces=_traces(diagnosis),
             trials=_trials(diagnosis),
             audits={o: [r for r in diagnosis.results if r.outcome is o] for o in Outcome},

@@ -1,8 +1,10 @@
 """hot-function: one function of yours uses much of a route's CPU.
 
 ## What it detects
-Functions of the user's code that own more than `OWN_RATIO` of an endpoint's sampled CPU, library
-calls that they make included, where the route uses at least `CPU_S_MIN` per request.
+Functions of the user's code that own more than `OWN_RATIO` of an endpoint's sampled CPU and at
+least `FUNCTION_S_MIN` of each request, on routes where CPU is at least `CPU_SHARE_MIN` of what the
+request does. What they call counts as theirs, except databases and templates: other audits judge
+these.
 
 ## Why it matters
 Python runs one thread at a time: CPU of one request is waiting time of all others in its process.
@@ -16,7 +18,9 @@ own clock.
 Samples are few in short runs, so at least `WEIGHT_MIN_US` microseconds must be sampled. A view
 that does all the work itself is named as well. Where several threads serve, a thread takes the
 samples: it is late by a fraction of a millisecond, and calls that wait look somewhat larger than
-they are. Under gevent a route's CPU is not known, so nothing is found.
+they are. Under gevent a route's CPU is not known, so nothing is found. Routes that read more than
+`ROWS_MAX` rows a request are left out: their functions are slow because of the rows. Password
+hashing is meant to be slow; it is reported where the request is a GET, which is no sign-in.
 
 ## How to fix
 Do it once instead of once per request, use a better algorithm or a library in C, or move it into
@@ -26,29 +30,38 @@ a task queue. Passwords: check them at the sign-in only and hand out a token.
 B. Gregg, "The Flame Graph", Communications of the ACM 59(6), 2016.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flask_assay.artifacts.endpoint_cpu import (
     EndpointCpu,
     EndpointStacks,
+    FunctionCpu,
     endpoint_cpu,
     endpoint_stacks,
 )
 from flask_assay.artifacts.steady_state import steady_state
+from flask_assay.artifacts.time_breakdown import time_breakdown
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, NotApplicableError, State
 from flask_assay.model.finding import Evidence, Finding, Place, Severity
+from flask_assay.model.rows import RequestRow, SpanKind
 
-OWN_RATIO = 0.2  # of the endpoint's sampled CPU
-CPU_S_MIN = 0.005  # per request, on average
-CPU_SHARE_MIN = 0.3  # of the route's server time; else CPU is not its problem
+OWN_RATIO = 0.3  # of the endpoint's sampled CPU
+FUNCTION_S_MIN = 0.0025  # per request, on average
+CPU_SHARE_MIN = 0.3  # of CPU and known waits together; else CPU is not the route's problem
 WEIGHT_MIN_US = 50_000  # sampled CPU of the endpoint
+ROWS_MAX = 500  # per request
+_WAITS = ("database", "cache", "external")
+_JUDGED_ELSEWHERE = frozenset(
+    {"sqlalchemy", "flask_sqlalchemy", "psycopg", "psycopg2", "redis", "valkey", "jinja2"}
+)
+_HASHING = ("password_hash", "bcrypt", "argon2", "scrypt", "pbkdf2")
 
 META = Meta(
     audit_id="hot-function",
     title="No function dominates a route's CPU",
     failure_title="A function uses much of a route's CPU",
-    needs=(steady_state, endpoint_cpu, endpoint_stacks),
+    needs=(steady_state, endpoint_cpu, endpoint_stacks, time_breakdown),
     state=State.PREVIEW,
 )
 
@@ -63,13 +76,44 @@ def audit(given: Given) -> Sequence[Finding]:
         entry = stacks.get(steady.by_route[route][0].endpoint)
         if entry is None or entry.weight < WEIGHT_MIN_US or not entry.own:
             continue
-        mean_s = cpu.cpu_s / cpu.request_count
-        if mean_s < CPU_S_MIN or cpu.cpu_s < CPU_SHARE_MIN * steady.route_s(route):
+        hottest = max(entry.own, key=lambda name: (_weight(entry.own[name]), name))
+        share = _weight(entry.own[hottest]) / entry.weight
+        if share < OWN_RATIO or share * cpu.cpu_s / cpu.request_count < FUNCTION_S_MIN:
             continue
-        hottest = max(entry.own, key=lambda name: (entry.own[name].weight, name))
-        if entry.own[hottest].weight / entry.weight >= OWN_RATIO:
+        if _is_busy(cpu, given[time_breakdown][route]) and not _is_meant(
+            entry.own[hottest], steady.by_route[route]
+        ):
             found.append(_finding(route, hottest, entry, cpu))
     return found
+
+
+def _weight(function: FunctionCpu) -> int:
+    elsewhere = sum(
+        weight
+        for frame, weight in function.called.items()
+        if frame.partition(":")[0] in _JUDGED_ELSEWHERE
+    )
+    return function.weight - elsewhere
+
+
+def _is_busy(cpu: EndpointCpu, breakdown: Mapping[str, float]) -> bool:
+    mean_s = cpu.cpu_s / cpu.request_count
+    return mean_s >= CPU_SHARE_MIN * (mean_s + sum(breakdown[part] for part in _WAITS))
+
+
+def _is_meant(function: FunctionCpu, requests: Sequence[RequestRow]) -> bool:
+    """Whether the work is that of many rows, or a sign-in's hashing."""
+    rows = sum(
+        max(0, span.rows)
+        for request in requests
+        for span in request.spans
+        if span.kind == SpanKind.QUERY
+    )
+    if rows > ROWS_MAX * len(requests):
+        return True
+    hashing = sum(w for frame, w in function.called.items() if any(h in frame for h in _HASHING))
+    is_safe = requests[0].route.startswith(("GET ", "HEAD "))
+    return hashing > function.weight / 2 and not is_safe
 
 
 def _finding(
@@ -77,7 +121,7 @@ def _finding(
 ) -> Finding:
     file, name = hottest
     function = entry.own[hottest]
-    share = function.weight / entry.weight
+    share = _weight(function) / entry.weight
     line, line_weight = max(function.lines.items(), key=lambda item: (item[1], -item[0]))
     called = function.called
     costly = max(called, key=lambda frame: (called[frame], frame)) if called else ""
