@@ -175,6 +175,7 @@ class RecordingBuilder:
             "spans_dropped": 0,
             "sensors": {},
         }
+        self.load_counters: dict[str, object] = {}
         self.now_ns = START_NS
         self.ids = itertools.count(1)
         self.stacks: dict[str, int] = {}
@@ -246,6 +247,8 @@ class RecordingBuilder:
             *self.load_names.frames,
             wire.client_frame(b"".join(self.client_rows)),
         ]
+        if self.load_counters:
+            load.append(wire.json_frame(wire.FrameKind.COUNTERS, self.load_counters))
         if self.client_rows:
             directory.rows_path(self.path, "load", 200).write_bytes(b"".join(load))
         if phases:

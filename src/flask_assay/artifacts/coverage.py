@@ -128,8 +128,9 @@ def _statements(view: View) -> Reconciliation | None:
     only_probe, only_server = _one_sided(view, document)
     explained = {name: min(count, only_server) for name, count in reasons.items()}
     accounted = sum(explained.values())
-    if only_probe:
-        explained["server-side cursors, which PostgreSQL does not count"] = only_probe
+    uncounted = min(only_probe, max(0, accounted - missing))
+    if uncounted:
+        explained["server-side cursors, which PostgreSQL does not count"] = uncounted
     return Reconciliation(
         what="statements",
         left_name="seen by the probe",
@@ -137,7 +138,7 @@ def _statements(view: View) -> Reconciliation | None:
         right_name="counted by PostgreSQL",
         right=executions,
         explained={name: count for name, count in explained.items() if count},
-        ok=missing == accounted - only_probe,
+        ok=missing == accounted - uncounted,
     )
 
 
@@ -162,10 +163,11 @@ def _one_sided(view: View, document: Mapping[str, object]) -> tuple[int, int]:
 
 
 def _comparable(shape: str) -> str:
-    """Return a shape without what a driver adds to it: casts, brackets, lengths of lists."""
+    """Return a shape without what either side adds to it: casts, brackets, lengths of lists."""
     same = re.sub(r"\b(?:true|false|null)\b", "?", shape.lower())
     bare = re.sub(r"::\w+(?:\[\])?|[\s()\[\]]", "", same)
-    return re.sub(r"\?(?:,\?)+", "?", bare)
+    short = re.sub(r"\?(?:,\?)+", "?", bare.replace("/*,...*/", ""))
+    return re.sub(r"(?<=\w)in\?", "=?", short)  # a list of one is a comparison to the server
 
 
 def _left_out(view: View) -> Mapping[str, tuple[str, ...]]:

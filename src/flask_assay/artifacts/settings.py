@@ -1,7 +1,7 @@
 """settings: what the app and its server were started with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask_assay.artifacts.view import UnavailableError, View, artifact
 from flask_assay.model.finding import Place
@@ -17,6 +17,7 @@ class Engine:
     pool_class: str
     pool_size: int | None
     max_overflow: int | None
+    driver: str = ""
 
     @property
     def capacity(self) -> int | None:
@@ -37,6 +38,9 @@ class ServerSettings:
         debug: Whether Flask's debug mode was on.
         engines: Of the app.
         max_connections: Of PostgreSQL; None if unknown.
+        is_configured: Whether the user gave the server settings; else they are its defaults.
+        testing: Whether Flask's testing mode was on.
+        places: Line of the user's files by setting ("pool_size", "threads"), where one is known.
     """
 
     workers: int
@@ -45,6 +49,9 @@ class ServerSettings:
     debug: bool
     engines: tuple[Engine, ...]
     max_connections: int | None
+    is_configured: bool = True
+    testing: bool = False
+    places: Mapping[str, Place] = field(default_factory=dict)
 
     @property
     def fitting_pool_size(self) -> int:
@@ -84,12 +91,24 @@ def settings(view: View) -> ServerSettings:
                 str(engine.get("pool_class", "")),
                 _count(engine.get("pool_size")),
                 _count(engine.get("max_overflow")),
+                str(engine.get("driver") or ""),
             )
             for engine in (engines if isinstance(engines, list) else [])
             if isinstance(engine, dict)
         ),
         max_connections=_count(limit),
+        is_configured=bool(server.get("config_file", "?") or server.get("cmd_args")),
+        testing=bool(app.get("testing")),
+        places=_places(app.get("setting_places")),
     )
+
+
+def _places(stated: object) -> dict[str, Place]:
+    found = {}
+    for name, about in stated.items() if isinstance(stated, dict) else ():
+        if isinstance(about, dict) and about.get("file") and _count(about.get("line")):
+            found[str(name)] = Place(str(about["file"]), _count(about["line"]) or 0)
+    return found
 
 
 def _count(value: object) -> int | None:

@@ -71,3 +71,75 @@ def test_failed_sensors_are_named(tmp_path):
     found = View(build.write())[coverage]
     assert found.sensor_errors == {"pool": "KeyError: x"}
     assert found.sensors_off == ("pool",)
+
+
+def test_a_list_of_one_is_a_comparison_to_the_server(tmp_path):
+    query = "SELECT o.id FROM orders o WHERE o.id = $1 AND o.is_open = $2"
+    found = statements_of(tmp_path, server=[seen(10, query)], executions=10)
+    assert (found.ok, found.explained) == (True, {})
+
+
+def reading(*answers):
+    """Return a filler: each answer is a route and its status."""
+
+    def fill(build):
+        rules = {route.partition(" ")[2] for route, _ in answers} | {"/silent"}
+        routes = [{"rule": rule, "methods": ["GET", "POST"]} for rule in sorted(rules)]
+        build.document("app", {"routes": routes})
+        for route, status in answers:
+            with build.request(route, status=status):
+                pass
+
+    return fill
+
+
+def test_routes_are_sorted_by_their_best_answer(tmp_path):
+    build = RecordingBuilder(tmp_path)
+    reading(("GET /a", 200), ("GET /a", 500), ("GET /b", 401), ("GET /c", 302), ("GET /d", 404))(
+        build
+    )
+    reach = View(build.write())[coverage].reach
+    assert reach.total_count == 5
+    counts = (reach.answered_count, reach.refused_count, reach.redirected_count, reach.failed_count)
+    assert counts == (1, 1, 1, 1)
+
+
+def counted_requests(path, *, counters, probed=9):
+    build = RecordingBuilder(path)
+    for number in range(10):
+        with build.request("GET /a"):
+            pass
+        if number >= probed:
+            build.request_frames.pop()
+    build.load_counters = counters
+    found = View(build.write())[coverage]
+    return found, next(one for one in found.reconciliations if one.what == "requests")
+
+
+def test_an_exchange_without_an_answer_may_be_unknown_to_the_probe(tmp_path):
+    _, found = counted_requests(tmp_path, counters={"exchanges_unanswered": 1})
+    assert not found.ok, "the client was answered what the probe has not seen"
+
+
+def test_more_requests_at_the_probe_than_were_sent_do_not_agree(tmp_path):
+    build = RecordingBuilder(tmp_path)
+    for _ in range(3):
+        with build.request("GET /a"):
+            pass
+    build.client_rows.pop()
+    found = View(build.write())[coverage]
+    assert not next(one for one in found.reconciliations if one.what == "requests").ok
+
+
+def test_what_the_load_says_of_itself_is_kept(tmp_path):
+    found, _ = counted_requests(
+        tmp_path,
+        counters={
+            "notes": ["POST /x was set aside: it answered 400 always."],
+            "task_errors": [["locustfile.py:8 browse", "KeyError: 'id'", 12]],
+        },
+    )
+    assert found.load_notes == (
+        "POST /x was set aside: it answered 400 always.",
+        "A task of the load failed 12 times at locustfile.py:8 browse: KeyError: 'id'",
+    )

@@ -94,6 +94,7 @@ def _finding(
             f"Every connection is out while requests wait. {holder} holds them longest: "
             f"{uses[holder].use_s:.1f} s in {steady.duration_s:.0f} s."
         ),
+        place=known.places.get("pool_size") if known is not None else None,
         cost_s=wait_s,
         cost_per_request_s=wait_s / requests,
         evidence=tuple(evidence + _sizes(known)),

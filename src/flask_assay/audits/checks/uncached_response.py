@@ -53,7 +53,7 @@ SAVED_RATIO = 0.02  # of all server time: warning
 SAVED_NOTE_RATIO = 0.01  # of all server time: note
 MEAN_S_MIN = 0.005  # a hit costs about a millisecond by itself
 HIT_COST_S = 0.001
-REQUESTS_MIN = 20
+REQUESTS_MIN = 12
 ALREADY_CACHED_RATIO = 0.3  # of the requests were answered with the help of a cache
 
 META = Meta(

@@ -11,7 +11,8 @@ both leave the machine idle while users wait.
 
 ## How it is detected
 Settings of the server and the engines, queueing time (the client's time less the server's), and
-the CPU of all processes.
+the CPU of the whole machine, other programs' included. Queueing under settings that nobody gave,
+Gunicorn's defaults, is a note.
 
 ## Known problems
 On a saturated machine queueing is what must happen: nothing is said then. Threads that never touch
@@ -38,6 +39,7 @@ from flask_assay.model.finding import Evidence, Finding, Remedy, Severity
 
 QUEUEING_RATIO = 1.0  # queueing over service
 QUEUEING_S_MIN = 0.01  # per request, on average
+CPU_BOUND_RATIO = 0.5  # of a core per worker, by its requests
 BUSY_RATIO = 0.85  # of all cores: beyond it the machine is the limit
 POOL_WAIT_RATIO = 0.02  # of all server time: threads do miss connections
 
@@ -72,6 +74,7 @@ def _threads(given: Given, known: ServerSettings) -> Finding | None:
         severity=Severity.WARNING,
         title=f"{known.threads} threads share {capacity} database connections",
         detail=f"The other {known.threads - capacity} can only wait, and did.",
+        place=known.places.get("threads"),
         cost_s=wait_s,
         evidence=(
             Evidence("threads per process", known.threads, "threads"),
@@ -108,6 +111,10 @@ def _server_limit(known: ServerSettings) -> Finding | None:
     )
 
 
+def _amount(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def _queueing(given: Given, known: ServerSettings) -> Finding | None:
     steady, breakdown = given[steady_state], given[time_breakdown]
     count = len(steady.requests)
@@ -122,15 +129,24 @@ def _queueing(given: Given, known: ServerSettings) -> Finding | None:
         return None
     if busy is None or busy >= BUSY_RATIO:
         return None
+    slots = known.workers * known.threads
+    is_busy = sum(row.cpu_ns for row in steady.requests) / 1e9 > CPU_BOUND_RATIO * (
+        steady.duration_s * known.workers
+    )
     return Finding(
         audit=META.audit_id,
         key="queueing",
-        severity=Severity.WARNING,
-        title="Requests queue for longer than they are served, while the machine idles",
-        detail=(
-            f"{known.workers} workers × {known.threads} threads are all taken; "
-            f"{(1 - busy) * 100:.0f} % of the CPU is not."
+        severity=Severity.WARNING if known.is_configured else Severity.NOTE,
+        title=(
+            f"Requests wait {queueing / count * 1e3:.0f} ms for one of {slots} "
+            f"{'thread' if slots == 1 else 'threads'}; {(1 - busy) * 100:.0f} % of the CPU idles"
         ),
+        detail=(
+            f"{_amount(known.workers, 'worker')} × {_amount(known.threads, 'thread')} can serve "
+            f"{_amount(slots, 'request')} at a time. At this load more arrive, and the machine "
+            "could serve them."
+        ),
+        place=known.places.get("threads") or known.places.get("workers"),
         cost_s=queueing,
         cost_per_request_s=queueing / count,
         evidence=(
@@ -138,12 +154,24 @@ def _queueing(given: Given, known: ServerSettings) -> Finding | None:
             Evidence("mean service", steady.server_s / count * 1e3, "ms", n=count),
             Evidence("CPU in use", busy * 100, "%"),
         ),
-        remedies=(
-            Remedy(
-                "workers",
-                {"workers": known.workers, "threads": known.threads * 2},
-                f"Try {known.threads * 2} threads per worker.",
-                f"threads = {known.threads * 2}\n",
-            ),
-        ),
+        remedies=(_more(known, is_busy=is_busy),),
+    )
+
+
+def _more(known: ServerSettings, *, is_busy: bool) -> Remedy:
+    """Propose processes where Python's lock is what is short of, else threads."""
+    if is_busy:
+        workers = known.workers * 2
+        return Remedy(
+            "workers",
+            {"workers": workers, "threads": known.threads},
+            f"Try {workers} workers: those that there are use their CPU.",
+            f"workers = {workers}\n",
+        )
+    threads = known.threads * 2
+    return Remedy(
+        "workers",
+        {"workers": known.workers, "threads": threads},
+        f"Try {threads} threads per worker: most of the time they wait.",
+        f'worker_class = "gthread"\nthreads = {threads}\n',
     )

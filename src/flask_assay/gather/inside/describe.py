@@ -4,6 +4,8 @@ import inspect
 import sys
 from typing import Any
 
+from flask_assay.gather.inside.setting_places import setting_places
+
 __all__ = ["describe_app"]
 
 _SHOWN_CONFIG = (
@@ -24,6 +26,7 @@ def describe_app(app: Any, project_root: str) -> dict[str, Any]:
         app: The loaded Flask app.
         project_root: Directory to which file names are made relative.
     """
+    engines = _engines(app)
     return {
         "import_name": app.import_name,
         "root_path": app.root_path,
@@ -31,7 +34,8 @@ def describe_app(app: Any, project_root: str) -> dict[str, Any]:
         "debug": bool(app.debug),
         "testing": bool(app.testing),
         "routes": [_route(app, rule, project_root) for rule in app.url_map.iter_rules()],
-        "engines": _engines(app),
+        "engines": engines,
+        "setting_places": setting_places(project_root, engines[0] if engines else {}),
         "config": {name: repr(app.config[name]) for name in _SHOWN_CONFIG if name in app.config},
         "extensions": sorted(app.extensions),
     }
