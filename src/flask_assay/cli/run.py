@@ -44,6 +44,7 @@ def command(ctx: click.Context, *, as_json: bool, quiet: bool, **options: Any) -
       flask --app shop assay run --users 20 --duration-s 60
       flask --app shop assay run --rate 50 --locustfile load/buying.py
       flask --app shop assay run --json > diagnosis.json
+      flask --app shop assay run --quick
     """
     _require_extras()
     settings = resolve(given(options), os.environ, working_directory())
@@ -55,6 +56,7 @@ def command(ctx: click.Context, *, as_json: bool, quiet: bool, **options: Any) -
 def _run(app: str, settings: Settings, progress: TerminalProgress, *, as_json: bool) -> None:
     from flask_assay.gather.run import gather, open_lab
 
+    failure: Exception | None = None
     with ExitStack() as rest:
         with open_lab(app, settings, progress) as lab:
             run = gather(lab, progress)
@@ -62,13 +64,15 @@ def _run(app: str, settings: Settings, progress: TerminalProgress, *, as_json: b
                 progress.step("diagnose")
                 diagnosis = _judge(run.recording, settings)
             if settings.flag("experiments") and not (run.is_partial or progress.is_interrupted):
-                _experiment(lab, diagnosis, settings, progress)
+                failure = _experiment(lab, diagnosis, settings, progress)
                 with progress.held():
                     diagnosis = _judge(run.recording, settings)
             # what is left to do takes a moment, and the user wants the report
             rest.enter_context(progress.held())
             progress.step("stop the servers")
         _print(diagnosis, run.recording, as_json=as_json)
+    if failure is not None:
+        raise failure
     sys.exit(130 if run.is_partial or progress.is_interrupted else 0)
 
 
@@ -82,9 +86,15 @@ def _judge(recording: Path, settings: Settings) -> Any:
     return diagnosis
 
 
-def _experiment(lab: Any, diagnosis: Any, settings: Settings, progress: TerminalProgress) -> None:
-    """Try the remedies; what ends this early costs the trials and not the report."""
-    from flask_assay.experiments.prove import prove
+def _experiment(
+    lab: Any, diagnosis: Any, settings: Settings, progress: TerminalProgress
+) -> Exception | None:
+    """Try the remedies; what ends this early costs the trials and not the report.
+
+    Returns:
+        What went wrong by a fault of ours, to be owned after the report.
+    """
+    from flask_assay.experiments.prove import FULL, QUICK, prove
     from flask_assay.model.clock import SystemClock
     from flask_assay.recording.reader import open_recording
 
@@ -94,13 +104,16 @@ def _experiment(lab: Any, diagnosis: Any, settings: Settings, progress: Terminal
             open_recording(lab.recording),
             diagnosis.findings,
             clock=SystemClock(),
-            budget_s=settings.number("experiment_s"),
             on_step=progress.step,
+            extent=QUICK if settings.flag("quick") else FULL,
         )
     except InterruptedRunError:
-        return
+        return None
     except AssayError as error:
         progress.note(f"the experiments ended early: {error.what}")
+    except Exception as error:  # noqa: BLE001 - the report comes first, then it is raised again
+        return error
+    return None
 
 
 def _write(diagnosis: Any, recording: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from flask_assay.config.schema import SETTINGS, Setting
+from flask_assay.config.schema import SETTINGS, Setting, setting
 from flask_assay.errors import UsageError
 
 __all__ = ["Settings", "resolve"]
@@ -35,7 +35,7 @@ class Settings:
 
     Attributes:
         values: Setting name to value, every setting present.
-        origins: Setting name to "default", "pyproject.toml", "ASSAY_…" or "--option".
+        origins: Setting name to "default", "quick", "pyproject.toml", "ASSAY_…" or "--option".
         project: Directory of the ``pyproject.toml`` that was read, else the current one.
     """
 
@@ -90,8 +90,12 @@ def resolve(options: Mapping[str, object], environment: Mapping[str, str], start
         [each.variable for each in SETTINGS],
         "the environment",
     )
+    quick = setting("quick")
+    is_quick = _checked(quick, *_effective(quick, options, environment, table))
     for each in SETTINGS:
         value, origin = _effective(each, options, environment, table)
+        if origin == "default" and is_quick and each.quick is not None:
+            value, origin = each.quick, "quick"
         values[each.name] = _checked(each, value, origin)
         origins[each.name] = origin
     return Settings(values, origins, project)

@@ -17,6 +17,7 @@ class Setting:
         help: One line.
         minimum: Smallest value allowed, for numbers.
         choices: Allowed values, for text; empty allows all.
+        quick: Its value in a quick run when no level sets it; None: the default.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Setting:
     help: str
     minimum: float | None = None
     choices: tuple[str, ...] = ()
+    quick: object = None
 
     @property
     def variable(self) -> str:
@@ -58,8 +60,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("locustfile", str, "", "Locustfile with the users; default: ./locustfile.py."),
     Setting("users", int, 8, "Virtual users.", 1),
     Setting("rate", float, 0.0, "Arrivals per second (open model); 0: closed model.", 0),
-    Setting("duration_s", float, 30.0, "Seconds of steady state.", 1),
-    Setting("warm_up_s", float, 5.0, "Seconds of warm-up before it.", 0),
+    Setting("quick", bool, default=False, help="Load shorter and try the first remedies only."),
+    Setting("duration_s", float, 30.0, "Seconds of steady state.", 1, quick=15.0),
+    Setting("warm_up_s", float, 5.0, "Seconds of warm-up before it.", 0, quick=3.0),
     Setting("drain_s", float, 10.0, "Seconds allowed for requests in flight at the end.", 0),
     Setting("gunicorn_config", str, "", "Gunicorn config file; default: ./gunicorn.conf.py."),
     Setting("boot_timeout_s", float, 60.0, "Seconds the app may take to boot.", 1),
@@ -84,7 +87,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("env", dict, {}, "Further environment variables for the app."),
     Setting("egress_allow", list, [], "Hosts outside this machine that the app may reach."),
     Setting("experiments", bool, default=True, help="Try remedies and measure what they save."),
-    Setting("experiment_s", float, 60.0, "Seconds that all experiments together may take.", 0),
+    Setting(
+        "experiment_s",
+        float,
+        90.0,
+        "Seconds that all experiments together may take.",
+        0,
+        quick=20.0,
+    ),
     Setting("allow", dict, {}, 'Findings to accept: "audit:GET /route" = "reason".'),
     Setting("random_seed", int, 1, "Seed of every random choice of a run.", 0),
     Setting("output", str, ".assay", "Directory that receives the recordings."),

@@ -1,15 +1,15 @@
 """From launches to effects: one number per launch, an interval over launches."""
 
 from collections.abc import Sequence
-from math import expm1, log
-from statistics import median
+from math import exp, expm1, log
+from statistics import fmean, median
 
 from flask_assay.experiments.launch import LaunchResult
 from flask_assay.experiments.oracle import worst
 from flask_assay.model.effect import Effect, OracleVerdict, TrialOutcome
 from flask_assay.stats.intervals import mean_interval
 
-__all__ = ["LEVEL", "effects_of", "outcome_of"]
+__all__ = ["LEVEL", "effects_of", "log_ratio", "outcome_of", "statements_of"]
 
 LEVEL = 0.95
 # What is claimed must hold at a stricter level, shared among all routes of all arms.
@@ -18,7 +18,9 @@ _CLAIM_ALPHA = 0.02
 _LEAST_RATIO = 0.02
 
 
-def effects_of(arm: str, launches: Sequence[LaunchResult], *, level: float) -> tuple[Effect, ...]:
+def effects_of(
+    arm: str, launches: Sequence[LaunchResult], *, level: float, share: float = 1.0
+) -> tuple[Effect, ...]:
     """Return the effect of one arm on each route that it was measured on.
 
     Per launch: the median of the paired log-ratios, which a machine that is slower for a while
@@ -29,23 +31,35 @@ def effects_of(arm: str, launches: Sequence[LaunchResult], *, level: float) -> t
         arm: Its name.
         launches: At least two.
         level: Confidence level of the intervals, 0..1.
+        share: Share of the route's requests that the change helps (a cache's hit ratio), 0..1.
     """
     routes = sorted({route for each in launches for name, route in each.pairs if name == arm})
-    return tuple(_effect(arm, route, launches, level) for route in routes)
+    return tuple(
+        _effect((arm, route), launches, level, share)
+        for route in routes
+        if sum((arm, route) in each.pairs for each in launches) > 1
+    )
 
 
-def _effect(arm: str, route: str, launches: Sequence[LaunchResult], level: float) -> Effect:
-    pairs = [each.pairs[arm, route] for each in launches if (arm, route) in each.pairs]
-    ratios = [median(log(after / before) for before, after in launch) for launch in pairs]
+def log_ratio(pairs: Sequence[tuple[float, float]], share: float = 1.0) -> float:
+    """Return the figure of one launch: the median paired log-ratio, if only a share is helped."""
+    ratio = median(log(after / before) for before, after in pairs)
+    return log(1 - share + share * exp(ratio)) if share < 1 else ratio
+
+
+def _effect(
+    key: tuple[str, str], launches: Sequence[LaunchResult], level: float, share: float
+) -> Effect:
+    pairs = [each.pairs[key] for each in launches if key in each.pairs]
+    ratios = [log_ratio(launch, share) for launch in pairs]
     before_s = median(median(before for before, _ in launch) for launch in pairs)
     change_s, low_s, high_s = (
         before_s * expm1(value) for value in mean_interval(ratios, level=level)
     )
-    verdict, detail = worst(
-        each.verdicts.get((arm, route), (OracleVerdict.EQUAL, "")) for each in launches
-    )
+    verdict, detail = worst(each.verdicts.get(key, (OracleVerdict.EQUAL, "")) for each in launches)
+    before, after = statements_of(key, launches)
     return Effect(
-        route=route,
+        route=key[1],
         before_s=before_s,
         after_s=before_s + change_s,
         change_s=change_s,
@@ -56,11 +70,30 @@ def _effect(arm: str, route: str, launches: Sequence[LaunchResult], level: float
         pair_count=sum(len(launch) for launch in pairs),
         oracle=verdict,
         oracle_detail=detail,
+        statements_before=before,
+        statements_after=(
+            None if before is None or after is None else before + share * (after - before)
+        ),
     )
 
 
+def statements_of(
+    key: tuple[str, str], launches: Sequence[LaunchResult]
+) -> tuple[float | None, float | None]:
+    """Return the mean statements per request without and with an arm's changes."""
+    counted = [each.statements[key] for each in launches if key in each.statements]
+    if not counted:
+        return None, None
+    return fmean(one for one, _ in counted), fmean(other for _, other in counted)
+
+
 def outcome_of(
-    arm: str, launches: Sequence[LaunchResult], noise: Sequence[Effect], *, claims: int
+    arm: str,
+    launches: Sequence[LaunchResult],
+    noise: Sequence[Effect],
+    *,
+    claims: int,
+    share: float = 1.0,
 ) -> TrialOutcome:
     """Return what may be said of an arm.
 
@@ -72,8 +105,10 @@ def outcome_of(
         launches: All launches.
         noise: Effects of the null arm.
         claims: Number of (arm, route) combinations that could be claimed in this run.
+        share: As for ``effects_of``.
     """
-    strict = effects_of(arm, launches, level=1 - _CLAIM_ALPHA / max(1, claims))
+    level = 1 - _CLAIM_ALPHA / max(1, claims)
+    strict = effects_of(arm, launches, level=level, share=share)
     floor = {each.route: max(abs(each.low_s), abs(each.high_s)) for each in noise}
     if any(each.oracle in {OracleVerdict.DIFFERENT, OracleVerdict.ERROR} for each in strict):
         return TrialOutcome.REFUSED

@@ -1,7 +1,7 @@
 """A hypothesis: a remedy that an intervention can apply, and the routes it should help."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask_assay.experiments.registry import INTERVENTIONS
 from flask_assay.model.effect import Trial, TrialOutcome
@@ -18,11 +18,18 @@ class Hypothesis:
         remedy_id: "<audit>/<finding key>/<number of the remedy>".
         remedy: What to change.
         routes: Routes that it should help.
+        number: Its place in the order of the findings.
     """
 
     remedy_id: str
     remedy: Remedy
     routes: frozenset[str]
+    number: int = 0
+
+    @property
+    def share(self) -> float:
+        """Share of its routes' requests that it helps: a cache's predicted hit ratio, else 1."""
+        return float(str(self.remedy.parameters.get("predicted_hit_ratio", 1.0)))
 
     def untried(self, reason: str) -> Trial:
         """Return the trial that was not made, with its reason."""
@@ -50,8 +57,8 @@ def hypotheses(findings: Sequence[Finding]) -> list[Hypothesis]:
             routes = frozenset(finding.routes)
             known = found.get(same)
             if known is not None:
-                found[same] = Hypothesis(known.remedy_id, known.remedy, known.routes | routes)
+                found[same] = replace(known, routes=known.routes | routes)
             else:
                 remedy_id = f"{finding.audit}/{finding.key}/{number}"
-                found[same] = Hypothesis(remedy_id, remedy, routes)
+                found[same] = Hypothesis(remedy_id, remedy, routes, len(found))
     return list(found.values())

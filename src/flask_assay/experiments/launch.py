@@ -1,56 +1,56 @@
-"""One launch: every arm is a fresh process; their requests alternate within one minute.
+"""One launch: fresh processes; each request goes to all of its arms in random order.
 
 The unit of replication is the launch, because requests of one process share its luck (heap
-layout, hash seed, placement); within it, each request goes to all arms in random order.
+layout, hash seed, placement). All arms share one process where the app's databases can be
+switched request by request, which is the case for SQLAlchemy engines; else each database gets a
+process of its own.
 """
 
 import random
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from statistics import fmean
 
+from flask_assay.experiments.arms import BASE, NULL, ArmPlan
 from flask_assay.experiments.oracle import Oracle, worst
 from flask_assay.experiments.replay import Answer, Client, SentRequest
-from flask_assay.gather.lab import Copy, Lab
+from flask_assay.gather.lab import Copy, Databases, Lab
 from flask_assay.gather.target import Target
 from flask_assay.model.clock import Clock
 from flask_assay.model.effect import OracleVerdict
 
-__all__ = ["Arm", "ArmPlan", "LaunchResult", "run_launch"]
+__all__ = ["Bench", "LaunchResult", "run_launch"]
 
 _WARM_UP_ROUNDS = 2
+_LEAST_ROUNDS = 4
+# A slow app gets its least number of rounds, but no more than this many times the budget.
+_MOST_OVERRUN = 3
+
+Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class ArmPlan:
-    """What one arm runs.
+class Bench:
+    """What all launches of an experiment have in common.
 
     Attributes:
-        name: "base", "null", or the id of a remedy.
-        copy: Its own data.
-        interventions: (name, parameters) applied inside the target.
-        gunicorn_overrides: Changed server settings.
-        routes: Routes whose requests it gets; empty means all.
+        lab: The run's servers.
+        base: Data of the unchanged app, and the Redis of all arms.
+        changes: (registered name, parameters) of the changes inside the target.
+        arms: All arms, base and null first.
+        requests: Route → requests to replay, in the same order for every arm.
+        clock: Source of time.
+        is_apart: Whether each database needs a process of its own.
     """
 
-    name: str
-    copy: Copy
-    interventions: tuple[tuple[str, dict[str, object]], ...] = ()
-    gunicorn_overrides: Mapping[str, object] = field(default_factory=dict)
-    routes: frozenset[str] = frozenset()
-
-    def takes(self, route: str) -> bool:
-        """Whether requests of this route go to it."""
-        return not self.routes or route in self.routes
-
-
-@dataclass(slots=True)
-class Arm:
-    """A booted arm of one launch."""
-
-    plan: ArmPlan
-    target: Target
-    client: Client
+    lab: Lab
+    base: Copy
+    changes: tuple[tuple[str, dict[str, object]], ...]
+    arms: tuple[ArmPlan, ...]
+    requests: Mapping[str, Sequence[SentRequest]]
+    clock: Clock
+    is_apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,105 +60,159 @@ class LaunchResult:
     Attributes:
         pairs: (arm, route) → per request (base seconds, arm seconds).
         verdicts: (arm, route) → worst verdict of the launch's requests.
+        statements: (arm, route) → mean statements per request (base, arm).
+        reached: Names of the databases that somebody was connected to.
     """
 
-    pairs: Mapping[tuple[str, str], list[tuple[float, float]]]
-    verdicts: Mapping[tuple[str, str], tuple[OracleVerdict, str]]
+    pairs: Mapping[Key, list[tuple[float, float]]]
+    verdicts: Mapping[Key, tuple[OracleVerdict, str]]
+    statements: Mapping[Key, tuple[float, float]] = field(default_factory=dict)
+    reached: frozenset[str] = frozenset()
 
 
-def run_launch(
-    lab: Lab,
-    plans: Sequence[ArmPlan],
-    requests: Mapping[str, Sequence[SentRequest]],
-    rng: random.Random,
-    *,
-    clock: Clock,
-    budget_s: float,
-) -> LaunchResult:
-    """Boot every arm, alternate the requests until the time is up, stop every arm.
+def run_launch(bench: Bench, rng: random.Random, *, budget_s: float) -> LaunchResult:
+    """Boot, alternate the requests until the time is up, stop.
 
     Args:
-        lab: The run's servers.
-        plans: Arms; the first is the base, the second the null arm.
-        requests: Route → requests to replay, in the same order for every arm.
+        bench: What is measured.
         rng: Decides the order of arms within each request.
-        clock: Source of time.
-        budget_s: Seconds of measuring; every route gets at least one round.
+        budget_s: Seconds of measuring.
     """
-    arms = _boot(lab, plans, clock)
-    try:
-        for number in range(_WARM_UP_ROUNDS):
-            _round(arms, requests, number, rng)
-        return _measure(arms, requests, rng, clock, budget_s)
-    finally:
-        for arm in arms:
-            arm.client.close()
-            arm.target.stop()
+    with ExitStack() as stack:
+        seats: dict[str, _Host] = {}
+        for arms in _hosted(bench):
+            host = _Host(bench, arms)
+            stack.callback(host.stop)
+            seats |= {arm.name: host for arm in arms}
+        session = _Session(bench, seats, rng)
+        for _ in range(_WARM_UP_ROUNDS):
+            session.round()
+        session.rounds.clear()
+        _measure(session, bench.clock, budget_s)
+        return session.result(_reached(bench))
 
 
-def _boot(lab: Lab, plans: Sequence[ArmPlan], clock: Clock) -> list[Arm]:
-    with ThreadPoolExecutor(2) as pool:
-        targets = list(pool.map(lambda plan: _boot_one(lab, plan), plans))
-    return [
-        Arm(plan, target, Client(target.address, clock))
-        for plan, target in zip(plans, targets, strict=True)
-    ]
-
-
-def _boot_one(lab: Lab, arm: ArmPlan) -> Target:
-    directory = lab.run.private / f"arm-{arm.name.replace('/', '-')}"
-    directory.mkdir(exist_ok=True)
-    plan = lab.plan(
-        lab.route(arm.copy),
-        directory,
-        interventions=[(name, dict(values)) for name, values in arm.interventions],
-        # one process per arm: the replay is sequential, so more would only cost memory
-        gunicorn_overrides={"workers": 1, **arm.gunicorn_overrides},
-    )
-    return lab.boot(replace(plan, probe=None))
-
-
-def _round(
-    arms: Sequence[Arm],
-    requests: Mapping[str, Sequence[SentRequest]],
-    number: int,
-    rng: random.Random,
-) -> dict[str, dict[str, Answer]]:
-    """Send one request of each route to all of its arms; return route → arm → answer."""
-    answers: dict[str, dict[str, Answer]] = {}
-    for route, available in requests.items():
-        request = available[number % len(available)]
-        taking = [arm for arm in arms if arm.plan.takes(route)]
-        rng.shuffle(taking)
-        answers[route] = {arm.plan.name: arm.client.send(request) for arm in taking}
-    return answers
-
-
-def _measure(
-    arms: Sequence[Arm],
-    requests: Mapping[str, Sequence[SentRequest]],
-    rng: random.Random,
-    clock: Clock,
-    budget_s: float,
-) -> LaunchResult:
-    base, null = arms[0].plan.name, arms[1].plan.name
-    oracles = {route: Oracle() for route in requests}
-    rounds: list[dict[str, dict[str, Answer]]] = []
+def _measure(session: "_Session", clock: Clock, budget_s: float) -> None:
     end = clock.monotonic_ns() + int(budget_s * 1e9)
-    while not rounds or clock.monotonic_ns() < end:
-        answers = _round(arms, requests, len(rounds) + _WARM_UP_ROUNDS, rng)
-        for route, by_arm in answers.items():
-            oracles[route].learn(by_arm[base], by_arm[null])
-        rounds.append(answers)
-    pairs: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    found: dict[tuple[str, str], list[tuple[OracleVerdict, str]]] = {}
-    for answers in rounds:
-        for route, by_arm in answers.items():
-            for name, answer in by_arm.items():
-                if name != base:
-                    key = (name, route)
-                    if answer.wall_s and by_arm[base].wall_s:
-                        pairs.setdefault(key, []).append((by_arm[base].wall_s, answer.wall_s))
-                    verdict = oracles[route].compare(by_arm[base], answer)
-                    found.setdefault(key, []).append(verdict)
-    return LaunchResult(pairs, {key: worst(each) for key, each in found.items()})
+    latest = end + int((_MOST_OVERRUN - 1) * budget_s * 1e9)
+    while (now := clock.monotonic_ns()) < end or (
+        len(session.rounds) < _LEAST_ROUNDS and now < latest
+    ):
+        session.round()
+
+
+def _hosted(bench: Bench) -> list[list[ArmPlan]]:
+    """Return the arms of each process."""
+    if not bench.is_apart:
+        return [list(bench.arms)]
+    found: dict[str, list[ArmPlan]] = {}
+    for arm in bench.arms:
+        assert arm.databases is not None
+        found.setdefault(arm.databases.main.name, []).append(arm)
+    return list(found.values())
+
+
+class _Host:
+    """One process and a connection to it."""
+
+    def __init__(self, bench: Bench, arms: Sequence[ArmPlan]) -> None:
+        self.arms = arms
+        home = arms[0].databases
+        assert home is not None
+        lab = bench.lab
+        directory = lab.run.private / f"launch-{lab.next_number()}"
+        directory.mkdir()
+        plan = lab.plan(
+            lab.route(Copy(home, bench.base.valkey)),
+            directory,
+            probe=None,
+            interventions=[(name, dict(values)) for name, values in bench.changes],
+            arms={arm.name: _orders(arm, home) for arm in arms},
+            # the replay is sequential: more processes would only cost memory
+            gunicorn_overrides={"workers": 1},
+        )
+        self._target: Target = lab.boot(plan)
+        self.client = Client(self._target.address, bench.clock)
+
+    def stop(self) -> None:
+        """End the process; nothing it holds is needed any more."""
+        self.client.close()
+        self._target.process.stop(deadline_s=1.0)
+
+
+def _orders(arm: ArmPlan, home: Databases) -> dict[str, object]:
+    assert arm.databases is not None
+    pairs = zip(home.all(), arm.databases.all(), strict=True)
+    names = {one.name: other.name for one, other in pairs if one.name != other.name}
+    return {"changes": sorted(arm.changes), "databases": names}
+
+
+def _reached(bench: Bench) -> frozenset[str]:
+    connected = "SELECT DISTINCT datname FROM pg_stat_activity WHERE datname <> ''"
+    rows = bench.lab.postgres.sql(None, connected)
+    return frozenset(row[0] for row in rows)
+
+
+class _Session:
+    """The exchanges of one launch."""
+
+    def __init__(self, bench: Bench, seats: Mapping[str, _Host], rng: random.Random) -> None:
+        self._bench, self._seats, self._rng = bench, seats, rng
+        self._number = 0
+        self._visited: set[tuple[str, str, int]] = set()
+        self.rounds: list[dict[str, tuple[SentRequest, dict[str, Answer]]]] = []
+
+    def round(self) -> None:
+        """Send one request of each route to all of its arms."""
+        answers: dict[str, tuple[SentRequest, dict[str, Answer]]] = {}
+        for route, available in self._bench.requests.items():
+            at = self._number % len(available)
+            taking = [arm for arm in self._bench.arms if route in arm.routes]
+            self._rng.shuffle(taking)
+            by_arm = {arm.name: self._send(arm, route, at) for arm in taking}
+            answers[route] = (available[at], by_arm)
+        self._number += 1
+        self.rounds.append(answers)
+
+    def _send(self, arm: ArmPlan, route: str, at: int) -> Answer:
+        client = self._seats[arm.name].client
+        request = self._bench.requests[route][at]
+        visit = (arm.name, route, at)
+        if arm.learns and visit not in self._visited:
+            client.send(request, arm=arm.name)
+        self._visited.add(visit)
+        return client.send(request, arm=arm.name)
+
+    def result(self, reached: frozenset[str]) -> LaunchResult:
+        """Return what the rounds showed."""
+        pairs: dict[Key, list[tuple[float, float]]] = {}
+        verdicts: dict[Key, tuple[OracleVerdict, str]] = {}
+        statements: dict[Key, tuple[float, float]] = {}
+        for route in self._bench.requests:
+            seen = [each[route] for each in self.rounds if _is_same(*each[route])]
+            oracle = Oracle()
+            for _, answers in seen:
+                oracle.learn(answers[BASE], answers[NULL])
+            names = {name for _, answers in seen for name in answers} - {BASE}
+            for name in names:
+                both = [(answers[BASE], answers[name]) for _, answers in seen]
+                pairs[name, route] = [
+                    (one.wall_s, other.wall_s) for one, other in both if one.wall_s and other.wall_s
+                ]
+                verdicts[name, route] = worst(oracle.compare(*each) for each in both)
+                counted = [
+                    (one.statements, other.statements)
+                    for one, other in both
+                    if one.statements is not None and other.statements is not None
+                ]
+                if counted:
+                    means = (fmean(each) for each in zip(*counted, strict=True))
+                    statements[name, route] = (next(means), next(means))
+        return LaunchResult(
+            {key: each for key, each in pairs.items() if each}, verdicts, statements, reached
+        )
+
+
+def _is_same(request: SentRequest, answers: Mapping[str, Answer]) -> bool:
+    """Whether the unchanged app answered the replay as it answered the load."""
+    return answers[BASE].status // 100 == request.status // 100

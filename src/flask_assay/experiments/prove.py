@@ -1,30 +1,56 @@
-"""Turn findings into trials: what each remedy saves, alone, on the whole request."""
+"""Turn findings into trials: what each remedy saves, alone and on top of others."""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 
-from flask_assay.errors import AssayError
+from flask_assay.experiments.arms import ArmPlan, arms_of
+from flask_assay.experiments.copies import Copies
 from flask_assay.experiments.estimate import LEVEL, effects_of, outcome_of
 from flask_assay.experiments.hypothesis import Hypothesis, hypotheses
-from flask_assay.experiments.launch import ArmPlan, LaunchResult, run_launch
+from flask_assay.experiments.ladder import ladder_of
+from flask_assay.experiments.launch import Bench, LaunchResult, run_launch
 from flask_assay.experiments.registry import INTERVENTIONS
 from flask_assay.experiments.replay import SentRequest, sent_requests
 from flask_assay.experiments.under_load import try_under_load
-from flask_assay.gather.lab import Copy, Lab
+from flask_assay.experiments.writes import writing_routes
+from flask_assay.gather.lab import Lab
 from flask_assay.model.clock import Clock
-from flask_assay.model.effect import Trial
+from flask_assay.model.effect import Ladder, Trial
 from flask_assay.model.finding import Finding
 from flask_assay.recording.directory import write_document
 from flask_assay.recording.reader import Recording
 
-__all__ = ["prove"]
+__all__ = ["FULL", "QUICK", "Extent", "prove"]
 
-LAUNCHES = 6
-_MOST_ARMS = 8
-_MOST_SERVER_ARMS = 2
-_MOST_ROUTES = 10
-_REQUESTS_PER_ROUTE = 12
+_REQUESTS_PER_ROUTE = 8
+_LEAST_MEASURING_S = 1.0
+# A slow machine that uses up the time gets no fewer launches: intervals need them.
+_LEAST_LAUNCHES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is tried.
+
+    Attributes:
+        launches: Launches of the paired experiment, at least 2.
+        remedies: Remedies tried side by side.
+        server_remedies: Remedies tried under load, each with boots of its own.
+        routes: Routes replayed.
+        load_launches: Launches under load.
+    """
+
+    launches: int
+    remedies: int
+    server_remedies: int
+    routes: int
+    load_launches: int
+
+
+FULL = Extent(launches=6, remedies=16, server_remedies=2, routes=16, load_launches=5)
+QUICK = Extent(launches=4, remedies=2, server_remedies=0, routes=3, load_launches=0)
 
 
 def prove(
@@ -33,162 +59,203 @@ def prove(
     findings: Sequence[Finding],
     *,
     clock: Clock,
-    budget_s: float,
     on_step: Callable[[str], None],
+    extent: Extent = FULL,
 ) -> tuple[Trial, ...]:
     """Try the remedies of the findings, write ``trials.json`` and return the trials.
 
     Args:
-        lab: The run's servers; no target may be up.
+        lab: The run's servers; no target may be up. Its setting ``experiment_s`` limits the
+            launches, copies of the data not counted.
         recording: Of the run.
         findings: Ranked.
         clock: Source of time.
-        budget_s: Seconds for all launches together, database copies not counted.
-        on_step: Told what is going on.
+        on_step: Told what is going on, with the time left.
+        extent: How much is tried.
     """
+    budget_s = lab.settings.number("experiment_s")
     every = hypotheses(findings)
     competing = [each for each in every if INTERVENTIONS[each.remedy.intervention].needs_load]
-    wanted = [each for each in every if each not in competing][:_MOST_ARMS]
-    requests = _requests(lab, recording, wanted)
-    known = [each for each in wanted if each.routes & requests.keys()]
-    trials = [
-        each.untried("no request to its routes was sampled") for each in wanted if each not in known
-    ]
-    trials += [
-        each.untried(f"only the first {_MOST_ARMS} remedies are tried in a run")
-        for each in every
-        if each not in competing and each not in wanted
-    ]
-    shares = 2 if known and competing else 1
+    paired = [each for each in every if each not in competing]
+    requests = _requests(lab, recording, paired[: extent.remedies], extent.routes)
+    known = [each for each in paired[: extent.remedies] if each.routes & requests.keys()]
+    tried = [*known, *competing[: extent.server_remedies]]
+    trials = [each.untried(_why_not(each, paired, extent)) for each in every if each not in tried]
+    ladder: Ladder | None = None
+    under_load = competing[: extent.server_remedies] if lab.load_plan is not None else []
+    share_s = budget_s / 2 if known and under_load else budget_s
     if known:
-        trials += _experiment(lab, known, requests, clock, budget_s / shares, on_step)
-    if competing and lab.load_plan is not None:
+        experiment = _Experiment(lab, recording, known, requests, clock, on_step)
+        measured, ladder = experiment.run(share_s, extent.launches)
+        trials += measured
+    _write(lab, trials, ladder)
+    if under_load:
         trials += try_under_load(
             lab,
-            lab.load_plan,
-            competing[:_MOST_SERVER_ARMS],
+            under_load,
             clock=clock,
-            budget_s=budget_s / shares,
+            budget_s=share_s,
+            launches=extent.load_launches,
             on_step=on_step,
         )
-    write_document(lab.recording, "trials", {"trials": [asdict(each) for each in trials]})
+        _write(lab, trials, ladder)
     return tuple(trials)
 
 
+def _write(lab: Lab, trials: Sequence[Trial], ladder: Ladder | None) -> None:
+    document = {
+        "trials": [asdict(each) for each in trials],
+        "ladders": [asdict(ladder)] if ladder else [],
+    }
+    write_document(lab.recording, "trials", document)
+
+
+def _why_not(each: Hypothesis, paired: Sequence[Hypothesis], extent: Extent) -> str:
+    if each in paired[: extent.remedies]:
+        return "no request to its routes was sampled"
+    if each in paired:
+        return f"only the first {extent.remedies} remedies are tried in a run"
+    return f"only the first {extent.server_remedies} changes of the server are tried in a run"
+
+
 def _requests(
-    lab: Lab, recording: Recording, wanted: Sequence[Hypothesis]
+    lab: Lab, recording: Recording, wanted: Sequence[Hypothesis], most_routes: int
 ) -> dict[str, list[SentRequest]]:
     """Return route → requests to replay, for the routes that some remedy should help."""
     routes = {row.request_id: row.route for row in recording.requests if row.request_id}
-    helped = {route for each in wanted for route in each.routes}
-    found: dict[str, list[SentRequest]] = {}
+    helped = list(dict.fromkeys(route for each in wanted for route in sorted(each.routes)))
+    found: dict[str, list[SentRequest]] = {route: [] for route in helped}
     for request in sent_requests(lab.run.private, routes):
-        if request.route in helped and request.status < 400:
-            found.setdefault(request.route, []).append(request)
-    return {route: found[route][:_REQUESTS_PER_ROUTE] for route in list(found)[:_MOST_ROUTES]}
+        if request.route in found and request.status < 400:
+            found[request.route].append(request)
+    sampled = [route for route in helped if found[route]]
+    return {route: _spread(found[route], _REQUESTS_PER_ROUTE) for route in sampled[:most_routes]}
 
 
-def _experiment(
-    lab: Lab,
-    wanted: Sequence[Hypothesis],
-    requests: Mapping[str, Sequence[SentRequest]],
-    clock: Clock,
-    budget_s: float,
-    on_step: Callable[[str], None],
-) -> list[Trial]:
-    rng = random.Random(lab.settings.integer("random_seed"))
-    started = clock.monotonic_ns()
-    launches: list[LaunchResult] = []
-    prices: dict[str, dict[str, float]] = {}
-    refused: dict[str, str] = {}
-    on_step(f"experiment: apply {len(wanted)} remedies, each to its own copy")
-    # every arm replays the same requests, so the copies stay alike over the launches
-    arms = _arms(lab, wanted, prices, refused)
-    try:
-        for number in range(LAUNCHES):
-            on_step(f"experiment: launch {number + 1} of {LAUNCHES}, {len(arms)} processes")
-            share_s = budget_s / LAUNCHES
-            launches.append(run_launch(lab, arms, requests, rng, clock=clock, budget_s=share_s))
-    finally:
-        for arm in arms:
-            lab.discard(arm.copy)
-    spent_s = (clock.monotonic_ns() - started) / 1e9
-    return _trials(wanted, launches, prices, refused, spent_s)
+def _spread(requests: Sequence[SentRequest], most: int) -> list[SentRequest]:
+    """Return different requests first, so that one popular page does not stand for all."""
+    different = list({(each.path, each.headers, each.body): each for each in requests}.values())
+    return different[:most]
 
 
-def _arms(
-    lab: Lab,
-    wanted: Sequence[Hypothesis],
-    prices: dict[str, dict[str, float]],
-    refused: dict[str, str],
-) -> list[ArmPlan]:
-    """Return base, null and one arm per hypothesis, each on its own fresh copy."""
-    base = ArmPlan("base", lab.copy("base"))
-    arms = [base, ArmPlan("null", lab.copy("null"))]
-    for number, each in enumerate(wanted):
-        if each.remedy_id in refused:
-            continue
-        copy = lab.copy(f"arm{number}")
+class _Experiment:
+    """All launches that compare remedies side by side."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        recording: Recording,
+        wanted: Sequence[Hypothesis],
+        requests: Mapping[str, Sequence[SentRequest]],
+        clock: Clock,
+        on_step: Callable[[str], None],
+    ) -> None:
+        self._lab, self._recording, self._wanted = lab, recording, wanted
+        self._requests, self._clock, self._on_step = requests, clock, on_step
+        self._started = clock.monotonic_ns()
+
+    def run(self, budget_s: float, launches: int) -> tuple[list[Trial], Ladder | None]:
+        """Return the trials, A/A first, and the ladder."""
+        self._on_step(f"experiment: {len(self._wanted)} remedies, copies of the data")
+        writing = writing_routes(self._recording)
+        copies = Copies(self._lab, self._wanted, writing)
         try:
-            arms.append(_arm(lab, each, (copy, base.copy), prices))
-        except AssayError as error:
-            refused[each.remedy_id] = error.what
-            lab.discard(copy)
-    return arms
+            arms = copies.give(arms_of(self._wanted, list(self._requests)), self._on_step)
+            results = self._launches(self._bench(copies, arms), budget_s, launches)
+        finally:
+            copies.discard()
+        trials = self._trials(results, copies)
+        asked = Counter(row.route for row in self._recording.requests)
+        by_id = {trial.remedy_id: trial for trial in trials}
+        return trials, ladder_of(self._wanted, by_id, results, asked)
 
-
-def _arm(
-    lab: Lab,
-    each: Hypothesis,
-    copies: tuple[Copy, Copy],
-    prices: dict[str, dict[str, float]],
-) -> ArmPlan:
-    intervention = INTERVENTIONS[each.remedy.intervention]
-    copy, unchanged = copies
-    inside: tuple[tuple[str, dict[str, object]], ...] = ()
-    if intervention.where == "database":
-        prices[each.remedy_id] = intervention.change_database(
-            lab, copy.databases, unchanged.databases, each.remedy.parameters
+    def _bench(self, copies: Copies, arms: Sequence[ArmPlan]) -> Bench:
+        inside = [
+            each
+            for each in self._wanted
+            if INTERVENTIONS[each.remedy.intervention].where == "target"
+        ]
+        numbers = {each.remedy_id: number for number, each in enumerate(inside)}
+        return Bench(
+            lab=self._lab,
+            base=copies.base,
+            changes=tuple(
+                (each.remedy.intervention, dict(each.remedy.parameters)) for each in inside
+            ),
+            arms=tuple(
+                replace(arm, changes=frozenset(numbers[i] for i in arm.remedies if i in numbers))
+                for arm in arms
+            ),
+            requests=self._requests,
+            clock=self._clock,
         )
-    else:
-        inside = ((intervention.name, dict(each.remedy.parameters)),)
-    return ArmPlan(each.remedy_id, copy, inside, routes=each.routes)
 
+    def _launches(self, bench: Bench, budget_s: float, count: int) -> list[LaunchResult]:
+        rng = random.Random(self._lab.settings.integer("random_seed"))
+        end = self._clock.monotonic_ns() + int(budget_s * 1e9)
+        overhead_s = 2.0
+        results: list[LaunchResult] = []
+        while len(results) < count:
+            before = self._clock.monotonic_ns()
+            left_s = max(0.0, (end - before) / 1e9)
+            if left_s == 0.0 and len(results) >= _LEAST_LAUNCHES:
+                break
+            self._on_step(
+                f"experiment: launch {len(results) + 1} of {count}, {len(bench.arms)} arms on "
+                f"{len(bench.requests)} routes, about {left_s:.0f} s left"
+            )
+            measuring_s = max(_LEAST_MEASURING_S, left_s / (count - len(results)) - overhead_s)
+            result = run_launch(bench, rng, budget_s=measuring_s)
+            if not bench.is_apart and not _own(bench) <= result.reached:
+                # the app does not connect through SQLAlchemy engines: give processes of their own
+                bench = replace(bench, is_apart=True)
+                continue
+            results.append(result)
+            overhead_s = (self._clock.monotonic_ns() - before) / 1e9 - measuring_s
+        return results
 
-def _trials(
-    wanted: Sequence[Hypothesis],
-    launches: Sequence[LaunchResult],
-    prices: Mapping[str, dict[str, float]],
-    refused: Mapping[str, str],
-    spent_s: float,
-) -> list[Trial]:
-    noise = effects_of("null", launches, level=LEVEL)
-    claims = len(launches[0].pairs)
-    trials = [
-        Trial(
+    def _trials(self, results: Sequence[LaunchResult], copies: Copies) -> list[Trial]:
+        spent_s = (self._clock.monotonic_ns() - self._started) / 1e9
+        noise = effects_of("null", results, level=LEVEL)
+        single = {each.remedy_id for each in self._wanted}
+        claims = len({key for each in results for key in each.pairs if key[0] in single})
+        null = Trial(
             remedy_id="null",
             intervention="none",
             parameters={},
             summary="the unchanged app against itself (A/A)",
-            outcome=outcome_of("null", launches, (), claims=claims),
+            outcome=outcome_of("null", results, (), claims=claims),
             effects=noise,
             duration_s=spent_s,
         )
-    ]
-    for each in wanted:
-        if each.remedy_id in refused:
-            trials.append(each.untried(refused[each.remedy_id]))
-            continue
-        trials.append(
-            Trial(
-                remedy_id=each.remedy_id,
-                intervention=each.remedy.intervention,
-                parameters=each.remedy.parameters,
-                summary=each.remedy.summary,
-                outcome=outcome_of(each.remedy_id, launches, noise, claims=claims),
-                effects=effects_of(each.remedy_id, launches, level=LEVEL),
-                prices=prices.get(each.remedy_id),
-                duration_s=spent_s,
+        trials = [null]
+        for each in self._wanted:
+            effects = effects_of(each.remedy_id, results, level=LEVEL, share=each.share)
+            reason = copies.refused.get(each.remedy_id, "")
+            if reason or not effects:
+                trials.append(each.untried(reason or _NOT_REPLAYED))
+                continue
+            trials.append(
+                replace(
+                    each.untried(""),
+                    outcome=outcome_of(
+                        each.remedy_id, results, noise, claims=claims, share=each.share
+                    ),
+                    effects=effects,
+                    prices=copies.prices.get(each.remedy_id),
+                    duration_s=spent_s,
+                )
             )
-        )
-    return trials
+        return trials
+
+
+_NOT_REPLAYED = "its requests, sent again, were not answered as they were under load"
+
+
+def _own(bench: Bench) -> frozenset[str]:
+    """Return the databases that some arm must have connected to."""
+    return frozenset(
+        arm.databases.main.name
+        for arm in bench.arms
+        if arm.databases is not None and arm.name != "null"
+    )

@@ -17,11 +17,17 @@ class Intervention:
         name: Name by which remedies refer to it.
         where: "database", "target" (inside the app's process) or "server".
         needs_load: Whether its effect shows only when requests compete.
+        learns: Whether the first visit of a request only prepares the following ones.
+        is_simulated: Whether it shows what a rewrite would save instead of being one.
+        is_what_if: Whether it shows an upper bound that no rewrite needs to reach.
     """
 
     name: str
     where: str
     needs_load: bool = False
+    learns: bool = False
+    is_simulated: bool = False
+    is_what_if: bool = False
 
     def _module(self) -> object:
         return import_module(f"flask_assay.experiments.interventions.{self.name.replace('-', '_')}")
@@ -30,10 +36,10 @@ class Intervention:
         self,
         lab: Lab,
         databases: Databases,
-        unchanged: Databases,
+        unchanged: Databases | None,
         parameters: Mapping[str, object],
     ) -> dict[str, float]:
-        """Apply a database change to a copy and return its prices beside an unchanged copy."""
+        """Apply a database change to a copy and return its prices beside an unchanged one."""
         function: Callable[..., dict[str, float]] = self._module().change_database  # type: ignore[attr-defined]
         return function(lab, databases, unchanged, parameters)
 
@@ -43,9 +49,9 @@ INTERVENTIONS: Mapping[str, Intervention] = {
     for each in (
         Intervention("index", "database"),
         Intervention("eager-load", "target"),
-        Intervention("batch", "target"),
-        Intervention("memo", "target"),
-        Intervention("response-cache", "target"),
+        Intervention("batch", "target", learns=True, is_simulated=True),
+        Intervention("memo", "target", is_simulated=True),
+        Intervention("response-cache", "target", learns=True),
         Intervention("pool-size", "target", needs_load=True),
         Intervention("workers", "server", needs_load=True),
     )

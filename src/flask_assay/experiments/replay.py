@@ -3,9 +3,11 @@
 import base64
 import http.client
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from flask_assay.experiments.interventions.switchboard import ARM_HEADER, STATEMENTS_HEADER
 from flask_assay.model.clock import Clock
 from flask_assay.model.owned import AllowedTarget
 
@@ -48,6 +50,7 @@ class Answer:
         body: Bytes.
         wall_s: From the first byte sent to the last byte received.
         location: Target of a redirect.
+        statements: SQL statements that the target executed for it; None if it does not tell.
     """
 
     status: int
@@ -55,6 +58,7 @@ class Answer:
     body: bytes
     wall_s: float
     location: str = ""
+    statements: int | None = None
 
 
 def sent_requests(private: Path, routes: dict[int, str]) -> list[SentRequest]:
@@ -107,14 +111,15 @@ class Client:
         self._connection = http.client.HTTPConnection(target.host, target.port, timeout=timeout_s)
         self._clock = clock
 
-    def send(self, request: SentRequest) -> Answer:
-        """Send one request; no redirect is followed."""
+    def send(self, request: SentRequest, *, arm: str = "") -> Answer:
+        """Send one request to an arm of the target; no redirect is followed."""
+        headers = dict(request.headers) | ({ARM_HEADER: arm} if arm else {})
         try:
-            return self._send(request)
+            return self._send(request, headers)
         except (http.client.HTTPException, OSError):
             self._connection.close()
         try:
-            return self._send(request)
+            return self._send(request, headers)
         except (http.client.HTTPException, OSError):
             self._connection.close()
             return Answer(0, "", b"", 0.0)
@@ -123,18 +128,20 @@ class Client:
         """Close the connection."""
         self._connection.close()
 
-    def _send(self, request: SentRequest) -> Answer:
+    def _send(self, request: SentRequest, headers: Mapping[str, str]) -> Answer:
         start = self._clock.monotonic_ns()
         self._connection.request(
-            request.method, request.path, body=request.body or None, headers=dict(request.headers)
+            request.method, request.path, body=request.body or None, headers=dict(headers)
         )
         response = self._connection.getresponse()
         body = response.read()
         wall_s = (self._clock.monotonic_ns() - start) / 1e9
+        told = response.getheader(STATEMENTS_HEADER)
         return Answer(
             status=response.status,
             content_type=(response.getheader("Content-Type") or "").partition(";")[0],
             body=body,
             wall_s=wall_s,
             location=response.getheader("Location") or "",
+            statements=int(told) if told else None,
         )

@@ -10,13 +10,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import expm1, log
-from pathlib import Path
 from statistics import fmean, median
 
 from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.gather.lab import Copy, Lab
 from flask_assay.load.control import LoadProcess
-from flask_assay.load.plan import LoadPlan
 from flask_assay.model.clock import Clock
 from flask_assay.model.effect import Effect, OracleVerdict, Trial, TrialOutcome
 from flask_assay.model.rows import ClientFlag, ClientRow, Phase
@@ -27,9 +25,12 @@ from flask_assay.stats.intervals import mean_interval
 __all__ = ["ALL_ROUTES", "try_under_load"]
 
 ALL_ROUTES = "(all routes)"
-_LAUNCHES = 5
-_WARM_UP_S = 1.5
-_LEAST_REQUESTS = 5
+_LEAST_LOAD_S = 2.0
+# What a boot, the start of the load and the end of both take, until it was measured.
+_FIRST_OVERHEAD_S = 4.0
+_WARM_UP_S = 1.0
+_LEAST_REQUESTS = 4
+_LEAST_LAUNCHES = 4
 _CLAIM_LEVEL = 0.99
 _LEVEL = 0.95
 
@@ -45,51 +46,59 @@ class _Seen:
 
 def try_under_load(
     lab: Lab,
-    plan: LoadPlan,
     arms: Sequence[Hypothesis],
     *,
     clock: Clock,
     budget_s: float,
+    launches: int,
     on_step: Callable[[str], None],
 ) -> list[Trial]:
     """Measure each arm against the unchanged target.
 
     Args:
-        lab: The run's servers; no target may be up.
-        plan: The run's load.
+        lab: The run's servers, its load decided; no target may be up.
         arms: Changed targets.
         clock: Source of time.
-        budget_s: Seconds of load for all of it.
+        budget_s: Seconds for all of it.
+        launches: Boots of each arm, at least 2.
         on_step: Told what is going on.
     """
     rng = random.Random(lab.settings.integer("random_seed"))
     everyone: list[Hypothesis | None] = [None, *arms]
-    each_s = max(2.0, budget_s / (_LAUNCHES * len(everyone)))
     started = clock.monotonic_ns()
-    launches: list[dict[str, _Seen]] = []
+    end = started + int(budget_s * 1e9)
+    seen: list[dict[str, _Seen]] = []
+    overhead_s = _FIRST_OVERHEAD_S
     copy = lab.copy("load")
     try:
-        for number in range(_LAUNCHES):
-            on_step(f"experiment under load: launch {number + 1} of {_LAUNCHES}")
-            order = rng.sample(everyone, len(everyone))
-            launches.append(
-                {_name(arm): _boot_and_load(lab, copy, plan, arm, each_s) for arm in order}
+        for number in range(launches):
+            before = clock.monotonic_ns()
+            left_s = max(0.0, (end - before) / 1e9)
+            if left_s == 0.0 and len(seen) >= _LEAST_LAUNCHES:
+                break
+            on_step(
+                f"experiment under load: launch {number + 1} of {launches}, "
+                f"about {left_s:.0f} s left"
             )
+            share_s = left_s / ((launches - number) * len(everyone))
+            each_s = max(_LEAST_LOAD_S, share_s - overhead_s)
+            order = rng.sample(everyone, len(everyone))
+            seen.append({_name(arm): _boot_and_load(lab, copy, arm, each_s) for arm in order})
+            overhead_s = (clock.monotonic_ns() - before) / 1e9 / len(everyone) - each_s
     finally:
         lab.discard(copy)
     spent_s = (clock.monotonic_ns() - started) / 1e9
-    return [_trial(arm, launches, len(arms), spent_s) for arm in arms]
+    return [_trial(arm, seen, len(arms), spent_s) for arm in arms]
 
 
-def _boot_and_load(
-    lab: Lab, copy: Copy, plan: LoadPlan, arm: Hypothesis | None, seconds: float
-) -> _Seen:
-    directory = Path(lab.run.private) / f"load-{lab.next_number()}"
+def _boot_and_load(lab: Lab, copy: Copy, arm: Hypothesis | None, seconds: float) -> _Seen:
+    assert lab.load_plan is not None
+    directory = lab.run.private / f"load-{lab.next_number()}"
     directory.mkdir()
     target = lab.boot(lab.plan(lab.route(copy), directory, **_changes(arm)))
     try:
         load_plan = replace(
-            plan,
+            lab.load_plan,
             recording_dir=directory,
             work_dir=directory,
             private_dir=None,
@@ -101,7 +110,7 @@ def _boot_and_load(
         wait_until(load.is_over, timeout_s=seconds + 60.0, what="the end of a trial's load")
         load.wait()
     finally:
-        target.stop()
+        target.process.stop(deadline_s=1.0)
     rows = [row for row in Recording(directory).client_requests if row.phase == Phase.STEADY]
     return _seen(rows, seconds)
 

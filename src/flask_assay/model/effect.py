@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Effect", "OracleVerdict", "Trial", "TrialOutcome"]
+__all__ = ["Effect", "Ladder", "OracleVerdict", "Rung", "Trial", "TrialOutcome"]
 
 
 class OracleVerdict(StrEnum):
@@ -92,3 +92,57 @@ class Trial:
     prices: Mapping[str, float] | None = None
     reason: str = ""
     duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One more remedy on top of those below.
+
+    Attributes:
+        remedy_id: The one that this rung adds.
+        summary: It in one sentence.
+        is_simulated: Whether a stand-in for a rewrite was measured, not a patch.
+        time_s: Mean time per request with all remedies so far, seconds.
+        low_s: Lower end of its interval, seconds.
+        high_s: Upper end of its interval, seconds.
+        change_s: Change against the rung below, seconds (negative is faster).
+        change_low_s: Lower end of the interval of that change, seconds.
+        change_high_s: Upper end of it, seconds.
+        alone_s: Change that it makes alone, seconds.
+        statements: Mean SQL statements per request with all remedies so far; None if unknown.
+    """
+
+    remedy_id: str
+    summary: str
+    is_simulated: bool
+    time_s: float
+    low_s: float
+    high_s: float
+    change_s: float
+    change_low_s: float
+    change_high_s: float
+    alone_s: float
+    statements: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Remedies one on top of the other, in the order that gives most first. Measured, no sum.
+
+    Attributes:
+        routes: Routes whose requests count, each as often as the load asked for it.
+        before_s: Mean time per request of the unchanged app, seconds.
+        statements_before: Mean SQL statements per request of it; None if unknown.
+        level: Confidence level of the intervals, 0..1.
+        launch_count: Launches that each figure stands on.
+        rungs: From the first remedy to all of them.
+        no_effect: (remedy id, summary) of what was tried and showed no effect, alone or on top.
+    """
+
+    routes: tuple[str, ...]
+    before_s: float
+    statements_before: float | None
+    level: float
+    launch_count: int
+    rungs: tuple[Rung, ...]
+    no_effect: tuple[tuple[str, str], ...] = ()

@@ -19,9 +19,11 @@ from typing import Any
 from flask_assay.experiments.interventions.stand_in import (
     Executor,
     StandInCursor,
+    always,
     intercept,
     is_read,
     of_shape,
+    on_endpoint,
 )
 
 __all__ = ["apply", "batched"]
@@ -67,19 +69,23 @@ class _Batch:
         self.is_over = False
 
 
-def apply(app: Any, parameters: Mapping[str, Any]) -> Callable[[], None]:
+def apply(
+    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
+) -> Callable[[], None]:
     """Batch one repeated statement of an endpoint from now on.
 
     Args:
         app: The loaded Flask app.
         parameters: "endpoint", and "statement", the shape that is repeated.
+        is_on: Whether the current request has the change.
 
     Returns:
         What takes it back.
     """
-    from flask import g, has_request_context, request
+    from flask import g, request
 
-    endpoint, is_wanted = parameters["endpoint"], of_shape(parameters["statement"])
+    is_here = on_endpoint(parameters["endpoint"], is_on)
+    is_wanted = of_shape(parameters["statement"])
     foreseen: dict[str, list[Mapping[str, Any]]] = {}
 
     def current() -> _Batch:
@@ -89,7 +95,7 @@ def apply(app: Any, parameters: Mapping[str, Any]) -> Callable[[], None]:
         return batch
 
     def around(execute: Executor, cursor: Any, statement: str, values: Any, context: Any) -> None:
-        if context is None or not has_request_context() or request.endpoint != endpoint:
+        if context is None or not is_here():
             execute(cursor, statement, values, context)
             return
         batch = current()

@@ -11,31 +11,35 @@ References:
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from flask_assay.experiments.interventions.stand_in import always, on_endpoint
+
 __all__ = ["apply"]
 
 _DEEPEST = 4
 
 
-def apply(app: Any, parameters: Mapping[str, Any]) -> Callable[[], None]:
+def apply(
+    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
+) -> Callable[[], None]:
     """Add the options from now on.
 
     Args:
         app: The loaded Flask app.
         parameters: "endpoint" (Flask endpoint name) and "relationships", a list of
             "Class.attribute"; or "relationship", one of them.
+        is_on: Whether the current request has the change.
 
     Returns:
         What takes it back.
     """
-    from flask import has_request_context, request
     from sqlalchemy import event
     from sqlalchemy.orm import Session
 
-    endpoint = parameters["endpoint"]
+    is_here = on_endpoint(parameters["endpoint"], is_on)
     wanted = frozenset(parameters.get("relationships") or [parameters["relationship"]])
 
     def add_options(state: Any) -> None:
-        if not has_request_context() or request.endpoint != endpoint:
+        if not is_here():
             return
         if not state.is_select or state.is_relationship_load or state.is_column_load:
             return

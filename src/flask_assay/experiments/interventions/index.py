@@ -10,6 +10,7 @@ from statistics import median
 from flask_assay.errors import AssayError
 from flask_assay.gather.lab import Databases, Lab
 from flask_assay.model.owned import OwnedDatabase
+from flask_assay.services.psql import literal
 
 __all__ = ["change_database", "statement"]
 
@@ -32,14 +33,14 @@ def statement(parameters: Mapping[str, object], name: str = "assay_candidate") -
 
 
 def change_database(
-    lab: Lab, databases: Databases, unchanged: Databases, parameters: Mapping[str, object]
+    lab: Lab, databases: Databases, unchanged: Databases | None, parameters: Mapping[str, object]
 ) -> dict[str, float]:
     """Build the index, refresh statistics, and return its prices.
 
     Args:
         lab: The run's servers.
         databases: The copy that gets the index.
-        unchanged: A copy without it, for the price of writing.
+        unchanged: A copy without it, for the price of writing; None asks for no prices.
         parameters: As for ``statement``.
 
     Returns:
@@ -50,9 +51,13 @@ def change_database(
         ServiceError: If PostgreSQL refuses the index.
     """
     database = databases.main
-    build_s = _timed(lab, database, statement(parameters))
+    name = f"assay_candidate_{lab.next_number()}"
+    build_s = _timed(lab, database, statement(parameters, name))
     lab.postgres.sql(database, f"VACUUM ANALYZE {_table(parameters)}")
-    size = lab.postgres.sql(database, "SELECT pg_relation_size('assay_candidate')")
+    if unchanged is None:
+        return {}
+    relation = f"{_quoted(str(parameters.get('schema') or 'public'))}.{_quoted(name)}"
+    size = lab.postgres.sql(database, f"SELECT pg_relation_size({literal(relation)})")
     prices = {"index_bytes": float(size[-1][0]), "build_s": round(build_s, 4)}
     return prices | _write_costs(lab, unchanged.main, database, parameters)
 
@@ -76,6 +81,9 @@ def _write_costs(
             with_index.append(_write_us(lab, after, sql))
     except (AssayError, IndexError, ValueError):
         return {}  # generated columns and the like can not be copied back
+    finally:
+        for each in (before, after):  # what was rolled back would slow down later scans
+            lab.postgres.sql(each, f"VACUUM {_table(parameters)}")
     return {
         "write_us_per_row_before": round(median(without), 2),
         "write_us_per_row_after": round(median(with_index), 2),

@@ -10,30 +10,36 @@ from typing import Any
 from flask_assay.experiments.interventions.stand_in import (
     Executor,
     StandInCursor,
+    always,
     intercept,
     is_read,
     of_shape,
+    on_endpoint,
 )
 
 __all__ = ["apply"]
 
 
-def apply(app: Any, parameters: Mapping[str, Any]) -> Callable[[], None]:
+def apply(
+    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
+) -> Callable[[], None]:
     """Remember the reads of an endpoint's requests from now on.
 
     Args:
         app: The loaded Flask app.
         parameters: "endpoint", and "statement", the shape that is repeated.
+        is_on: Whether the current request has the change.
 
     Returns:
         What takes it back.
     """
-    from flask import g, has_request_context, request
+    from flask import g
 
-    endpoint, is_wanted = parameters["endpoint"], of_shape(parameters["statement"])
+    is_here = on_endpoint(parameters["endpoint"], is_on)
+    is_wanted = of_shape(parameters["statement"])
 
     def around(execute: Executor, cursor: Any, statement: str, values: Any, context: Any) -> None:
-        if context is None or not has_request_context() or request.endpoint != endpoint:
+        if context is None or not is_here():
             execute(cursor, statement, values, context)
             return
         memory: dict[str, tuple[Any, list[Any]]] = g.setdefault("_assay_memo", {})

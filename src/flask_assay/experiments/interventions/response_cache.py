@@ -8,17 +8,22 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from flask_assay.experiments.interventions.stand_in import always
+
 __all__ = ["apply"]
 
 _MOST_ENTRIES = 10_000
 
 
-def apply(app: Any, parameters: Mapping[str, Any]) -> Callable[[], None]:
+def apply(
+    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
+) -> Callable[[], None]:
     """Cache the responses of an endpoint from now on.
 
     Args:
         app: The loaded Flask app.
         parameters: "endpoint", "ttl_s", and "per_identity", whether credentials are in the key.
+        is_on: Whether the current request has the change.
 
     Returns:
         What takes it back.
@@ -34,7 +39,7 @@ def apply(app: Any, parameters: Mapping[str, Any]) -> Callable[[], None]:
         return (request.full_path, *(request.headers.get(name, "") for name in identity))
 
     def cached(**values: Any) -> Any:
-        if request.method != "GET":
+        if request.method != "GET" or not is_on():
             return app.ensure_sync(view)(**values)
         now, at = time.monotonic(), key()
         entry = entries.get(at)

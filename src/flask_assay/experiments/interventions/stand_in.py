@@ -3,13 +3,28 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-__all__ = ["Executor", "StandInCursor", "intercept", "is_read", "of_shape"]
+__all__ = ["Executor", "StandInCursor", "always", "intercept", "is_read", "of_shape", "on_endpoint"]
 
 Executor = Callable[[Any, str, Any, Any], None]
 
 _READ = ("select", "with")
 _VOLATILE = ("for update", "for share", "nextval(", "random(", "clock_timestamp(", "gen_random",
              "pg_advisory", "setval(", "uuidv7(", "insert ", "update ", "delete ")  # fmt: skip
+
+
+def always() -> bool:
+    """Return that a change is in force: where a process has one arm only."""
+    return True
+
+
+def on_endpoint(endpoint: str, is_on: Callable[[], bool]) -> Callable[[], bool]:
+    """Return a test whether the current request is one of an endpoint and has the change."""
+    from flask import has_request_context, request
+
+    def is_here() -> bool:
+        return has_request_context() and request.endpoint == endpoint and is_on()
+
+    return is_here
 
 
 class StandInCursor:

@@ -20,7 +20,8 @@ __all__ = ["attach_routing", "load_app", "resolve_hook"]
 def attach_routing(plan: TargetPlan, router: EngineRouter) -> None:
     """Reroute engines, drivers and Redis clients; refuse other hosts."""
     router.attach()
-    DriverRouter(plan.route, router.databases.values).attach()
+    copies = [name for arm in plan.arms.values() for name in arm["databases"].values()]
+    DriverRouter(plan.route, lambda: [*router.databases.values(), *copies]).attach()
     RedisRouter(plan.route).attach()
     if plan.blocks_egress:
         places = _places(plan.route)

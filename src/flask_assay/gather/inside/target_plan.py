@@ -31,6 +31,8 @@ class TargetPlan:
         identity_count: Users that the login hook signs in.
         private: Directory for what must not enter the recording.
         interventions: (registered name, parameters) to apply inside this target.
+        arms: Of an experiment: arm → {"changes": numbers of its interventions, "databases": name →
+            name of its copy}; a request's header chooses. Empty: all interventions, always.
         gunicorn_config: The user's Gunicorn config file, "" for none.
         gunicorn_overrides: Settings that an experiment changes (workers, threads …).
         egress_allow: Hosts outside this machine that may be reached.
@@ -50,6 +52,7 @@ class TargetPlan:
     identity_count: int = 1
     private: str = ""
     interventions: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    arms: dict[str, dict[str, Any]] = field(default_factory=dict)
     gunicorn_config: str = ""
     gunicorn_overrides: dict[str, Any] = field(default_factory=dict)
     egress_allow: list[str] = field(default_factory=list)

@@ -26,6 +26,10 @@ def _load() -> Any:
     for change, values in changes:
         if hasattr(change, "before_import"):
             change.before_import(values)
+    return _with_arms(plan, changes) if plan.arms else _with_all(plan, changes)
+
+
+def _with_all(plan: TargetPlan, changes: list[tuple[Any, dict[str, Any]]]) -> Any:
     app = load_app(plan)
     for change, values in changes:
         if hasattr(change, "apply"):
@@ -33,8 +37,19 @@ def _load() -> Any:
     return app
 
 
+def _with_arms(plan: TargetPlan, changes: list[tuple[Any, dict[str, Any]]]) -> Any:
+    """Return the app in which each request wakes the changes of its arm."""
+    switchboard = _intervention("switchboard").Switchboard(plan.arms)
+    switchboard.attach()
+    app = load_app(plan)
+    for number, (change, values) in enumerate(changes):
+        if hasattr(change, "apply"):
+            change.apply(app, values, switchboard.is_on(number))
+    return switchboard.wrap(app)
+
+
 def _intervention(name: str) -> Any:
-    """Return the module of an intervention; by name, as only experiments may know them."""
+    """Return a module of interventions; by name, as only experiments may know them."""
     return import_module(f"flask_assay.experiments.interventions.{name.replace('-', '_')}")
 
 

@@ -1,0 +1,149 @@
+"""Inside a target of an experiment: each request says which arm it belongs to.
+
+All changes are installed once and lie still; a request wakes those of its arm. So the arms share
+one process and its luck, and only what they change is left between them. A change of the
+database is a copy that the arm's requests are sent to: each engine gets one more pool per copy.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from typing import Any
+from weakref import WeakKeyDictionary
+
+__all__ = ["ARM_HEADER", "STATEMENTS_HEADER", "Switchboard"]
+
+ARM_HEADER = "X-Assay-Arm"
+STATEMENTS_HEADER = "X-Assay-Statements"
+_NOTHING: Mapping[str, str] = {}
+_ENVIRON_KEY = "HTTP_X_ASSAY_ARM"
+
+
+class _Request:
+    """What one request wakes, and what it has executed."""
+
+    __slots__ = ("changes", "databases", "statements")
+
+    def __init__(self, changes: frozenset[int], databases: Mapping[str, str]) -> None:
+        self.changes = changes
+        self.databases = databases
+        self.statements = 0
+
+
+class Switchboard:
+    """Decides per request which changes are in force.
+
+    Args:
+        arms: Arm → {"changes": numbers of its changes, "databases": name → name of its copy}.
+    """
+
+    def __init__(self, arms: Mapping[str, Mapping[str, Any]]) -> None:
+        self._arms = {
+            name: (frozenset(arm["changes"]), dict(arm["databases"])) for name, arm in arms.items()
+        }
+        self._current: ContextVar[_Request | None] = ContextVar("assay_arm", default=None)
+        self._pools: WeakKeyDictionary[Any, dict[tuple[tuple[str, str], ...], Any]] = (
+            WeakKeyDictionary()
+        )
+        self._restore: list[Callable[[], None]] = []
+
+    def attach(self) -> None:
+        """Count statements and switch engines, if SQLAlchemy is installed. Before the import."""
+        try:
+            from sqlalchemy.engine import Engine
+        except ImportError:
+            return
+        self._count_statements()
+        self._switch(Engine)
+
+    def detach(self) -> None:
+        """Undo ``attach``; a second call changes nothing."""
+        while self._restore:
+            self._restore.pop()()
+
+    def is_on(self, number: int) -> Callable[[], bool]:
+        """Return a test whether the current request wakes one change."""
+        current = self._current
+
+        def is_on() -> bool:
+            request = current.get()
+            return request is not None and number in request.changes
+
+        return is_on
+
+    def wrap(self, app: Any) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
+        """Return the WSGI app that reads the arm and tells the statements executed."""
+
+        def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            changes, databases = self._arms.get(environ.pop(_ENVIRON_KEY, ""), (frozenset(), {}))
+            request = _Request(changes, databases)
+            # stays until the thread's next request: a streamed body belongs to the same arm
+            self._current.set(request)
+
+            def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+                told = [*headers, (STATEMENTS_HEADER, str(request.statements))]
+                return start_response(status, told, *error)
+
+            found: Iterable[bytes] = app(environ, start)
+            return found
+
+        return application
+
+    def _count_statements(self) -> None:
+        from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+        from sqlalchemy.engine.default import DefaultDialect
+
+        for owner in (DefaultDialect, PGDialect_psycopg2):
+            for name in ("do_execute", "do_executemany", "do_execute_no_params"):
+                if name in vars(owner):
+                    self._replace(owner, name, self._counted(vars(owner)[name], name))
+
+    def _counted(self, original: Any, name: str) -> Any:
+        current = self._current
+        is_many = name == "do_executemany"
+
+        def execute(dialect: Any, cursor: Any, statement: Any, *given: Any, **named: Any) -> Any:
+            request = current.get()
+            if request is not None:
+                request.statements += len(given[0]) if is_many and given else 1
+            return original(dialect, cursor, statement, *given, **named)
+
+        return execute
+
+    def _switch(self, engine_class: Any) -> None:
+        from sqlalchemy import event
+
+        original = engine_class.raw_connection
+
+        def raw_connection(engine: Any) -> Any:
+            databases = self._databases()
+            return self._pool(engine.pool, databases).connect() if databases else original(engine)
+
+        self._replace(engine_class, "raw_connection", raw_connection)
+        event.listen(engine_class, "do_connect", self._do_connect)
+        self._restore.append(lambda: event.remove(engine_class, "do_connect", self._do_connect))
+
+    def _pool(self, pool: Any, databases: Mapping[str, str]) -> Any:
+        """Return the pool that stands beside an engine's own for one set of databases."""
+        beside = self._pools.setdefault(pool, {})
+        key = tuple(sorted(databases.items()))
+        if key not in beside:
+            beside[key] = pool.recreate()
+        return beside[key]
+
+    def _databases(self) -> Mapping[str, str]:
+        request = self._current.get()
+        return request.databases if request is not None else _NOTHING
+
+    def _do_connect(self, dialect: Any, record: Any, cargs: Any, cparams: Any) -> Any:
+        """Open a connection to the arm's copy; what the engine keeps is not changed."""
+        databases = self._databases()
+        for key in ("dbname", "database"):
+            named = cparams.get(key)
+            if named in databases:
+                return dialect.connect(*cargs, **{**cparams, key: databases[named]})
+        return None
+
+    def _replace(self, owner: Any, name: str, value: Any) -> None:
+        original = vars(owner)[name]
+        setattr(owner, name, value)
+        self._restore.append(lambda: setattr(owner, name, original))
