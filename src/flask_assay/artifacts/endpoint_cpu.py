@@ -11,6 +11,11 @@ from flask_assay.artifacts.view import View, artifact
 __all__ = ["EndpointCpu", "EndpointStacks", "FunctionCpu", "endpoint_cpu", "endpoint_stacks"]
 
 
+_ELSEWHERE = frozenset(
+    {"sqlalchemy", "flask_sqlalchemy", "psycopg", "psycopg2", "redis", "valkey", "jinja2"}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointCpu:
     """CPU of one route in the steady state, from the thread's own clock."""
@@ -27,11 +32,13 @@ class FunctionCpu:
         weight: Microseconds.
         lines: The same by the line that ran or made the call.
         called: The part that was spent in library code, by the frame that was called.
+        elsewhere: The part that was spent, however deep, for databases, caches and templates.
     """
 
     weight: int = 0
     lines: Counter[int] = field(default_factory=Counter)
     called: Counter[str] = field(default_factory=Counter)
+    elsewhere: int = 0
 
 
 @dataclass(slots=True)
@@ -78,4 +85,6 @@ def _add(entry: EndpointStacks, frames: list[str], weight: int) -> None:
             own.lines[place.line or 0] += weight
             if at + 1 < len(frames):
                 own.called[frames[at + 1]] += weight
+                below = {frame.partition(":")[0] for frame in frames[at + 1 :]}
+                own.elsewhere += weight if below & _ELSEWHERE else 0
             return

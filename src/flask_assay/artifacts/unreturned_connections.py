@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from flask_assay.artifacts.places import place_of
 from flask_assay.artifacts.view import View, artifact
 from flask_assay.model.rows import RequestFlag, RequestRow, Span, SpanFlag, SpanKind
 
@@ -20,7 +21,7 @@ class Unreturned:
 
     Attributes:
         request_count: Requests that kept one.
-        sites: Call sites of the first statement on each.
+        sites: Call sites of their checkout where it is known, else of the first statement.
     """
 
     request_count: int = 0
@@ -72,6 +73,8 @@ def _came_back(taken: Span, row: RequestRow, starts: list[int]) -> bool:
 
 
 def _first_site(row: RequestRow, taken: Span) -> str:
+    if place_of(taken.site) is not None:
+        return taken.site
     for span in row.spans:
         is_its = span.kind is SpanKind.QUERY and span.connection == taken.connection
         if is_its and span.start_ns >= taken.start_ns:

@@ -3,7 +3,7 @@
 ## What it detects
 Functions of the user's code that own more than `OWN_RATIO` of an endpoint's sampled CPU and at
 least `FUNCTION_S_MIN` of each request, on routes where CPU is at least `CPU_SHARE_MIN` of what the
-request does. What they call counts as theirs, except databases and templates: other audits judge
+request does. What they call counts as theirs, except databases, caches and templates: other audits judge
 these.
 
 ## Why it matters
@@ -49,12 +49,9 @@ from flask_assay.model.rows import RequestRow, SpanKind
 OWN_RATIO = 0.3  # of the endpoint's sampled CPU
 FUNCTION_S_MIN = 0.0025  # per request, on average
 CPU_SHARE_MIN = 0.3  # of CPU and known waits together; else CPU is not the route's problem
-WEIGHT_MIN_US = 50_000  # sampled CPU of the endpoint
+WEIGHT_MIN_US = 20_000  # sampled CPU of the endpoint
 ROWS_MAX = 500  # per request
 _WAITS = ("database", "cache", "external")
-_JUDGED_ELSEWHERE = frozenset(
-    {"sqlalchemy", "flask_sqlalchemy", "psycopg", "psycopg2", "redis", "valkey", "jinja2"}
-)
 _HASHING = ("password_hash", "bcrypt", "argon2", "scrypt", "pbkdf2")
 
 META = Meta(
@@ -88,12 +85,7 @@ def audit(given: Given) -> Sequence[Finding]:
 
 
 def _weight(function: FunctionCpu) -> int:
-    elsewhere = sum(
-        weight
-        for frame, weight in function.called.items()
-        if frame.partition(":")[0] in _JUDGED_ELSEWHERE
-    )
-    return function.weight - elsewhere
+    return function.weight - function.elsewhere
 
 
 def _is_busy(cpu: EndpointCpu, breakdown: Mapping[str, float]) -> bool:

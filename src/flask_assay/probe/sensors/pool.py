@@ -80,13 +80,15 @@ class _Pool:
                 return
             record = fairy._connection_record
             found = vars(record)
-            number = found.get("_assay_number") or self._number(record)
+            number, site = found.get("_assay_number"), 0
+            if not number:  # who opens a connection may be who keeps it
+                number, site = self._number(record), recorder.site()
             connection = record.dbapi_connection
             known = recorder.connections
             if len(known) >= _MAX_KNOWN:
                 known.clear()
             known[id(connection)] = number
-            recorder.span(_WAIT, 0, start, connection=number)
+            recorder.span(_WAIT, 0, start, connection=number, site=site)
             work = recorder.work()
             if work is not recorder.background:
                 work.held.append(connection)
