@@ -3,8 +3,8 @@
 ## What it detects
 Functions of the user's code that own more than `OWN_RATIO` of an endpoint's sampled CPU and at
 least `FUNCTION_S_MIN` of each request, on routes where CPU is at least `CPU_SHARE_MIN` of what the
-request does. What they call counts as theirs, except databases, caches and templates: other audits judge
-these.
+request does. What they call counts as theirs, except databases, caches and templates: other
+audits judge these.
 
 ## Why it matters
 Python runs one thread at a time: CPU of one request is waiting time of all others in its process.
