@@ -19,7 +19,7 @@ from flask_assay.model.document import (
     StatementSummary,
     TraceSpan,
 )
-from flask_assay.model.effect import Effect, OracleVerdict, Trial, TrialOutcome
+from flask_assay.model.effect import Effect, Ladder, OracleVerdict, Rung, Trial, TrialOutcome
 from flask_assay.model.finding import (
     AuditResult,
     Evidence,
@@ -246,6 +246,43 @@ FINDINGS = (
             Evidence("pool size + overflow", "5 + 0"),
         ),
     ),
+)
+
+LADDER = Ladder(
+    routes=("GET /categories", "GET /orders"),
+    before_s=0.104,
+    statements_before=36.1,
+    level=0.95,
+    launch_count=6,
+    rungs=(
+        Rung(
+            "n-plus-one-queries/GET /orders:Order.items/1",
+            "Load the items of all orders of the page in one statement.",
+            False,
+            0.0541,
+            0.0519,
+            0.0563,
+            -0.0499,
+            -0.0521,
+            -0.0477,
+            -0.0499,
+            4.6,
+        ),
+        Rung(
+            "duplicate-queries/GET /categories/0",
+            "Keep the first answer for the rest of the request.",
+            True,
+            0.0529,
+            0.0507,
+            0.0552,
+            -0.0012,
+            -0.0014,
+            -0.0009,
+            -0.0013,
+            3.9,
+        ),
+    ),
+    no_effect=(("missing-index/reviews(product_id)/0", "Create an index on reviews."),),
 )
 
 TRIALS = (
@@ -934,6 +971,7 @@ def sample() -> Diagnosis:
             "GET /admin/orders stands on 88 requests only; its p99 is the second slowest of them.",
         ),
         profile=_profile(),
+        ladders=(LADDER,),
     )
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from flask_assay.model.effect import Effect, OracleVerdict, Trial, TrialOutcome
+from flask_assay.model.effect import Effect, Ladder, OracleVerdict, Rung, Trial, TrialOutcome
 from flask_assay.recording.reader import Recording
 
-__all__ = ["read_trials", "saved_s"]
+__all__ = ["read_ladders", "read_trials", "saved_s"]
 
 
 def read_trials(recording: Recording) -> tuple[tuple[Trial, ...], tuple[str, ...]]:
@@ -18,6 +18,26 @@ def read_trials(recording: Recording) -> tuple[tuple[Trial, ...], tuple[str, ...
         except (KeyError, TypeError, ValueError) as error:
             warnings.append(f"A trial could not be read and is left out: {error!r}")
     return tuple(trials), tuple(warnings)
+
+
+def read_ladders(recording: Recording) -> tuple[Ladder, ...]:
+    """Return the ladders of ``trials.json``; one that cannot be read is left out."""
+    entries = recording.document("trials").get("ladders")
+    found = []
+    for entry in entries if isinstance(entries, list) else []:
+        try:
+            found.append(_ladder(entry))
+        except (KeyError, TypeError, ValueError):
+            continue
+    return tuple(found)
+
+
+def _ladder(entry: Mapping[str, object]) -> Ladder:
+    fields: dict[str, object] = dict(entry)
+    fields["routes"] = tuple(entry["routes"])  # type: ignore[arg-type]
+    fields["rungs"] = tuple(Rung(**each) for each in entry["rungs"])  # type: ignore[attr-defined]
+    fields["no_effect"] = tuple((i, text) for i, text in entry["no_effect"])  # type: ignore[attr-defined]
+    return Ladder(**fields)  # type: ignore[arg-type]
 
 
 def saved_s(trials: Iterable[Trial], requests_by_route: Mapping[str, int]) -> dict[str, float]:

@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flask_assay.model.effect import Trial
+from flask_assay.model.effect import Ladder, Trial
 from flask_assay.model.finding import AuditResult, Finding
 
 __all__ = [
@@ -248,6 +248,7 @@ class Diagnosis:
         environment: Versions that ran, settings of servers, machine.
         warnings: What makes the numbers less than they seem, in sentences.
         profile: Sampled CPU stacks by endpoint.
+        ladders: Remedies one on top of the other, measured together.
     """
 
     schema_version: int
@@ -271,3 +272,4 @@ class Diagnosis:
     environment: Mapping[str, object]
     warnings: tuple[str, ...] = ()
     profile: Profile = field(default_factory=Profile)
+    ladders: tuple[Ladder, ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from flask_assay.model.document import Diagnosis
 from flask_assay.model.effect import Effect, Trial
 from flask_assay.model.finding import Finding, Outcome
-from flask_assay.report import caps, figures, summary
+from flask_assay.report import caps, figures, ladders, summary
 
 __all__ = ["MAX_BYTES", "render"]
 
@@ -73,6 +73,7 @@ def _document(d: Diagnosis, left_out: str) -> list[str]:
         *_counts(d),
         *_findings(d),
         *_routes(d),
+        *_ladders(d),
         *_experiments(d),
         *_audits(d),
         *_commands(d),
@@ -169,6 +170,18 @@ def _routes(d: Diagnosis) -> list[str]:
     ]
     head = ("Route", "Share", "Requests", "Failed", "p50", "p95", "p99", "SQL")
     return ["## Routes", "", *_table(head, rows, right=7)]
+
+
+def _ladders(d: Diagnosis) -> list[str]:
+    lines: list[str] = []
+    for each in d.ladders:
+        rows = [tuple(map(_text, row.cells())) for row in ladders.rows(each)]
+        lines += ["## Ladder", "", _text(ladders.lead(each)), ""]
+        lines += _table(ladders.HEAD, rows, right=5)
+        if each.no_effect:
+            tried = "; ".join(_text(summary.rstrip(".")) for _, summary in each.no_effect)
+            lines += [f"Tried, no further effect: {tried}.", ""]
+    return lines
 
 
 def _experiments(d: Diagnosis) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TextIO
 from flask_assay.model.document import Diagnosis, RouteSummary
 from flask_assay.model.effect import Trial, TrialOutcome
 from flask_assay.model.finding import Finding, Severity
-from flask_assay.report import caps, figures, summary
+from flask_assay.report import caps, figures, ladders, summary
 
 __all__ = ["render", "wants_colour"]
 
@@ -65,6 +65,7 @@ def render(diagnosis: Diagnosis, *, width: int = 80, colour: bool = False, repor
     page = _Page(max(_MIN_WIDTH, min(width, _MAX_WIDTH)), colour=colour)
     _verdict(page, fitted)
     _findings(page, fitted, total=len(diagnosis.findings))
+    _ladders(page, fitted)
     _routes(page, fitted.routes, total=len(diagnosis.routes))
     _counts(page, fitted)
     if report:
@@ -198,6 +199,24 @@ def _trial(page: _Page, trial: Trial, routes: tuple[str, ...]) -> None:
     prices = [" ".join(figures.price(n, v)) for n, v in (trial.prices or {}).items()]
     if prices:
         page.labelled("price", ", ".join(prices))
+
+
+def _ladders(page: _Page, d: Diagnosis) -> None:
+    for each in d.ladders:
+        rows = ladders.rows(each)
+        columns = list(zip(*(row.cells()[1:] for row in rows), strict=True))
+        heads = list(ladders.HEAD[1:])
+        widths = [
+            max(map(_cells, [head, *column])) for head, column in zip(heads, columns, strict=True)
+        ]
+        while len(widths) > 1 and page.width - sum(widths) - 2 * len(widths) < _NAME_WIDTH:
+            del widths[-1]
+        name_width = page.width - sum(widths) - 2 * len(widths)
+        page.line()
+        page.line(page.style("bold", _row("Ladder", heads[: len(widths)], name_width, widths)))
+        for row in rows:
+            page.line(_row(row.name, row.cells()[1 : 1 + len(widths)], name_width, widths))
+        page.paragraph(ladders.lead(each), style="dim")
 
 
 def _routes(page: _Page, routes: Sequence[RouteSummary], *, total: int) -> None:
