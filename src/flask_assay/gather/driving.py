@@ -136,10 +136,10 @@ def every_request_failed(said: LoadProgress, target: Target) -> LoadError:
     groups = [f"  {each.count} × {each.name}: {each.message}" for each in said.top_failures]
     groups += [f"  {each.count} × {each.name}: {each.message}" for each in said.task_errors]
     log = target.process.log_path.read_text(errors="replace")
-    frames = users_frames(log[-20_000:], str(Path.cwd()))
+    words = users_frames(log[-20_000:], str(Path.cwd())) or _servers_last_word(log)
     return LoadError(
         f"every request failed: {said.failures} of {said.requests}",
-        why="\n".join([*groups, *(["", "The app said:", frames] if frames else [])]),
+        why="\n".join([*groups, *(["", "The app said:", words] if words else [])]),
         todo=_advice(said),
     )
 
@@ -159,15 +159,20 @@ def _advice(said: LoadProgress) -> str:
     return "Mend what the app says above; a run measures requests that succeed."
 
 
+def _servers_last_word(log: str) -> str:
+    """Return the message of Gunicorn's last line about an error; "" if there is none."""
+    said = [line for line in log.splitlines() if "[ERROR]" in line or "[CRITICAL]" in line]
+    return said[-1].rpartition("] ")[2] if said else ""
+
+
 def _note_lost_workers(recording: Path, target: Target) -> None:
     """Put it into the recording if worker processes were replaced during the load."""
     ready = sum(line.get("event") == "worker-ready" for line in read_lines(recording, EVENTS))
     replaced = ready - int(str(target.server.get("workers", ready)))
     if replaced <= 0:
         return
-    log = target.process.log_path.read_text(errors="replace").splitlines()
-    said = [line for line in log if "[ERROR]" in line or "[CRITICAL]" in line]
-    last = f"; its log says: {said[-1].rpartition('] ')[2].rstrip('.')}" if said else ""
+    said = _servers_last_word(target.process.log_path.read_text(errors="replace"))
+    last = f"; its log says: {said.rstrip('.')}" if said else ""
     text = (
         f"{replaced} of the app's worker processes ended during the load and were replaced "
         f"(max_requests, a timeout or a crash){last}. What they were doing in a crash is lost."
