@@ -270,7 +270,7 @@ def test_the_flame_graph_is_walked_searched_and_zoomed_by_keyboard(browser, page
     detail = "document.querySelector('.flame-detail').textContent"
     browser.run("document.querySelector('.flame-box g[tabindex=\"0\"]').focus()")
     browser.run(press + "(['ArrowDown', 'ArrowDown'])")
-    assert browser.run(detail).startswith("legacy_shop/text.py distance\nyour code · total 3.2 s")
+    assert browser.run(detail).startswith("legacy_shop/text.py distance\nyour code · total 3.20 s")
     assert "lines: 10 (81.3 %), 8 (18.8 %)" in browser.run(detail)
     browser.run(press + "(['ArrowRight', 'Enter'])")
     assert browser.run("document.querySelectorAll('.flame-box g').length") == 3  # and its callers

@@ -13,6 +13,7 @@ __all__ = ["assay", "main"]
 
 _VERBS = {
     "run": "Load the app on real servers, find what is slow, prove what helps.",
+    "profile": "Profile one request: tree of calls, functions, SQL.",
     "report": "Render a recording again.",
     "doctor": "Say what is found, missing or wrong in this environment.",
 }

@@ -10,7 +10,7 @@ from flask_assay.artifacts.view import View
 from flask_assay.model.document import EndpointProfile, FoldedStack, Profile, ProfileFrame
 from flask_assay.recording.reader import RowsFile
 
-__all__ = ["profile_of"]
+__all__ = ["fold", "profile_of"]
 
 LEAST_RATIO = 0.002  # of the endpoint's CPU; smaller branches are put together
 MOST_ENDPOINTS = 100
@@ -22,7 +22,7 @@ _DRIVERS = frozenset({
     "cachelib", "requests", "urllib3", "httpx", "httpcore", "aiohttp", "botocore", "boto3",
     "grpc", "elasticsearch", "opensearchpy", "smtplib", "http",
 })  # fmt: skip
-_Stacks = Mapping[tuple[str, ...], int]
+Stacks = Mapping[tuple[str, ...], int]
 
 
 def profile_of(view: View) -> Profile:
@@ -30,11 +30,21 @@ def profile_of(view: View) -> Profile:
     files = [file for file in view.recording.probe_files if _facts(file)]
     if not files:
         return Profile()
-    by_endpoint = _by_endpoint(files)
+    return _with_facts(files, *fold(_by_endpoint(files), _routes(view)))
+
+
+def fold(
+    by_endpoint: Mapping[str, Stacks], routes: Mapping[str, Iterable[str]]
+) -> tuple[tuple[ProfileFrame, ...], tuple[EndpointProfile, ...]]:
+    """Return the frames and the endpoints of a profile.
+
+    Args:
+        by_endpoint: For each endpoint, microseconds by stack, outermost frame first.
+        routes: Of each endpoint.
+    """
     names = _Frames()
     weights = {name: sum(stacks.values()) for name, stacks in by_endpoint.items()}
     order = sorted(weights, key=lambda name: (-weights[name], name))[:MOST_ENDPOINTS]
-    routes = _routes(view)
     endpoints = tuple(
         EndpointProfile(
             endpoint=name,
@@ -44,7 +54,7 @@ def profile_of(view: View) -> Profile:
         )
         for name in order
     )
-    return _with_facts(files, names, endpoints)
+    return names.all(), endpoints
 
 
 @dataclass(slots=True)
@@ -53,7 +63,7 @@ class _Frames:
 
     numbers: dict[str, int] = field(default_factory=dict)
 
-    def folded(self, stacks: _Stacks) -> tuple[FoldedStack, ...]:
+    def folded(self, stacks: Stacks) -> tuple[FoldedStack, ...]:
         order = sorted(stacks, key=lambda frames: (-stacks[frames], frames))
         return tuple(
             FoldedStack(
@@ -68,7 +78,9 @@ class _Frames:
 
 
 def _with_facts(
-    files: Iterable[RowsFile], names: _Frames, endpoints: tuple[EndpointProfile, ...]
+    files: Iterable[RowsFile],
+    frames: tuple[ProfileFrame, ...],
+    endpoints: tuple[EndpointProfile, ...],
 ) -> Profile:
     facts = [_facts(file) for file in files]
     samples, outside = (sum(_number(f.get(k)) for f in facts) for k in ("samples", "outside"))
@@ -80,7 +92,7 @@ def _with_facts(
         sample_count=samples,
         unattributed_ratio=unattributed / samples if samples else 0.0,
         outside_ratio=outside / (samples + outside) if samples + outside else 0.0,
-        frames=names.all(),
+        frames=frames,
         endpoints=endpoints,
     )
 
@@ -111,7 +123,7 @@ def _routes(view: View) -> dict[str, set[str]]:
     return found
 
 
-def _pruned(stacks: _Stacks) -> _Stacks:
+def _pruned(stacks: Stacks) -> Stacks:
     """Return stacks in which each branch too small to be drawn ends as one frame "(other)"."""
     within: Counter[tuple[str, ...]] = Counter()
     for frames, weight in stacks.items():

@@ -118,6 +118,7 @@ class SignalSampler:
         self._stacks = stacks
         self._switch = switch
         self._used_ns = 0
+        self._is_busy = False
 
     def start(self) -> None:
         """Install handler and timer.
@@ -140,8 +141,9 @@ class SignalSampler:
             pass
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if not self._switch.on:
+        if not self._switch.on or self._is_busy:
             return
+        self._is_busy = True  # another signal may come meanwhile
         try:
             # Signals that came during one long call arrive as one; whole intervals are counted.
             count = (time.thread_time_ns() - self._used_ns) // self._interval_ns
@@ -155,6 +157,8 @@ class SignalSampler:
                 self._stacks.add(frame, work, count * self._interval_ns // 1000)
         except Exception as error:
             self._switch.fail(error)
+        finally:
+            self._is_busy = False
 
 
 class ThreadSampler:

@@ -13,7 +13,7 @@ from typing import Any
 from flask_assay.probe.call_sites import FOREIGN, TEMPLATE, CallSites
 from flask_assay.probe.work import Work
 
-__all__ = ["FRAME_PREFIX", "NO_ENDPOINT", "NO_ROUTE", "Stacks"]
+__all__ = ["FRAME_PREFIX", "NO_ENDPOINT", "NO_ROUTE", "Stacks", "package_of"]
 
 FRAME_PREFIX = "EP:"
 NO_ENDPOINT = "(no endpoint)"  # unattributed
@@ -135,7 +135,7 @@ class Stacks:
         if kind == TEMPLATE:
             function = "template"
         if kind == FOREIGN or code.co_filename.startswith(_OURS):
-            return _clean(f"{_package(code.co_filename)}:{function}")
+            return _clean(f"{package_of(code.co_filename)}:{function}")
         return _clean(f"{self._sites.relative(code.co_filename)}:0 {function}")
 
 
@@ -155,7 +155,7 @@ def _endpoint_of(work: Work) -> str:
     return rule.endpoint if rule is not None else ""
 
 
-def _package(file: str) -> str:
+def package_of(file: str) -> str:
     """Return the name of the installed package or the module of the standard library."""
     if file.startswith(_OURS):
         return "flask_assay"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from flask_assay.model.document import EndpointProfile, Profile, ProfileFrame
 
-__all__ = ["FunctionRow", "as_data", "sampler_words", "top_functions"]
+__all__ = ["FunctionRow", "Node", "as_data", "sampler_words", "top_functions", "tree_of"]
 
 _LINE = re.compile(r":(\d+) ")
 _PASSES_ON = 0.98  # of a frame's time: the rest is lost in samples
@@ -20,16 +20,26 @@ _LINES_SHOWN = 4
 _LEFT_OUT = ProfileFrame("(left out)", "other")
 _SAMPLERS = {
     "cpu-timer": "the kernel's CPU timer, which interrupts the thread that serves",
-    "thread": "a thread that looks at those that serve: calls that wait look somewhat larger than they are",
+    "thread": "a thread that looks at those that serve: calls that wait look too large by a little",
     "none": "no sampler: none was possible",
 }
 
 
 @dataclass(slots=True)
-class _Node:
+class Node:
+    """One frame of a tree.
+
+    Attributes:
+        frame: Its text has no line.
+        total: Microseconds, children included.
+        kids: By text and kind.
+        lines: Microseconds by line of the user's code.
+        chain: Texts of the frames that this one stands for as well.
+    """
+
     frame: ProfileFrame
     total: int = 0
-    kids: "dict[tuple[str, str], _Node]" = field(default_factory=dict)
+    kids: "dict[tuple[str, str], Node]" = field(default_factory=dict)
     lines: Counter[int] = field(default_factory=Counter)
     chain: list[str] = field(default_factory=list)
 
@@ -69,7 +79,7 @@ def as_data(profile: Profile) -> dict[str, object]:
         {
             "name": one.endpoint,
             "routes": list(one.routes),
-            "tree": _plain(_tree(profile, one), names),
+            "tree": _plain(tree_of(profile, one), names),
         }
         for one in profile.endpoints
     ]
@@ -105,32 +115,33 @@ def _named(key: tuple[str, str], lines: Counter[int]) -> tuple[str, str, str]:
     return function, f"{file}:{max(lines, key=lambda line: (lines[line], -line))}", kind
 
 
-def _tree(profile: Profile, one: EndpointProfile) -> _Node:
-    root = _Node(ProfileFrame(one.endpoint, "root"), _micro(one.cpu_s))
+def tree_of(profile: Profile, one: EndpointProfile) -> Node:
+    """Return the calls of one endpoint as a tree whose root is the endpoint."""
+    root = Node(ProfileFrame(one.endpoint, "root"), _micro(one.cpu_s))
     known = 0
     for stack in one.stacks:
         weight = _micro(stack.cpu_s)
         known += weight
         _grow(root, (profile.frames[at] for at in stack.frames), weight)
     if root.total > known:
-        root.kids[_key(_LEFT_OUT)] = _Node(_LEFT_OUT, root.total - known)
+        root.kids[_key(_LEFT_OUT)] = Node(_LEFT_OUT, root.total - known)
     root.total = max(root.total, known)
     for kid in root.kids.values():
         _shorten(kid)
     return root
 
 
-def _grow(root: _Node, frames: Iterable[ProfileFrame], weight: int) -> None:
+def _grow(root: Node, frames: Iterable[ProfileFrame], weight: int) -> None:
     node = root
     for frame in frames:
         key = _key(frame)
-        node = node.kids.setdefault(key, _Node(ProfileFrame(*key)))
+        node = node.kids.setdefault(key, Node(ProfileFrame(*key)))
         node.total += weight
         if line := _line(frame):
             node.lines[line] += weight
 
 
-def _shorten(node: _Node) -> None:
+def _shorten(node: Node) -> None:
     """Join a library frame with the one frame of its package that it only passes on to."""
     while len(node.kids) == 1 and node.frame.kind not in {"user", "root"}:
         (kid,) = node.kids.values()
@@ -142,11 +153,11 @@ def _shorten(node: _Node) -> None:
         _shorten(kid)
 
 
-def _package(node: _Node) -> str:
+def _package(node: Node) -> str:
     return node.frame.kind + node.frame.text.partition(":")[0]
 
 
-def _plain(node: _Node, names: dict[tuple[str, str], int]) -> list[object]:
+def _plain(node: Node, names: dict[tuple[str, str], int]) -> list[object]:
     number = names.setdefault((node.frame.text, node.frame.kind), len(names))
     kids = sorted(node.kids.values(), key=lambda kid: (-kid.total, kid.frame.text))
     found: list[object] = [number, node.total, [_plain(kid, names) for kid in kids]]
