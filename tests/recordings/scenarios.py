@@ -213,6 +213,7 @@ def reload(build, *, commit=True):
                     digest=k + 1,
                     ms=1,
                     site="shop/basket.py:9 change",
+                    detail="Order (expired)" if commit else "",
                 )
             if not commit:
                 request.span(SpanKind.COMMIT, ms=1)

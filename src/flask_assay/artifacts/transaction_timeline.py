@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import View, artifact
-from flask_assay.model.rows import RequestRow, Span, SpanKind
+from flask_assay.model.rows import EXPIRED, RequestRow, Span, SpanKind
 
 __all__ = ["Reread", "RouteTransactions", "transaction_timeline"]
 
@@ -15,28 +15,22 @@ _WRITE = re.compile(
     r"\s*(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO)\s+(?:ONLY\s+)?([\w.\"]+)",
     re.IGNORECASE,
 )
-_TABLES = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(?:ONLY\s+)?([\w.\"]+)", re.IGNORECASE)
 
 
 @dataclass(slots=True)
 class Reread:
-    """One statement that reads, after a commit, what the request had used before it.
-
-    Rows of a relationship count only if the same statement with the same parameters had loaded
-    them before the commit: others are loaded for the first time.
+    """One statement that reads objects again after a commit, since it expired them.
 
     Attributes:
         request_count: Requests with it.
         execution_count: Its executions after the commit.
         wall_ns: Their wall time.
-        row_max: Most rows of one execution.
         sites: Call sites, over the whole run.
     """
 
     request_count: int = 0
     execution_count: int = 0
     wall_ns: int = 0
-    row_max: int = 0
     sites: Counter[str] = field(default_factory=Counter)
 
 
@@ -68,17 +62,16 @@ class RouteTransactions:
 
 
 class _Shapes:
-    """Remembers which table a statement writes and which it names."""
+    """Remembers which table a statement writes."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[str, frozenset[str]]] = {}
+        self._known: dict[str, str] = {}
 
-    def __call__(self, statement: str) -> tuple[str, frozenset[str]]:
+    def __call__(self, statement: str) -> str:
         known = self._known.get(statement)
         if known is None:
             match = _WRITE.match(statement)
-            names = frozenset(name.strip('"') for name in _TABLES.findall(statement))
-            known = self._known[statement] = (match[1].strip('"') if match else "", names)
+            known = self._known[statement] = match[1].strip('"') if match else ""
         return known
 
 
@@ -96,7 +89,7 @@ def transaction_timeline(view: View) -> Mapping[str, RouteTransactions]:
     return found
 
 
-def _summed(rows: Iterable[RequestRow], shapes: "_Shapes") -> RouteTransactions:
+def _summed(rows: Iterable[RequestRow], shapes: _Shapes) -> RouteTransactions:
     entry = RouteTransactions()
     for row in rows:
         entry.request_count += 1
@@ -107,7 +100,7 @@ def _summed(rows: Iterable[RequestRow], shapes: "_Shapes") -> RouteTransactions:
 
 
 def _sites_of_the_warm_up(
-    view: View, found: Mapping[str, RouteTransactions], shapes: "_Shapes"
+    view: View, found: Mapping[str, RouteTransactions], shapes: _Shapes
 ) -> None:
     """Add the sites of what came before: the probe samples the first executions most densely."""
     start = view[steady_state].start_ns
@@ -127,26 +120,19 @@ def _add(entry: RouteTransactions, row: RequestRow, commits: list[Span], shapes:
     entry.commit_count += len(commits)
     entry.commit_ns += sum(span.wall_ns for span in commits)
     first, last = commits[0].start_ns, commits[-1].start_ns
-    used: set[str] = set()
-    loaded: set[tuple[str, int]] = set()
     written = False
     reread: set[str] = set()
     for span in row.spans:
         if span.kind is not SpanKind.QUERY:
             continue
-        target, names = shapes(span.name)
+        target = shapes(span.name)
         if target and span.rows != 0 and span.start_ns < last:
             written = True
             entry.write_ns += span.wall_ns
             entry.writes[span.name] += 1
             entry.write_sites[span.site] += 1
             entry.written_tables[target] += 1
-        if span.start_ns < first:
-            used |= names
-            loaded.add((span.name, span.digest))
-        elif (
-            not target and names & used and (not span.detail or (span.name, span.digest) in loaded)
-        ):
+        if span.detail.endswith(EXPIRED) and span.start_ns > first:
             _note(entry.rereads.setdefault(span.name, Reread()), span, reread)
     entry.committed_write_count += written
 
@@ -156,6 +142,5 @@ def _note(entry: Reread, span: Span, counted: set[str]) -> None:
     counted.add(span.name)
     entry.execution_count += 1
     entry.wall_ns += span.wall_ns
-    entry.row_max = max(entry.row_max, span.rows)
     if span.site:
         entry.sites[span.site] += 1

@@ -4,6 +4,7 @@ from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
 __all__ = [
+    "EXPIRED",
     "NO_USER_FRAME",
     "ClientFlag",
     "ClientRow",
@@ -17,6 +18,9 @@ __all__ = [
 
 
 NO_USER_FRAME = "-"  # as a site: the stack was looked at and held no frame of the user's code
+
+
+EXPIRED = " (expired)"  # ends the detail of a query that only refreshes an expired object
 
 
 class Phase(IntEnum):
@@ -92,7 +96,8 @@ class Span(NamedTuple):
         name: Statement shape, host and method, template, command; "" if none.
         site: "file:line function" of the user's code, `NO_USER_FRAME` if the stack held none,
             "" if it was not looked at.
-        detail: Relationship ("Order.items"), target URL path shape …; "" if none.
+        detail: Relationship ("Order.items"), class of a refreshed object ("Order (expired)"),
+            target URL path shape …; "" if none.
         start_ns: Monotonic.
         wall_ns: Duration.
         rows: Rows fetched or affected, replies, or executions of an executemany; -1 unknown.

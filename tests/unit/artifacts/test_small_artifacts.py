@@ -139,11 +139,11 @@ def test_the_time_to_open_a_connection_is_no_wait_for_the_pool(build):
     assert use.checkout_count == 1
 
 
-def test_reads_after_a_commit_count_if_their_table_was_used_before(build):
+def test_reads_after_a_commit_count_if_they_only_refresh(build):
     with build.request("POST /a") as request:
         request.query("INSERT INTO a (x) VALUES (?) RETURNING a.id", digest=1)
         request.span(SpanKind.COMMIT)
-        request.query("SELECT a.x FROM a WHERE a.id = ?", digest=2)
+        request.query("SELECT a.x FROM a WHERE a.id = ?", digest=2, detail="A (expired)")
         request.query("SELECT b.x FROM b WHERE b.id = ?", digest=3)
     entry = View(build.write())[transaction_timeline]["POST /a"]
     assert list(entry.rereads) == ["SELECT a.x FROM a WHERE a.id = ?"]

@@ -299,3 +299,18 @@ def test_a_dialect_that_is_made_later_is_covered_and_given_back(probed, rows):
     rows()
     assert covered is not Late.do_execute
     assert "__init_subclass__" not in vars(DefaultDialect)
+
+
+def test_a_refresh_after_a_commit_is_told_from_other_reads(probed, rows, call):
+    probed()
+
+    def view(session):
+        order = session.get(Order, 1)
+        session.commit()
+        assert order.id == 1
+        session.get(Order, 2)
+
+    call(view)
+    [request] = [row for row in rows().requests if row.route == "GET /view"]
+    details = [span.detail for span in request.spans if span.kind is SpanKind.QUERY]
+    assert details == ["", "Order (expired)", ""]

@@ -2,7 +2,7 @@
 
 ## What it detects
 A `count(*)` beside a statement with a LIMIT on the same table, in the same route, that looks at
-at least `ROWS_MIN` rows.
+at least `ROWS_MIN` rows, or at a whole table of `TABLE_ROWS_MIN`.
 
 ## Why it matters
 The page reads 20 rows, the pager reads all of them: its cost grows with the table and is paid on
@@ -38,6 +38,7 @@ from flask_assay.audits.weighing import agree, name_routes, severity_of
 from flask_assay.model.finding import Evidence, Finding
 
 ROWS_MIN = 10_000  # counted per execution
+TABLE_ROWS_MIN = 1_000  # of a table that is counted whole: it grows
 
 META = Meta(
     audit_id="count-for-pagination",
@@ -69,18 +70,19 @@ def audit(given: Given) -> Sequence[Finding]:
         if facts is None or not facts.is_count or not facts.main_tables:
             continue
         rows = _rows_counted(given, statement, facts)
-        if facts.main_tables[0] in paged.get(route, ()) and rows >= ROWS_MIN:
+        least = ROWS_MIN if facts.has_where else TABLE_ROWS_MIN
+        if facts.main_tables[0] in paged.get(route, ()) and rows >= least:
             key = (facts.main_tables[0], statement, use.site)
             groups.setdefault(key, []).append((use, rows))
     return [_finding(given, table, group) for (table, _, _), group in groups.items()]
 
 
 def _rows_counted(given: Given, statement: str, facts: ParsedStatement) -> float:
-    plans = _plans(given, statement)
-    if plans:
-        return max(plan.rows_read for plan in plans)
     table = given[table_statistics].get(facts.main_tables[0])
-    return table.row_count if table is not None and not facts.has_where else 0
+    if table is not None and not facts.has_where:
+        return table.row_count
+    read = [plan.rows_read for plan in _plans(given, statement)]
+    return max(read, default=0)
 
 
 def _plans(given: Given, statement: str) -> tuple[StatementPlan, ...]:
@@ -103,8 +105,8 @@ def _finding(given: Given, table: str, group: list[tuple[QueryUse, float]]) -> F
         key=key_of(place, table),
         severity=severity_of(costs, given[steady_state]),
         title=(
-            f"{name_routes(routes)} {agree(routes, 'counts', 'count')} {rows:,.0f} rows of "
-            f"{table} to show a page"
+            f"{name_routes(routes)} {agree(routes, 'reads', 'read')} {rows:,.0f} rows to count "
+            f"the pages of {table}"
         ),
         routes=routes,
         detail="The page itself reads only its own rows; the count reads all, on every page.",
@@ -112,7 +114,7 @@ def _finding(given: Given, table: str, group: list[tuple[QueryUse, float]]) -> F
         cost_s=cost,
         cost_per_request_s=cost / sum(use.request_count for use, _ in group),
         evidence=(
-            Evidence("rows counted per execution", rows, "rows", n=executions),
+            Evidence("rows read per count", rows, "rows", n=executions),
             Evidence("time of the counts", cost * 1e3, "ms", n=executions),
         ),
         sql=first.statement,

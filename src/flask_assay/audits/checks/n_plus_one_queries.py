@@ -47,6 +47,7 @@ from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta
 from flask_assay.audits.weighing import name_routes, severity_of
 from flask_assay.model.finding import Evidence, Finding, Remedy
+from flask_assay.model.rows import EXPIRED
 
 LOOP_MIN = DISTINCT_MIN  # executions with different parameters in one request
 LOOP_REQUESTS_RATIO = 0.1  # of a route's requests must loop
@@ -98,6 +99,8 @@ def audit(given: Given) -> Sequence[Finding]:
 
 
 def _is_loop(use: QueryUse, route_request_count: int) -> bool:
+    if use.detail.endswith(EXPIRED):  # of `expired-reload`
+        return False
     if len(use.loop_counts) < max(1, LOOP_REQUESTS_RATIO * route_request_count):
         return False
     if not _PARAMETER_EQUALS.search(use.statement) or _SLICE.search(use.statement):

@@ -171,7 +171,11 @@ def _remedy(endpoint: str, trace: RouteTrace, best: CachePrediction) -> Remedy:
     if math.isinf(best.ttl_s):
         return Remedy(
             "invalidate-on-write",
-            {"endpoint": endpoint, "per_identity": trace.is_per_identity},
+            {
+                "endpoint": endpoint,
+                "per_identity": trace.is_per_identity,
+                "predicted_hit_ratio": best.hit_ratio,
+            },
             f"Cache the response, keyed by {key}, and delete it where its data is written.",
             "cache.delete_memoized(view)  # after the commit that changes it\n",
         )
