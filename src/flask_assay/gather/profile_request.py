@@ -24,9 +24,7 @@ _REFUSALS = {
     401: "The app asks who is there. Give --header 'Authorization: …' or --header 'Cookie: …', "
     "or the setting `login`.",
     403: "The app knows who asks and refuses. Give the --header of another user.",
-    404: "See `flask routes` for what there is. Rows come from the seed: their keys may differ "
-    "from those of your own database.",
-    405: "Give --method.",
+    404: "The database is filled anew: give the key of a row that the seed makes.",
 }
 
 
@@ -134,7 +132,9 @@ def _refusal(wanted: WantedRequest, refused: dict[str, Any]) -> UsageError:
     return UsageError(
         f"{wanted.name}: the app answers {status}",
         why=f"The view of {route} was reached." if route else "No route of the app matches.",
-        todo=_REFUSALS.get(status, "Send the headers and the body that the view expects."),
+        todo=_REFUSALS.get(status, "Send the headers and the body that the view expects.")
+        if route
+        else "`flask routes` shows what there is, and with which methods.",
     )
 
 
