@@ -48,6 +48,21 @@ def test_a_program_ends_as_on_real_connections(pair, program):
     _check(pair, program)
 
 
+FOUND = [
+    [("error", 0), ("error", 1), ("write", 0), ("commit", 1), ("write", 0)],
+    [("error", 0), ("error", 1), ("write", 0), ("commit", 0), ("write", 0)],
+    [("error", 0), ("savepoint", 0), ("read", 1), ("rollback_to", 0)],
+    [("orphan", 0), ("thread", 0)],
+    [("read", 0), ("set_local", 1)],
+    [("duplicate", 1), ("error", 2), ("write", 2)],
+]
+
+
+@pytest.mark.parametrize("program", FOUND)
+def test_a_program_that_once_went_wrong(pair, program):
+    _check(pair, program)
+
+
 @pytest.mark.slow
 @settings(max_examples=10_000, **LIMITS)
 @given(program=PROGRAMS)

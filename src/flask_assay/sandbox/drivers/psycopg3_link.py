@@ -350,9 +350,17 @@ class Psycopg3Logical(psycopg.Connection[Any]):
             return
         if link.is_lost or not isinstance(error, Exception):
             return
+        if statement is None and self._is_failure_known():
+            return
         statement = statement or link._last
         if statement is not None and link.is_aborted():
             self._undo_failure(statement, getattr(error, "sqlstate", None))
+
+    def _is_failure_known(self) -> bool:
+        """Whether an error without a statement (not a late one of a COPY) is no news."""
+        universe = self._assay_link.universe
+        txn = universe.open.get(self.ident)
+        return txn is None or txn.failed or universe.aborted_by is not None
 
     def _undo_failure(self, statement: Statement, state: str | None) -> None:
         link = self._assay_link
