@@ -96,6 +96,8 @@ def _own_up(error: Exception) -> None:
     text = f"flask-assay failed: {type(error).__name__}: {error}"
     _say(text, fg="red")
     _say("\nThis is a bug of flask-assay. FLASK_ASSAY_DEBUG=1 shows where.", bold=False)
+    for note in getattr(error, "__notes__", ()):
+        _say(f"\n{note}", bold=False)
     _debug()
 
 

@@ -121,9 +121,11 @@ def _close(recording: Path, error: BaseException) -> None:
             reason = getattr(error, "what", None) or type(error).__name__
             ended = manifest | {"status": "partial", "status_reason": reason}
             write_document(recording, MANIFEST, ended)
+        kept = f"What was recorded until then: flask assay report {_shown(recording)}"
         if isinstance(error, AssayError):
-            kept = f"What was recorded until then: flask assay report {_shown(recording)}"
             error.todo = f"{error.todo}\n{kept}" if error.todo else kept
+        else:
+            error.add_note(kept)
 
 
 def _shown(path: Path) -> Path:

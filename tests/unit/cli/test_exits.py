@@ -4,7 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from flask_assay.cli.exits import guarded
+from flask_assay.cli.exits import guarded, working_directory
 from flask_assay.errors import (
     AssayError,
     InterruptedRunError,
@@ -55,3 +55,23 @@ def test_a_bug_of_ours_is_owned():
 
 def test_a_system_error_names_the_file():
     assert "/x" in run(PermissionError(13, "Permission denied", "/x")).output
+
+
+def test_a_bug_of_ours_tells_what_was_kept():
+    error = ZeroDivisionError("oops")
+    error.add_note("What was recorded until then: flask assay report x")
+    assert "flask assay report x" in run(error).output
+
+
+def test_an_interrupt_is_no_error():
+    output = run(InterruptedRunError("interrupted", why="Nothing was measured yet.")).output
+    assert output.splitlines() == ["interrupted", "", "Nothing was measured yet."]
+
+
+def test_a_directory_that_vanished_is_a_usage_error(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(UsageError, match="does not exist any more"):
+        working_directory()

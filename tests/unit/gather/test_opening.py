@@ -70,3 +70,10 @@ def test_a_complete_recording_stays_complete(recording):
     _close(recording, ValueError("in an experiment"))
     manifest = open_recording(recording).manifest
     assert (manifest["status"], manifest["started_at"]) == ("complete", before)
+
+
+def test_a_bug_of_ours_says_where_the_recording_is(recording):
+    append_line(recording, "events.jsonl", {"event": "phase", "phase": "warm-up"})
+    error = ZeroDivisionError("ours")
+    _close(recording, error)
+    assert f"flask assay report .assay/{recording.name}" in error.__notes__[0]
