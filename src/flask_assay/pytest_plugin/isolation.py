@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
+from flask_assay.errors import AssayError
 from flask_assay.pytest_plugin.children import ChildWatch
 from flask_assay.pytest_plugin.host import Host
+from flask_assay.pytest_plugin.kept import write_kept
 from flask_assay.pytest_plugin.layers import Layers
 from flask_assay.pytest_plugin.summary import Summary
 from flask_assay.sandbox.choice import Choices, code_digest
@@ -235,6 +237,7 @@ class Isolation:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Keep what was found out."""
+        self._write_kept()
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
             changes = self._choices.changes if self._choices else {}
@@ -243,6 +246,18 @@ class Isolation:
         cache = getattr(self.config, "cache", None)
         if cache is not None and self._choices is not None and self._choices.changes:
             cache.set(_CACHE, {**cache.get(_CACHE, {}), **self._choices.changes})
+
+    def _write_kept(self) -> None:
+        if not self.host.is_started or not self.host.sandbox.kept:
+            return
+        place = self.config.rootpath / ".assay" / "kept"
+        try:
+            written = write_kept(self.host.supervisor, self.host.sandbox.kept, place)
+        except AssayError as error:
+            self.summary.lines.append(f"NOT KEPT  {error}")
+            return
+        for test, path in written.items():
+            self.summary.written(test, str(path.relative_to(self.config.rootpath)))
 
     def pytest_report_header(self) -> str:
         """Say that we are here."""

@@ -26,7 +26,7 @@ from flask_assay.sandbox.signals import (
     current_thread,
 )
 
-__all__ = ["Checkin", "Gear", "Sandbox", "Template"]
+__all__ = ["Checkin", "Gear", "Kept", "Sandbox", "Template"]
 
 Gear = Literal["rollback", "clone"]
 
@@ -69,6 +69,14 @@ class Checkin:
         return any(signal.kind is kind for signal in self.signals)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A failed test's database, put aside as the test left it."""
+
+    test: str
+    db: OwnedDatabase
+
+
 @dataclass(slots=True)
 class _Current:
     """The test that runs."""
@@ -109,7 +117,7 @@ class Sandbox:
         self._real: WeakSet[Any] = WeakSet()
         self._generation = 0
         self._lock = threading.RLock()
-        self.kept: list[str] = []
+        self.kept: list[Kept] = []
         self._admin: Admin | None = None
         self._pool: ClonePool | None = None
 
@@ -373,12 +381,11 @@ class Sandbox:
             link.send(["COMMIT"])
         db = self._databases.pop(key)
         self._drop_links(key)
-        return self._put_aside(db)
+        return self._put_aside(link.journal.label, db)
 
-    def _put_aside(self, db: OwnedDatabase) -> str:
-        dsn = f"postgresql://{db.user}@/{db.name}?host={db.socket_dir}&port={db.port}"
-        self.kept.append(dsn)
-        return dsn
+    def _put_aside(self, test: str, db: OwnedDatabase) -> str:
+        self.kept.append(Kept(test, db))
+        return f"postgresql://{db.user}@/{db.name}?host={db.socket_dir}&port={db.port}"
 
     def _drop_links(self, key: str) -> None:
         for pair in [pair for pair in self._links if pair[0] == key]:
@@ -400,7 +407,7 @@ class Sandbox:
         self._real = WeakSet()
         for clone in current.clones.values():
             if keep:
-                kept = self._put_aside(clone.db)
+                kept = self._put_aside(current.journal.label, clone.db)
             else:
                 self.pool.give_back(clone)
         return kept

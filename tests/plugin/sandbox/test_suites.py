@@ -71,6 +71,9 @@ def test_the_gear_is_remembered(project, first):
 def test_a_failed_tests_database_is_kept_on_request(project, first):
     outcome = run_pytest(project, "-k", "failure_stays", "--assay-keep-failed")
     assert "psql 'postgresql://assay_app@/assay_" in outcome.text, outcome.text
+    (path,) = (project / ".assay" / "kept").glob("*.sql")
+    assert f"psql kept -f .assay/kept/{path.name}" in outcome.text
+    assert "CREATE TABLE public.item" in path.read_text()
 
 
 def test_nothing_happens_when_it_is_off(tmp_path):
