@@ -55,8 +55,10 @@ def arms_of(wanted: Sequence[Hypothesis], routes: Sequence[str]) -> list[ArmPlan
     everywhere = frozenset(routes)
     found: dict[tuple[str, ...], set[str]] = {}
     for route in routes:
-        helping = [each.remedy_id for each in wanted if route in each.routes]
-        for together in _subsets(helping):
+        helping = [each for each in wanted if route in each.routes]
+        lasting = [each.remedy_id for each in helping if not _is_what_if(each)]
+        alone = [(each.remedy_id,) for each in helping if _is_what_if(each)]
+        for together in [*_subsets(lasting), *alone]:
             found.setdefault(together, set()).add(route)
     learning = {each.remedy_id for each in wanted if INTERVENTIONS[each.remedy.intervention].learns}
     return [
@@ -72,6 +74,10 @@ def arms_of(wanted: Sequence[Hypothesis], routes: Sequence[str]) -> list[ArmPlan
             for together, where in sorted(found.items(), key=lambda each: len(each[0]))
         ),
     ]
+
+
+def _is_what_if(each: Hypothesis) -> bool:
+    return INTERVENTIONS[each.remedy.intervention].is_what_if
 
 
 def _subsets(remedies: Sequence[str]) -> list[tuple[str, ...]]:

@@ -51,7 +51,8 @@ def hypotheses(findings: Sequence[Finding]) -> list[Hypothesis]:
     found: dict[str, Hypothesis] = {}
     for finding in findings:
         for number, remedy in enumerate(finding.remedies):
-            if remedy.intervention not in INTERVENTIONS:
+            intervention = INTERVENTIONS.get(remedy.intervention)
+            if intervention is None or not intervention.fits(remedy.parameters):
                 continue
             same = f"{remedy.intervention} {sorted(remedy.parameters.items(), key=str)}"
             routes = frozenset(finding.routes)

@@ -9,6 +9,7 @@ from flask_assay.experiments.arms import ArmPlan, arms_of
 from flask_assay.experiments.copies import Copies
 from flask_assay.experiments.estimate import LEVEL, effects_of, outcome_of
 from flask_assay.experiments.hypothesis import Hypothesis, hypotheses
+from flask_assay.experiments.interventions.offload import ENQUEUE_S
 from flask_assay.experiments.ladder import ladder_of
 from flask_assay.experiments.launch import Bench, LaunchResult, run_launch
 from flask_assay.experiments.registry import INTERVENTIONS
@@ -152,13 +153,13 @@ class _Experiment:
     ) -> None:
         self._lab, self._recording, self._wanted = lab, recording, wanted
         self._requests, self._clock, self._on_step = requests, clock, on_step
+        self._writing = writing_routes(recording)
         self._started = clock.monotonic_ns()
 
     def run(self, budget_s: float, launches: int) -> tuple[list[Trial], Ladder | None]:
         """Return the trials, A/A first, and the ladder."""
         self._on_step(f"experiment: {len(self._wanted)} remedies, copies of the data")
-        writing = writing_routes(self._recording)
-        copies = Copies(self._lab, self._wanted, writing)
+        copies = Copies(self._lab, self._wanted, self._writing)
         try:
             arms = copies.give(arms_of(self._wanted, list(self._requests)), self._on_step)
             results = self._launches(self._bench(copies, arms), budget_s, launches)
@@ -188,6 +189,7 @@ class _Experiment:
             ),
             requests=self._requests,
             clock=self._clock,
+            writing=self._writing,
         )
 
     def _launches(self, bench: Bench, budget_s: float, count: int) -> list[LaunchResult]:
@@ -238,15 +240,29 @@ class _Experiment:
             trials.append(
                 replace(
                     each.untried(""),
+                    summary=_summary(each),
                     outcome=outcome_of(
                         each.remedy_id, results, noise, claims=claims, share=each.share
                     ),
                     effects=effects,
-                    prices=copies.prices.get(each.remedy_id),
+                    prices=copies.prices.get(each.remedy_id) or _assumed(each),
                     duration_s=spent_s,
                 )
             )
         return trials
+
+
+def _summary(each: Hypothesis) -> str:
+    intervention = INTERVENTIONS[each.remedy.intervention]
+    if intervention.is_what_if:
+        return f"{each.remedy.summary} (upper bound, simulated)"
+    if each.share < 1:
+        return f"{each.remedy.summary} (at the predicted {each.share * 100:.0f} % of hits)"
+    return each.remedy.summary
+
+
+def _assumed(each: Hypothesis) -> dict[str, float] | None:
+    return {"enqueue_assumed_s": ENQUEUE_S} if each.remedy.intervention == "offload" else None
 
 
 _NOT_REPLAYED = "its requests, sent again, were not answered as they were under load"

@@ -29,6 +29,12 @@ class Intervention:
     is_simulated: bool = False
     is_what_if: bool = False
 
+    def fits(self, parameters: Mapping[str, object]) -> bool:
+        """Whether these parameters name a change that it can make."""
+        if self.name in {"external-what-if", "offload"}:  # calls only: "POST api.example"
+            return " " in str(parameters.get("target", ""))
+        return True
+
     def _module(self) -> object:
         return import_module(f"flask_assay.experiments.interventions.{self.name.replace('-', '_')}")
 
@@ -52,6 +58,12 @@ INTERVENTIONS: Mapping[str, Intervention] = {
         Intervention("batch", "target", learns=True, is_simulated=True),
         Intervention("memo", "target", is_simulated=True),
         Intervention("response-cache", "target", learns=True),
+        Intervention("invalidate-on-write", "target", learns=True),
+        Intervention("keep-after-commit", "target"),
+        Intervention("compile-once", "target", learns=True),
+        Intervention("fold-cache-trips", "target", learns=True, is_simulated=True),
+        Intervention("external-what-if", "target", learns=True, is_what_if=True),
+        Intervention("offload", "target", learns=True, is_what_if=True),
         Intervention("pool-size", "target", needs_load=True),
         Intervention("workers", "server", needs_load=True),
     )

@@ -173,8 +173,8 @@ def _trial(
         outcome=_outcome(strict.excludes_zero, strict.point, is_worse=is_worse),
         effects=(effect,),
         prices={
-            "requests_per_s_before": round(fmean(each.requests_per_s for each, _ in pairs), 1),
-            "requests_per_s_after": round(fmean(each.requests_per_s for _, each in pairs), 1),
+            "requests_per_second_before": round(fmean(each.requests_per_s for each, _ in pairs), 1),
+            "requests_per_second_after": round(fmean(each.requests_per_s for _, each in pairs), 1),
         },
         duration_s=spent_s,
     )

@@ -1,0 +1,46 @@
+"""Compile each template text once instead of at each rendering."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask_assay.experiments.interventions.stand_in import always, on_endpoint
+
+__all__ = ["apply"]
+
+_MOST_TEMPLATES = 1000
+
+
+def apply(
+    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
+) -> Callable[[], None]:
+    """Keep what an endpoint's requests compile from now on.
+
+    Args:
+        app: The loaded Flask app.
+        parameters: "endpoint".
+        is_on: Whether the current request has the change.
+
+    Returns:
+        What takes it back.
+    """
+    from jinja2 import Environment
+
+    is_here = on_endpoint(parameters["endpoint"], is_on)
+    original = Environment.from_string
+    kept: dict[tuple[int, str], Any] = {}
+
+    def from_string(self: Any, source: Any, *given: Any, **named: Any) -> Any:
+        if given or named or not isinstance(source, str) or not is_here():
+            return original(self, source, *given, **named)
+        key = (id(self), source)
+        if key not in kept:
+            if len(kept) >= _MOST_TEMPLATES:
+                return original(self, source)
+            kept[key] = original(self, source)
+        return kept[key]
+
+    def restore() -> None:
+        Environment.from_string = original  # type: ignore[method-assign]
+
+    Environment.from_string = from_string  # type: ignore[method-assign]
+    return restore

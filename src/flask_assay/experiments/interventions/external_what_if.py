@@ -1,0 +1,125 @@
+"""Answer an outbound HTTP call from memory, at once: what the route takes without the wait.
+
+An upper bound, simulated: the first answer to each request is kept, later ones are made of it
+without a byte on the wire. Covers ``http.client`` and what stands on it (urllib3, requests,
+botocore); httpx and aiohttp are not covered.
+"""
+
+import http.client
+import io
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask_assay.experiments.interventions.stand_in import always, on_endpoint
+
+__all__ = ["apply"]
+
+_CANNED, _WANTED = "_assay_canned", "_assay_wanted"
+_OWN_HEADERS = frozenset({"transfer-encoding", "content-length", "connection"})
+
+
+class _Memory:
+    """Stands in for a socket: swallows the request, holds the answer."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+
+    def sendall(self, data: object) -> None:
+        """Swallow the request."""
+
+    def settimeout(self, seconds: object) -> None:
+        """Never wait."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def makefile(self, mode: str = "rb", *_given: object) -> io.BytesIO:
+        """Return the answer as a file."""
+        return io.BytesIO(self._answer)
+
+
+def apply(
+    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
+) -> Callable[[], None]:
+    """Answer an endpoint's calls to one target from memory from now on.
+
+    Args:
+        app: The loaded Flask app.
+        parameters: "endpoint"; "target", method and host ("GET api.example"); and, optionally,
+            "delay_s", how long each answer takes.
+        is_on: Whether the current request has the change.
+
+    Returns:
+        What takes it back.
+    """
+    is_here = on_endpoint(parameters["endpoint"], is_on)
+    target = str(parameters["target"])
+    calls = _Calls(
+        lambda method, host: f"{method} {host}" == target and is_here(),
+        float(parameters.get("delay_s", 0.0)),
+    )
+    return calls.attach()
+
+
+class _Calls:
+    """The calls of one target, and what they were answered."""
+
+    def __init__(self, is_wanted: Callable[[str, str], bool], delay_s: float) -> None:
+        self._is_wanted, self._delay_s = is_wanted, delay_s
+        self._answers: dict[tuple[str, str, Any, str], bytes] = {}
+
+    def attach(self) -> Callable[[], None]:
+        """Answer from memory from now on; return what takes it back."""
+        owner: Any = http.client.HTTPConnection
+        put, get = owner.putrequest, owner.getresponse
+
+        def putrequest(connection: Any, method: str, url: str, *given: Any, **named: Any) -> None:
+            if self._is_wanted(method, connection.host):
+                self._prepare(connection, (method, connection.host, connection.port, url))
+            put(connection, method, url, *given, **named)
+
+        def getresponse(connection: Any) -> Any:
+            return self._answer(connection, get)
+
+        def restore() -> None:
+            owner.putrequest, owner.getresponse = put, get
+
+        owner.putrequest, owner.getresponse = putrequest, getresponse
+        return restore
+
+    def _prepare(self, connection: Any, key: tuple[str, str, Any, str]) -> None:
+        if key in self._answers:
+            vars(connection)[_CANNED] = connection.sock
+            connection.sock = _Memory(self._answers[key])
+        else:
+            vars(connection)[_WANTED] = key
+
+    def _answer(self, connection: Any, get: Callable[[Any], Any]) -> Any:
+        wanted = vars(connection).pop(_WANTED, None)
+        if _CANNED in vars(connection):
+            real = vars(connection).pop(_CANNED)
+            try:
+                time.sleep(self._delay_s)  # noqa: TID251 - what the call is said to take
+                return get(connection)
+            finally:
+                connection.sock = real  # the next real call goes on where it was
+        response = get(connection)
+        if wanted is None:
+            return response
+        self._answers[wanted] = _bytes(response)
+        memory: Any = _Memory(self._answers[wanted])
+        again = http.client.HTTPResponse(memory, method=wanted[0])
+        again.begin()
+        return again
+
+
+def _bytes(response: http.client.HTTPResponse) -> bytes:
+    body = response.read()
+    kept = [
+        f"{name}: {value}"
+        for name, value in response.getheaders()
+        if name.lower() not in _OWN_HEADERS
+    ]
+    head = [f"HTTP/1.1 {response.status} {response.reason}", *kept, f"Content-Length: {len(body)}"]
+    return "\r\n".join([*head, "", ""]).encode("latin-1") + body

@@ -1,0 +1,108 @@
+"""The experiments of a real run: an index and an eager load, measured on an app of one file."""
+
+import json
+
+import pytest
+from tests.run.command_rig import assay, recordings, write_project
+
+pytestmark = pytest.mark.load
+
+SHOP = """
+from flask import Flask, jsonify
+from flask_sqlalchemy import SQLAlchemy
+
+db = SQLAlchemy()
+
+class Supplier(db.Model):
+    id = db.Column(db.Integer, primary_key=True)
+    name = db.Column(db.String(40), nullable=False)
+
+class Product(db.Model):
+    id = db.Column(db.Integer, primary_key=True)
+    supplier_id = db.Column(db.ForeignKey("supplier.id"), nullable=False)
+    supplier = db.relationship(Supplier)
+
+class Movement(db.Model):
+    id = db.Column(db.Integer, primary_key=True)
+    product_id = db.Column(db.Integer, nullable=False)
+    quantity = db.Column(db.Integer, nullable=False)
+
+def seed():
+    db.session.execute(db.text(
+        "INSERT INTO supplier SELECT i, 'supplier ' || i FROM generate_series(1, 500) i"))
+    db.session.execute(db.text("INSERT INTO product SELECT i, i FROM generate_series(1, 500) i"))
+    db.session.execute(db.text(
+        "INSERT INTO movement SELECT i, 1 + i * 7919 % 500, i % 9 FROM generate_series(1, 150000) i"))
+    db.session.commit()
+
+def create_app():
+    app = Flask(__name__)
+    app.config["SQLALCHEMY_DATABASE_URI"] = "postgresql:///shop"
+    db.init_app(app)
+
+    @app.get("/products")
+    def products():
+        found = Product.query.order_by(Product.id).limit(40)
+        return jsonify([[each.id, each.supplier.name] for each in found])
+
+    @app.get("/products/<int:product_id>/stock")
+    def stock(product_id):
+        total = db.session.scalar(
+            db.select(db.func.sum(Movement.quantity)).where(Movement.product_id == product_id))
+        return jsonify(stock=total)
+
+    return app
+"""
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("shop")
+    project = write_project(directory / "project", {"shop.py": SHOP})
+    done = assay(
+        project, directory / "base", "run", "--quick", "--seed", "shop:seed", "--users", 3,
+        "--duration-s", 6, "--warm-up-s", 1, "--experiment-s", 14, app="shop",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    return recordings(project)[-1], done
+
+
+def trials(outcome):
+    return json.loads((outcome[0] / "trials.json").read_text())
+
+
+def the(outcome, intervention):
+    (found,) = [each for each in trials(outcome)["trials"] if each["intervention"] == intervention]
+    (effect,) = found["effects"]
+    return found, effect
+
+
+def test_the_index_is_measured_with_its_interval_and_price(outcome):
+    trial, effect = the(outcome, "index")
+    assert trial["outcome"] == "faster", trials(outcome)
+    assert effect["low_s"] < effect["change_s"] < effect["high_s"] < 0
+    assert effect["oracle"] == "equal"
+    assert effect["statements_before"] == effect["statements_after"] == 1
+    assert trial["prices"]["index_bytes"] > 0
+    assert trial["prices"]["write_us_per_row_after"] > 0
+
+
+def test_the_eager_load_is_measured_in_time_and_statements(outcome):
+    trial, effect = the(outcome, "eager-load")
+    assert trial["outcome"] == "faster", trials(outcome)
+    assert (effect["statements_before"], effect["statements_after"]) == (41, 2)
+    assert effect["oracle"] == "equal"
+
+
+def test_the_unchanged_app_shows_no_effect_against_itself(outcome):
+    (null,) = [each for each in trials(outcome)["trials"] if each["remedy_id"] == "null"]
+    assert null["outcome"] == "no-effect"
+    assert {each["oracle"] for each in null["effects"]} == {"equal"}
+
+
+def test_the_ladder_holds_both_and_ends_below_each_alone(outcome):
+    (ladder,) = trials(outcome)["ladders"]
+    assert len(ladder["rungs"]) == 2
+    assert ladder["rungs"][1]["time_s"] < ladder["rungs"][0]["time_s"] < ladder["before_s"]
+    assert "Ladder" in (outcome[0] / "report.html").read_text()
+    assert "Ladder" in outcome[1].out
