@@ -1,5 +1,6 @@
 """endpoint-cpu: exact CPU by route, and the sampled stacks that explain it."""
 
+import statistics
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from flask_assay.artifacts.view import View, artifact
 __all__ = ["EndpointCpu", "EndpointStacks", "FunctionCpu", "endpoint_cpu", "endpoint_stacks"]
 
 
+_SPIKE_RATIO = 4.0  # of the typical CPU of a request
 _ELSEWHERE = frozenset(
     {"sqlalchemy", "flask_sqlalchemy", "psycopg", "psycopg2", "redis", "valkey", "jinja2"}
 )
@@ -47,10 +49,13 @@ class EndpointStacks:
 
     Attributes:
         weight: Of all its samples, microseconds.
+        spikes: CPU that a few requests used beyond what is typical, microseconds: imports and
+            connections at first use, which no other request pays.
         own: By file and function of the innermost frame that is the user's code.
     """
 
     weight: int = 0
+    spikes: int = 0
     own: dict[tuple[str, str], FunctionCpu] = field(default_factory=dict)
 
 
@@ -73,7 +78,19 @@ def endpoint_stacks(view: View) -> Mapping[str, EndpointStacks]:
             entry = found.setdefault(endpoint, EndpointStacks())
             entry.weight += weight
             _add(entry, frames, weight)
+    _measure_spikes(view, found)
     return found
+
+
+def _measure_spikes(view: View, found: Mapping[str, EndpointStacks]) -> None:
+    cpu_us: dict[str, list[float]] = {}
+    for row in view.recording.requests:
+        if row.endpoint in found:
+            cpu_us.setdefault(row.endpoint, []).append(row.cpu_ns / 1e3)
+    for endpoint, times in cpu_us.items():
+        typical = statistics.median(times)
+        beyond = (time - typical for time in times if time > _SPIKE_RATIO * typical)
+        found[endpoint].spikes = int(sum(beyond))
 
 
 def _add(entry: EndpointStacks, frames: list[str], weight: int) -> None:

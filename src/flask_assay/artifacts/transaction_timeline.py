@@ -21,6 +21,8 @@ _WRITE = re.compile(
 class Reread:
     """One statement that reads objects again after a commit, since it expired them.
 
+    Refreshes count, and relationships that the request had loaded before the commit.
+
     Attributes:
         request_count: Requests with it.
         execution_count: Its executions after the commit.
@@ -119,6 +121,7 @@ def _sites_of_the_warm_up(
 def _add(entry: RouteTransactions, row: RequestRow, commits: list[Span], shapes: _Shapes) -> None:
     entry.commit_count += len(commits)
     entry.commit_ns += sum(span.wall_ns for span in commits)
+    loaded: set[tuple[str, int]] = set()
     first, last = commits[0].start_ns, commits[-1].start_ns
     written = False
     reread: set[str] = set()
@@ -132,7 +135,9 @@ def _add(entry: RouteTransactions, row: RequestRow, commits: list[Span], shapes:
             entry.writes[span.name] += 1
             entry.write_sites[span.site] += 1
             entry.written_tables[target] += 1
-        if span.detail.endswith(EXPIRED) and span.start_ns > first:
+        if span.start_ns < first:
+            loaded.add((span.name, span.digest))
+        elif span.detail.endswith(EXPIRED) or (span.detail and (span.name, span.digest) in loaded):
             _note(entry.rereads.setdefault(span.name, Reread()), span, reread)
     entry.committed_write_count += written
 

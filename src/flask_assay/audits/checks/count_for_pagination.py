@@ -2,7 +2,8 @@
 
 ## What it detects
 A `count(*)` beside a statement with a LIMIT on the same table, in the same route, that looks at
-at least `ROWS_MIN` rows, or at a whole table of `TABLE_ROWS_MIN`.
+at least `ROWS_MIN` rows, or at a whole table of
+`TABLE_ROWS_MIN`, which is noted only.
 
 ## Why it matters
 The page reads 20 rows, the pager reads all of them: its cost grows with the table and is paid on
@@ -35,7 +36,7 @@ from flask_assay.artifacts.table_statistics import table_statistics
 from flask_assay.artifacts.view import Given, UnavailableError
 from flask_assay.audits.audit import Meta, State
 from flask_assay.audits.weighing import agree, name_routes, severity_of
-from flask_assay.model.finding import Evidence, Finding
+from flask_assay.model.finding import Evidence, Finding, Severity
 
 ROWS_MIN = 10_000  # counted per execution
 TABLE_ROWS_MIN = 1_000  # of a table that is counted whole: it grows
@@ -103,7 +104,7 @@ def _finding(given: Given, table: str, group: list[tuple[QueryUse, float]]) -> F
     return Finding(
         audit=META.audit_id,
         key=key_of(place, table),
-        severity=severity_of(costs, given[steady_state]),
+        severity=severity_of(costs, given[steady_state]) if rows >= ROWS_MIN else Severity.NOTE,
         title=(
             f"{name_routes(routes)} {agree(routes, 'reads', 'read')} {rows:,.0f} rows to count "
             f"the pages of {table}"

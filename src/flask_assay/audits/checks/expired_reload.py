@@ -10,7 +10,8 @@ its whole row again, one statement per object, to learn what is known already.
 
 ## How it is detected
 SQLAlchemy itself says which statements only refresh an expired object; those that follow a commit
-of the same request count. Loads of other objects, by key or by relationship, do not.
+of the same request count, and so do relationships that it had loaded before the commit. Loads of
+other objects, by key or by relationship, do not.
 
 ## Known problems
 Where another session changed the row, the refresh brings news, and is reported all the same.

@@ -15,12 +15,13 @@ sample belongs to the innermost frame of the user's code. Shares of routes come 
 own clock.
 
 ## Known problems
-Samples are few in short runs, so at least `WEIGHT_MIN_US` microseconds must be sampled. A view
-that does all the work itself is named as well. Where several threads serve, a thread takes the
-samples: it is late by a fraction of a millisecond, and calls that wait look somewhat larger than
-they are. Under gevent a route's CPU is not known, so nothing is found. Routes that read more than
-`ROWS_MAX` rows a request are left out: their functions are slow because of the rows. Password
-hashing is meant to be slow; it is reported where the request is a GET, which is no sign-in.
+Samples are few in short runs, so at least `WEIGHT_MIN_US` microseconds must be sampled. Work that
+only a few requests did, such as a first import, is left out. A view that does all the work itself
+is named as well. Where several threads serve, a thread takes the samples: it is late by a
+fraction of a millisecond, and calls that wait look somewhat larger than they are. Under gevent a
+route's CPU is not known, so nothing is found. Routes that read more than `ROWS_MAX` rows a request
+are left out: their functions are slow because of the rows. Password hashing is meant to be slow;
+it is reported where the request is a GET, which is no sign-in.
 
 ## How to fix
 Do it once instead of once per request, use a better algorithm or a library in C, or move it into
@@ -49,6 +50,7 @@ from flask_assay.model.rows import RequestRow, SpanKind
 OWN_RATIO = 0.3  # of the endpoint's sampled CPU
 FUNCTION_S_MIN = 0.0025  # per request, on average
 CPU_SHARE_MIN = 0.3  # of CPU and known waits together; else CPU is not the route's problem
+REQUESTS_MIN = 5
 WEIGHT_MIN_US = 20_000  # sampled CPU of the endpoint
 ROWS_MAX = 500  # per request
 _WAITS = ("database", "cache", "external")
@@ -71,10 +73,12 @@ def audit(given: Given) -> Sequence[Finding]:
     found = []
     for route, cpu in given[endpoint_cpu].items():
         entry = stacks.get(steady.by_route[route][0].endpoint)
+        if cpu.request_count < REQUESTS_MIN:
+            continue
         if entry is None or entry.weight < WEIGHT_MIN_US or not entry.own:
             continue
         hottest = max(entry.own, key=lambda name: (_weight(entry.own[name]), name))
-        share = _weight(entry.own[hottest]) / entry.weight
+        share = _share(entry.own[hottest], entry)
         if share < OWN_RATIO or share * cpu.cpu_s / cpu.request_count < FUNCTION_S_MIN:
             continue
         if _is_busy(cpu, given[time_breakdown][route]) and not _is_meant(
@@ -82,6 +86,11 @@ def audit(given: Given) -> Sequence[Finding]:
         ):
             found.append(_finding(route, hottest, entry, cpu))
     return found
+
+
+def _share(function: FunctionCpu, entry: EndpointStacks) -> float:
+    """Return the function's share; what only a few requests paid may all have been its."""
+    return max(0, _weight(function) - entry.spikes) / max(1, entry.weight - entry.spikes)
 
 
 def _weight(function: FunctionCpu) -> int:
@@ -113,7 +122,7 @@ def _finding(
 ) -> Finding:
     file, name = hottest
     function = entry.own[hottest]
-    share = _weight(function) / entry.weight
+    share = _share(function, entry)
     line, line_weight = max(function.lines.items(), key=lambda item: (item[1], -item[0]))
     called = function.called
     costly = max(called, key=lambda frame: (called[frame], frame)) if called else ""
