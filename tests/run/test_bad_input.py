@@ -365,7 +365,8 @@ def test_a_directory_that_vanished_is_named(tmp_path, base):
     gone = tmp_path / "gone"
     gone.mkdir()
     # with python-dotenv installed, `flask` itself fails there before any command is looked up
-    script = f"cd {gone} && rmdir {gone} && exec {sys.executable} -m flask_assay run"
+    start = f"{sys.executable} -c 'from flask_assay.cli import main; main()' run"
+    script = f"cd {gone} && rmdir {gone} && exec {start}"
     env = {**os.environ, "XDG_CACHE_HOME": str(base)}
     done = subprocess.run(
         ["sh", "-c", script], capture_output=True, text=True, env=env, check=False

@@ -162,14 +162,8 @@ def test_a_later_run_reaps_what_the_watchdog_could_not(project, own_base):
     assert not run.exists()
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
-        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
-        signal.SIGHUP,
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_in_the_load_gives_a_partial_report(number, project, base):
     with Command(project, base, ("run", *ENDLESS)) as command:
         command.wait_for_phase("steady")
