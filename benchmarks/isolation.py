@@ -23,8 +23,9 @@ from sqlalchemy.orm import Session
 
 from flask_assay.sandbox.admin import ServerAddress
 from flask_assay.sandbox.attach import Attachment
+from flask_assay.sandbox.checkout import Template
 from flask_assay.sandbox.facts import read_facts
-from flask_assay.sandbox.sandbox import Sandbox, Template
+from flask_assay.sandbox.sandbox import Sandbox
 from flask_assay.services.postgres import provision_postgres
 from flask_assay.services.run_dir import RunDirectory
 from flask_assay.services.supervisor import Supervisor

@@ -10,7 +10,7 @@ import pytest
 
 from flask_assay.sandbox.active import activate, deactivate
 from flask_assay.sandbox.attach import Attachment
-from flask_assay.sandbox.link import Place
+from flask_assay.sandbox.place import Place
 from flask_assay.sandbox.recipe import Recipe
 from flask_assay.sandbox.sandbox import Sandbox
 from flask_assay.sandbox.template import Provision, provide, read_provision, write_provision

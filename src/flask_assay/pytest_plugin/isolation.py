@@ -14,8 +14,8 @@ from flask_assay.pytest_plugin.host import Host
 from flask_assay.pytest_plugin.kept import write_kept
 from flask_assay.pytest_plugin.layers import Layers
 from flask_assay.pytest_plugin.summary import Summary
+from flask_assay.sandbox.checkout import Checkin, Gear
 from flask_assay.sandbox.choice import Choices, code_digest
-from flask_assay.sandbox.sandbox import Checkin, Gear
 from flask_assay.sandbox.signals import Signal, SignalKind
 
 __all__ = ["Isolation"]

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from flask_assay.errors import ServiceError
-from flask_assay.sandbox.sandbox import Kept
+from flask_assay.sandbox.checkout import Kept
 from flask_assay.services.binaries import find_postgres
 from flask_assay.services.supervisor import Supervisor
 

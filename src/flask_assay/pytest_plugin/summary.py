@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask_assay.sandbox.sandbox import Checkin
+from flask_assay.sandbox.checkout import Checkin
 from flask_assay.sandbox.signals import Signal
 
 __all__ = ["Summary"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask_assay.errors import NotOursError
 from flask_assay.model.owned import OwnedDatabase
-from flask_assay.sandbox.link import Place
+from flask_assay.sandbox.place import Place
 from flask_assay.services.ownership import Server, marker_sql, prove
 
 __all__ = ["Admin", "ServerAddress"]

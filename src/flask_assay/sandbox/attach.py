@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from flask_assay.errors import UsageError
-from flask_assay.sandbox.link import Place
+from flask_assay.sandbox.place import Place
 
 __all__ = ["SERVER_ARGUMENTS", "Attachment", "Target", "startup_settings"]
 
@@ -160,7 +160,7 @@ class Attachment:
     def _attach_psycopg2(self) -> None:
         import psycopg2
 
-        from flask_assay.sandbox.drivers.psycopg2_link import Psycopg2Patches
+        from flask_assay.sandbox.drivers.psycopg2_patches import Psycopg2Patches
 
         patches = Psycopg2Patches()
         patches.attach()
@@ -186,7 +186,7 @@ class Attachment:
     def _attach_psycopg(self) -> None:
         import psycopg
 
-        from flask_assay.sandbox.drivers.psycopg3_link import Psycopg3Patches
+        from flask_assay.sandbox.drivers.psycopg3_patches import Psycopg3Patches
 
         patches = Psycopg3Patches()
         patches.attach()

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from flask_assay.sandbox.sandbox import Gear
+from flask_assay.sandbox.checkout import Gear
 
 __all__ = ["Choices", "Known", "code_digest"]
 

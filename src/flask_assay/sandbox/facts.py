@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from flask_assay.sandbox.link import TemplateFacts
+from flask_assay.sandbox.place import TemplateFacts
 
 __all__ = ["Facts", "from_json", "read_facts", "to_json"]
 

@@ -7,11 +7,11 @@ and asks likewise for commits and rollbacks.  Commands are returned, never sent 
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from itertools import count
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 from weakref import WeakSet
 
+from flask_assay.sandbox.logical import FailedTransactionError, Logical, Session
+from flask_assay.sandbox.place import Place, TemplateFacts
 from flask_assay.sandbox.signals import (
     GearChangeError,
     IsolationLeakError,
@@ -25,129 +25,7 @@ from flask_assay.sandbox.signals import (
 from flask_assay.sandbox.statements import Kind, Statement, shape
 from flask_assay.sandbox.universe import NotFaithfulError, Universe
 
-__all__ = ["FailedTransactionError", "Link", "Logical", "Place", "TemplateFacts", "next_ident"]
-
-_idents = count(1)
-
-
-def next_ident() -> int:
-    """Return a number for a new logical connection."""
-    return next(_idents)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a worker's database is.
-
-    Attributes:
-        host: Directory of the server's unix socket, or a host name.
-        port: The server's port.
-        database: Name of the database.
-        user: Role that the app connects as.
-        password: "" where none is needed.
-    """
-
-    host: str
-    port: int
-    database: str
-    user: str
-    password: str = ""
-
-    def parameters(self) -> dict[str, str]:
-        """Return it as libpq's connection parameters."""
-        known = {
-            "host": self.host,
-            "port": str(self.port),
-            "dbname": self.database,
-            "user": self.user,
-        }
-        return {**known, "password": self.password} if self.password else known
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateFacts:
-    """What a rollback cannot undo by itself, or needs to know about the template.
-
-    Attributes:
-        restore_sequences: One statement that puts moved sequences back; "" if there are none.
-        has_deferrable: It has deferrable constraints or constraint triggers.
-        initially_deferred: Quoted, qualified names of those that are initially deferred.
-        tables: Lower-case table names.
-        functions: Lower-case names of functions that are not PostgreSQL's own.
-        clock_tables: Tables with a column default that reads the clock.
-    """
-
-    restore_sequences: str = ""
-    has_deferrable: bool = False
-    initially_deferred: tuple[str, ...] = ()
-    tables: frozenset[str] = frozenset()
-    functions: frozenset[str] = frozenset()
-    clock_tables: frozenset[str] = frozenset()
-
-
-class FailedTransactionError(Exception):
-    """The logical transaction failed earlier: the driver answers on its own.
-
-    Without an argument 25P02; with the name of a savepoint that does not exist 3B001.
-    """
-
-
-@dataclass(slots=True)
-class Session:
-    """What belongs to a logical connection's session, not to a transaction.
-
-    Attributes:
-        lasting: Settings made while connecting; they hold for every test.
-        current: Settings in effect, name to the statement that makes it.
-        pending: Made in the open transaction; None means reset.
-        local: What ``SET LOCAL`` changed in the open transaction, name to statement; ""
-            where the statement cannot be sent again.
-    """
-
-    lasting: dict[str, str] = field(default_factory=dict)
-    current: dict[str, str] = field(default_factory=dict)
-    pending: dict[str, str | None] = field(default_factory=dict)
-    local: dict[str, str] = field(default_factory=dict)
-    is_new: bool = True
-
-    def merge(self) -> None:
-        """Keep what the transaction set."""
-        for name, text in self.pending.items():
-            if text is None:
-                self.current.pop(name, None)
-            else:
-                self.current[name] = text
-        if self.is_new:
-            self.lasting = dict(self.current)
-        self.forget()
-
-    def forget(self) -> None:
-        """Drop what the transaction set."""
-        self.pending.clear()
-        self.local.clear()
-
-
-class Logical(Protocol):
-    """What a driver's logical connection must offer."""
-
-    ident: int
-    session: Session
-
-    @property
-    def is_autocommit(self) -> bool:
-        """Each statement is a transaction of its own."""
-        ...
-
-    @property
-    def is_read_only(self) -> bool:
-        """Its transactions are read-only."""
-        ...
-
-    @property
-    def isolation(self) -> str:
-        """An isolation level other than READ COMMITTED, or ""."""
-        ...
-
+__all__ = ["Link"]
 
 _HARD_STATES = {
     "25001": "the server refuses this inside a transaction block",

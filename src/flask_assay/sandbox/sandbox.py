@@ -1,21 +1,21 @@
 """The lifecycle of isolated tests in one process: checkout, checkin, layers, healing."""
 
 import contextlib
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import FrameType
-from typing import Any, Literal
+from typing import Any
 from weakref import WeakSet
 
 from flask_assay.errors import AssayError
 from flask_assay.model.owned import OwnedDatabase
 from flask_assay.sandbox.admin import Admin, ServerAddress
 from flask_assay.sandbox.attach import SERVER_ARGUMENTS, Attachment, startup_settings
+from flask_assay.sandbox.checkout import Checkin, Gear, Kept, Template
 from flask_assay.sandbox.clones import Clone, ClonePool
-from flask_assay.sandbox.facts import Facts
-from flask_assay.sandbox.link import Link, Place
+from flask_assay.sandbox.link import Link
+from flask_assay.sandbox.links import address, from_psycopg_pool, leave, new_link
+from flask_assay.sandbox.place import Place
 from flask_assay.sandbox.signals import (
     GearChangeError,
     Journal,
@@ -26,55 +26,7 @@ from flask_assay.sandbox.signals import (
     current_thread,
 )
 
-__all__ = ["Checkin", "Gear", "Kept", "Sandbox", "Template"]
-
-Gear = Literal["rollback", "clone"]
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A database that tests start from.
-
-    Attributes:
-        key: The app's address of it, "" for the first: host, port and database of its URL.
-        db: The template itself.
-        facts: What is known about it.
-    """
-
-    key: str
-    db: OwnedDatabase
-    facts: Facts
-
-
-@dataclass(frozen=True, slots=True)
-class Checkin:
-    """What came of a test, as far as isolation is concerned.
-
-    Attributes:
-        gear: The gear that it ran in.
-        signals: What was noticed.
-        statements: How many the app sent.
-        messages: How many messages went to the server, ours included.
-        kept: DSN of the database that was put aside, "" if none was.
-    """
-
-    gear: Gear
-    signals: tuple[Signal, ...]
-    statements: int
-    messages: int
-    kept: str = ""
-
-    def has(self, kind: SignalKind) -> bool:
-        """Whether a signal of this kind was noticed."""
-        return any(signal.kind is kind for signal in self.signals)
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A failed test's database, put aside as the test left it."""
-
-    test: str
-    db: OwnedDatabase
+__all__ = ["Sandbox"]
 
 
 @dataclass(slots=True)
@@ -219,7 +171,7 @@ class Sandbox:
         if driver not in {"psycopg2", "psycopg"}:
             self._hard("driver", f"{driver} has no rollback gear")
             return None
-        if source.get("connection_factory") is not None or _from_psycopg_pool():
+        if source.get("connection_factory") is not None or from_psycopg_pool():
             self._hard("connection-class", "a connection class of the app's own needs a clone")
             return self._real_connection(driver, source)
         with self._lock:
@@ -252,7 +204,7 @@ class Sandbox:
         link = self._links.get((template.key, driver))
         if link is None:
             place = self.server.place(self._database(template))
-            link = _new_link(driver, place, template, self.attachment.originals[driver])
+            link = new_link(driver, place, template, self.attachment.originals[driver])
             for scope in self._layers:
                 link.enter(scope, label=scope.label)
             if self._current is not None:
@@ -362,7 +314,7 @@ class Sandbox:
                 kept = self._keep(key, link)
                 continue
             try:
-                _leave(link)
+                leave(link)
             except Exception:  # noqa: BLE001 - whatever broke it, the cure is the same
                 link.is_lost = True
             if link.is_lost or link.journal.has(SignalKind.LEAK):
@@ -423,7 +375,7 @@ class Sandbox:
             current.clones.clear()
             return
         for link in self._links.values():
-            _leave(link)
+            leave(link)
             link.enter(current.journal, label=current.journal.label)
 
     def own_connection(self) -> Any:
@@ -457,7 +409,7 @@ class Sandbox:
         self._layers.pop()
         for (key, _), link in list(self._links.items()):
             try:
-                _leave(link)
+                leave(link)
             except Exception:  # noqa: BLE001 - whatever broke it, the cure is the same
                 self._replace_database(key)
                 continue
@@ -475,7 +427,7 @@ class Sandbox:
             yield
             return
         for link in self._links.values():
-            _leave(link)
+            leave(link)
             link.journal = self._layers[-1] if self._layers else self.journal
         self._current = None
         try:
@@ -513,47 +465,3 @@ class Sandbox:
         """Replace every worker database."""
         for key in list(self._databases):
             self._replace_database(key)
-
-
-def _leave(link: Any) -> None:
-    """End a link's innermost scope on the wire."""
-    with link.lock:
-        commands = link.leave()
-        if not commands or not link.is_open:
-            return
-        if "ROLLBACK" in commands and link.journal.wrote and link.facts.restore_sequences:
-            commands.append(link.facts.restore_sequences)
-        link.send(commands)
-
-
-def _new_link(driver: str, place: Place, template: Template, connect: Any) -> Any:
-    if driver == "psycopg2":
-        from flask_assay.sandbox.drivers.psycopg2_link import Psycopg2Link
-
-        return Psycopg2Link(place, template.facts.link, connect)
-    from flask_assay.sandbox.drivers.psycopg3_link import Psycopg3Link
-
-    return Psycopg3Link(place, template.facts.link, connect)
-
-
-def address(source: dict[str, Any]) -> str:
-    """Return what tells one database of the app's from another.
-
-    Example:
-        >>> address({"host": "db", "dbname": "shop"})
-        'db:5432/shop'
-    """
-    host = source.get("host") or "localhost"
-    port = source.get("port") or 5432
-    return f"{host}:{port}/{source.get('dbname') or source.get('database') or ''}"
-
-
-def _from_psycopg_pool() -> bool:
-    frame: FrameType | None = sys._getframe(2)
-    for _ in range(12):
-        if frame is None:
-            return False
-        if str(frame.f_globals.get("__name__", "")).startswith("psycopg_pool"):
-            return True
-        frame = frame.f_back
-    return False

@@ -10,10 +10,11 @@ from weakref import WeakSet
 
 from flask_assay.sandbox.admin import Admin, ServerAddress
 from flask_assay.sandbox.attach import SERVER_ARGUMENTS, Attachment
+from flask_assay.sandbox.checkout import Template
 from flask_assay.sandbox.facts import from_json, read_facts, to_json
-from flask_assay.sandbox.link import Place
+from flask_assay.sandbox.links import address
+from flask_assay.sandbox.place import Place
 from flask_assay.sandbox.recipe import Recipe
-from flask_assay.sandbox.sandbox import Template, address
 from flask_assay.services.cached_tree import is_whole, publish
 from flask_assay.services.ownership import marker_sql
 from flask_assay.services.postgres import PostgresServer, provision_postgres

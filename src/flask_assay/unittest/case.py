@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 from flask_assay.errors import UsageError
 from flask_assay.sandbox.active import active_host
 from flask_assay.sandbox.attach import Attachment
+from flask_assay.sandbox.checkout import Checkin, Gear
 from flask_assay.sandbox.recipe import Recipe
-from flask_assay.sandbox.sandbox import Checkin, Gear, Sandbox
+from flask_assay.sandbox.sandbox import Sandbox
 from flask_assay.sandbox.signals import IsolationLeakError, Signal, SignalKind
 from flask_assay.sandbox.template import Provision, provide
 from flask_assay.services.run_dir import RunDirectory

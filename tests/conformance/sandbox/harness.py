@@ -16,8 +16,9 @@ from tests.conformance.sandbox.schema import SCHEMA
 
 from flask_assay.sandbox.admin import Admin, ServerAddress
 from flask_assay.sandbox.attach import Attachment
+from flask_assay.sandbox.checkout import Template
 from flask_assay.sandbox.facts import read_facts
-from flask_assay.sandbox.sandbox import Sandbox, Template
+from flask_assay.sandbox.sandbox import Sandbox
 from flask_assay.sandbox.signals import GearChangeError, IsolationLeakError, SignalKind
 
 APP_HOST = "database.example.invalid"

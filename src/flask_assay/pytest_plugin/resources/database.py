@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from flask_assay.sandbox.sandbox import Gear, Sandbox
+from flask_assay.sandbox.checkout import Gear
+from flask_assay.sandbox.sandbox import Sandbox
 
 __all__ = ["TestDatabase"]
 

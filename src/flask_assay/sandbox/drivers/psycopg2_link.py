@@ -7,22 +7,17 @@ wrapped by ``Psycopg2Patches``.
 
 from collections.abc import Callable
 from typing import Any, Self
-from weakref import WeakKeyDictionary
 
 import psycopg2
 import psycopg2.extensions as ext
 
-from flask_assay.sandbox.link import (
-    FailedTransactionError,
-    Link,
-    Place,
-    Session,
-    TemplateFacts,
-    next_ident,
-)
+from flask_assay.sandbox.drivers.psycopg2_cursors import plain_register_type, sandboxed
+from flask_assay.sandbox.link import Link
+from flask_assay.sandbox.logical import FailedTransactionError, Session, next_ident
+from flask_assay.sandbox.place import Place, TemplateFacts
 from flask_assay.sandbox.statements import Statement, classify
 
-__all__ = ["Psycopg2Link", "Psycopg2Logical", "unwrapped"]
+__all__ = ["Psycopg2Link", "Psycopg2Logical"]
 
 _LEVELS = {
     ext.ISOLATION_LEVEL_REPEATABLE_READ: "REPEATABLE READ",
@@ -159,7 +154,7 @@ class Psycopg2Logical:
     ) -> Any:
         """Return a real cursor on the physical connection that belongs to this one."""
         self._require_open()
-        factory = _sandboxed(cursor_factory or self.cursor_factory)
+        factory = sandboxed(cursor_factory or self.cursor_factory)
         link = self._assay_link
         with link.lock:
             if name is None:
@@ -170,7 +165,7 @@ class Psycopg2Logical:
                 )
         cursor._assay = self
         for kind in self._types:
-            _register_type(kind, cursor)
+            plain_register_type(kind, cursor)
         return cursor
 
     def commit(self) -> None:
@@ -403,136 +398,3 @@ def _level(value: Any) -> int | None:
 
 def _flag(value: Any) -> bool | None:
     return None if value is None or str(value).upper() == "DEFAULT" else bool(value)
-
-
-_classes: WeakKeyDictionary[type, type] = WeakKeyDictionary()
-_register_type = ext.register_type
-
-
-def _sandboxed(factory: Any) -> Any:
-    """Return a subclass of a cursor class that runs its statements through the link."""
-    if not isinstance(factory, type):
-        return factory
-    made = _classes.get(factory)
-    if made is None:
-        made = type(factory.__name__, (_CursorMixin, factory), {"__module__": factory.__module__})
-        _classes[factory] = made
-    return made
-
-
-class _CursorMixin:
-    """Overrides what sends something."""
-
-    _assay: Psycopg2Logical
-    name: Any
-
-    @property
-    def connection(self) -> Any:
-        return self._assay
-
-    def execute(self, query: Any, vars: Any = None) -> Any:  # noqa: A002 - psycopg2's signature
-        text, query = _text(query, self._assay)
-        call = super().execute  # type: ignore[misc]  # the driver's class follows in the MRO
-        if self.name is None:
-            return self._assay.run(text, lambda: call(query, vars))
-        return self._assay.run(text, lambda: call(query, vars), declares=True)
-
-    def executemany(self, query: Any, vars_list: Any) -> Any:
-        text, query = _text(query, self._assay)
-        call = super().executemany  # type: ignore[misc]  # as above
-        return self._assay.run(text, lambda: call(query, vars_list))
-
-    def callproc(self, procname: str, parameters: Any = None) -> Any:
-        call = super().callproc  # type: ignore[misc]  # as above
-        return self._assay.run(
-            f"CALL {procname}", lambda: call(procname, *([parameters] if parameters else []))
-        )
-
-    def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> Any:
-        text, query = _text(sql, self._assay)
-        call = super().copy_expert  # type: ignore[misc]  # as above
-        return self._assay.run(text, lambda: call(query, file, size))
-
-    def copy_from(self, file: Any, table: str, *arguments: Any, **named: Any) -> Any:
-        call = super().copy_from  # type: ignore[misc]  # as above
-        return self._assay.run(
-            f"COPY {table} FROM STDIN", lambda: call(file, table, *arguments, **named)
-        )
-
-    def copy_to(self, file: Any, table: str, *arguments: Any, **named: Any) -> Any:
-        call = super().copy_to  # type: ignore[misc]  # as above
-        return self._assay.run(
-            f"COPY {table} TO STDOUT", lambda: call(file, table, *arguments, **named)
-        )
-
-
-def _text(query: Any, logical: Psycopg2Logical) -> tuple[str, Any]:
-    if isinstance(query, bytes):
-        return query.decode("utf-8", "replace"), query
-    if isinstance(query, str):
-        return query, query
-    if hasattr(query, "as_string"):
-        text = query.as_string(logical._assay_link.raw)
-        return text, text
-    return str(query), query
-
-
-def unwrapped(scope: Any) -> Any:
-    """Return the physical connection behind a logical one or its cursor; others unchanged."""
-    if type(scope) is Psycopg2Logical:
-        return scope._assay_link.raw
-    logical = getattr(scope, "_assay", None)
-    return logical._assay_link.raw if logical is not None else scope
-
-
-class Psycopg2Patches:
-    """Lets psycopg2's C functions take a logical connection. ``attach`` and ``detach``."""
-
-    def __init__(self) -> None:
-        self._undo: list[tuple[Any, str, Any]] = []
-
-    def attach(self) -> None:
-        """Wrap the functions, also where psycopg2's own modules copied them; idempotent."""
-        if self._undo:
-            return
-        from psycopg2 import _ipaddress, _json, _range, extras, sql
-
-        for module in (ext, _ipaddress, _json, _range, extras):
-            for name, wrapped in (("register_type", register_type), ("quote_ident", quote_ident)):
-                if hasattr(module, name):
-                    self._replace(module, name, wrapped)
-        original = sql.Literal.as_string
-
-        def as_string(literal: Any, context: Any) -> Any:
-            return original(literal, unwrapped(context))
-
-        self._replace(sql.Literal, "as_string", as_string)
-
-    def _replace(self, owner: Any, name: str, value: Any) -> None:
-        self._undo.append((owner, name, getattr(owner, name)))
-        setattr(owner, name, value)
-
-    def detach(self) -> None:
-        """Undo ``attach``; idempotent."""
-        while self._undo:
-            owner, name, value = self._undo.pop()
-            setattr(owner, name, value)
-
-
-def register_type(kind: Any, scope: Any = None) -> None:
-    """Register a type caster; on a logical connection for its own cursors only."""
-    if type(scope) is Psycopg2Logical:
-        scope._types.append(kind)
-    elif scope is None:
-        _register_type(kind)
-    else:
-        _register_type(kind, scope)
-
-
-_quote_ident = ext.quote_ident
-
-
-def quote_ident(name: str, scope: Any) -> str:
-    """Quote an identifier."""
-    quoted: str = _quote_ident(name, unwrapped(scope))
-    return quoted

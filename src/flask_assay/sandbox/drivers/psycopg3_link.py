@@ -12,20 +12,14 @@ from weakref import ref
 
 import psycopg
 from psycopg import generators, pq
-from psycopg._cursor_base import BaseCursor
 
-from flask_assay.sandbox.link import (
-    FailedTransactionError,
-    Link,
-    Place,
-    Session,
-    TemplateFacts,
-    next_ident,
-)
+from flask_assay.sandbox.link import Link
+from flask_assay.sandbox.logical import FailedTransactionError, Session, next_ident
+from flask_assay.sandbox.place import Place, TemplateFacts
 from flask_assay.sandbox.signals import SignalKind
 from flask_assay.sandbox.statements import Kind, Statement, classify
 
-__all__ = ["Psycopg3Link", "Psycopg3Logical", "Psycopg3Patches", "is_supported"]
+__all__ = ["Psycopg3Link", "Psycopg3Logical", "is_supported"]
 
 _IDLE = pq.TransactionStatus.IDLE
 _ACTIVE = pq.TransactionStatus.ACTIVE
@@ -468,36 +462,3 @@ def _dispatch_notice(link: ref[Psycopg3Link], result: Any) -> None:
     connection = here.active() if here is not None and here.active is not None else None
     if connection is not None:
         connection._notice_handler(ref(connection), result)
-
-
-class Psycopg3Patches:
-    """Lets a logical connection see the text that a cursor is about to send."""
-
-    def __init__(self) -> None:
-        self._originals: dict[str, Any] = {}
-
-    def attach(self) -> None:
-        """Wrap two methods of psycopg's cursors; idempotent."""
-        if self._originals:
-            return
-        start, copy = BaseCursor._start_query, BaseCursor._start_copy_gen
-        self._originals = {"_start_query": start, "_start_copy_gen": copy}
-
-        def start_query(cursor: Any, query: Any = None) -> Any:
-            if isinstance(cursor._conn, Psycopg3Logical) and query is not None:
-                cursor._conn._assay_query = query
-            return start(cursor, query)
-
-        def start_copy(cursor: Any, statement: Any, params: Any = None) -> Any:
-            if isinstance(cursor._conn, Psycopg3Logical):
-                cursor._conn._assay_query = statement
-            return copy(cursor, statement, params)
-
-        BaseCursor._start_query = start_query  # type: ignore[method-assign, assignment]
-        BaseCursor._start_copy_gen = start_copy  # type: ignore[method-assign, assignment]
-
-    def detach(self) -> None:
-        """Undo ``attach``; idempotent."""
-        for name, original in self._originals.items():
-            setattr(BaseCursor, name, original)
-        self._originals = {}

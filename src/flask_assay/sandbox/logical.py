@@ -1,0 +1,78 @@
+"""What a logical connection is, to those who know no driver."""
+
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Protocol
+
+__all__ = ["FailedTransactionError", "Logical", "Session", "next_ident"]
+
+_idents = count(1)
+
+
+def next_ident() -> int:
+    """Return a number for a new logical connection."""
+    return next(_idents)
+
+
+class FailedTransactionError(Exception):
+    """The logical transaction failed earlier: the driver answers on its own.
+
+    Without an argument 25P02; with the name of a savepoint that does not exist 3B001.
+    """
+
+
+@dataclass(slots=True)
+class Session:
+    """What belongs to a logical connection's session, not to a transaction.
+
+    Attributes:
+        lasting: Settings made while connecting; they hold for every test.
+        current: Settings in effect, name to the statement that makes it.
+        pending: Made in the open transaction; None means reset.
+        local: What ``SET LOCAL`` changed in the open transaction, name to statement; ""
+            where the statement cannot be sent again.
+    """
+
+    lasting: dict[str, str] = field(default_factory=dict)
+    current: dict[str, str] = field(default_factory=dict)
+    pending: dict[str, str | None] = field(default_factory=dict)
+    local: dict[str, str] = field(default_factory=dict)
+    is_new: bool = True
+
+    def merge(self) -> None:
+        """Keep what the transaction set."""
+        for name, text in self.pending.items():
+            if text is None:
+                self.current.pop(name, None)
+            else:
+                self.current[name] = text
+        if self.is_new:
+            self.lasting = dict(self.current)
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what the transaction set."""
+        self.pending.clear()
+        self.local.clear()
+
+
+class Logical(Protocol):
+    """What a driver's logical connection must offer."""
+
+    ident: int
+    session: Session
+
+    @property
+    def is_autocommit(self) -> bool:
+        """Each statement is a transaction of its own."""
+        ...
+
+    @property
+    def is_read_only(self) -> bool:
+        """Its transactions are read-only."""
+        ...
+
+    @property
+    def isolation(self) -> str:
+        """An isolation level other than READ COMMITTED, or ""."""
+        ...
