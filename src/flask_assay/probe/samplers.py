@@ -24,7 +24,7 @@ __all__ = ["Sampling", "SignalSampler", "ThreadSampler"]
 
 SWITCH_INTERVAL_S = 0.001  # between looks; at Python's 5 ms a look waits until somebody waits
 LOOK_SWITCH_INTERVAL_S = 0.0001  # during a look
-LOOKS_RARER = 3  # than the timer's samples: each costs as much as three of them
+LOOKS_RARER = 2  # than the samples of the timer: each costs as much as five of them
 AHEAD_S = 0.0005  # a look begins one to four times this before it is due
 WINDOW_S = 0.0001
 LATE_S = 0.001  # later than this: the interpreter was kept by one long call
@@ -36,6 +36,7 @@ MOST_PERIOD_S = 0.1  # since the last look; longer, the process did nothing
 class _Sampler(Protocol):
     name: str
     interval_s: float
+    self_s: float
 
     def start(self) -> None: ...
 
@@ -102,6 +103,7 @@ class Sampling:
         found: dict[str, object] = {
             "sampler": sampler.name if sampler is not None else "none",
             "interval_s": sampler.interval_s if sampler is not None else 0.0,
+            "self_s": sampler.self_s if sampler is not None else 0.0,
             **self.stacks.facts(),
         }
         return found | ({"reason": self._reason} if self._reason else {})
@@ -114,6 +116,7 @@ class SignalSampler:
 
     def __init__(self, recorder: Recorder, stacks: Stacks, switch: Switch) -> None:
         self.interval_s = max(0.001, recorder.plan.stack_interval_s)
+        self.self_s = 0.0
         self._interval_ns = int(self.interval_s * 1e9)
         self._stacks = stacks
         self._switch = switch
@@ -146,7 +149,8 @@ class SignalSampler:
         self._is_busy = True  # another signal may come meanwhile
         try:
             # Signals that came during one long call arrive as one; whole intervals are counted.
-            count = (time.thread_time_ns() - self._used_ns) // self._interval_ns
+            begin_ns = time.thread_time_ns()
+            count = (begin_ns - self._used_ns) // self._interval_ns
             if count <= 0:  # other threads used the CPU
                 return
             self._used_ns += count * self._interval_ns
@@ -155,6 +159,7 @@ class SignalSampler:
                 self._stacks.outside += 1
             else:
                 self._stacks.add(frame, work, count * self._interval_ns // 1000)
+            self.self_s += (time.thread_time_ns() - begin_ns) / 1e9
         except Exception as error:
             self._switch.fail(error)
         finally:
@@ -168,6 +173,7 @@ class ThreadSampler:
 
     def __init__(self, recorder: Recorder, stacks: Stacks, switch: Switch) -> None:
         self.interval_s = LOOKS_RARER * recorder.plan.stack_interval_s
+        self.self_s = 0.0
         self._serving = recorder.serving
         self._stacks = stacks
         self._switch = switch
@@ -195,7 +201,7 @@ class ThreadSampler:
     def _run(self) -> None:
         try:
             while self._switch.on and self._look():
-                pass
+                self.self_s = time.thread_time()
         except Exception as error:
             self._switch.fail(error)
 

@@ -40,19 +40,21 @@ from flask_assay.artifacts.endpoint_cpu import (
     endpoint_cpu,
     endpoint_stacks,
 )
-from flask_assay.artifacts.steady_state import steady_state
+from flask_assay.artifacts.steady_state import SteadyState, steady_state
 from flask_assay.artifacts.time_breakdown import time_breakdown
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, NotApplicableError, State
-from flask_assay.model.finding import Evidence, Finding, Place, Severity
+from flask_assay.audits.weighing import severity_of
+from flask_assay.model.finding import Evidence, Finding, Place
 from flask_assay.model.rows import RequestRow, SpanKind
 
 OWN_RATIO = 0.3  # of the endpoint's sampled CPU
-FUNCTION_S_MIN = 0.0025  # per request, on average
-CPU_SHARE_MIN = 0.3  # of CPU and known waits together; else CPU is not the route's problem
+FUNCTION_S_MIN = 0.002  # per request, on average
+CPU_SHARE_MIN = 0.25  # of CPU and known waits together; else CPU is not the route's problem
 REQUESTS_MIN = 5
 WEIGHT_MIN_US = 20_000  # sampled CPU of the endpoint
 ROWS_MAX = 500  # per request
+REQUESTS_MIN = 10  # fewer are dominated by what is done once
 _WAITS = ("database", "cache", "external")
 _HASHING = ("password_hash", "bcrypt", "argon2", "scrypt", "pbkdf2")
 
@@ -75,7 +77,9 @@ def audit(given: Given) -> Sequence[Finding]:
         entry = stacks.get(steady.by_route[route][0].endpoint)
         if cpu.request_count < REQUESTS_MIN:
             continue
-        if entry is None or entry.weight < WEIGHT_MIN_US or not entry.own:
+        if entry is None or entry.weight < WEIGHT_MIN_US or cpu.request_count < REQUESTS_MIN:
+            continue
+        if not entry.own:
             continue
         hottest = max(entry.own, key=lambda name: (_weight(entry.own[name]), name))
         share = _share(entry.own[hottest], entry)
@@ -84,7 +88,7 @@ def audit(given: Given) -> Sequence[Finding]:
         if _is_busy(cpu, given[time_breakdown][route]) and not _is_meant(
             entry.own[hottest], steady.by_route[route]
         ):
-            found.append(_finding(route, hottest, entry, cpu))
+            found.append(_finding(route, hottest, entry, cpu, steady))
     return found
 
 
@@ -118,7 +122,11 @@ def _is_meant(function: FunctionCpu, requests: Sequence[RequestRow]) -> bool:
 
 
 def _finding(
-    route: str, hottest: tuple[str, str], entry: EndpointStacks, cpu: EndpointCpu
+    route: str,
+    hottest: tuple[str, str],
+    entry: EndpointStacks,
+    cpu: EndpointCpu,
+    steady: SteadyState,
 ) -> Finding:
     file, name = hottest
     function = entry.own[hottest]
@@ -130,7 +138,7 @@ def _finding(
     return Finding(
         audit=META.audit_id,
         key=f"{route}:{name}",
-        severity=Severity.WARNING,
+        severity=severity_of({route: share * cpu.cpu_s}, steady),
         title=f"{route} spends {share * 100:.0f} % of its CPU in {name}",
         routes=(route,),
         detail=(
