@@ -1,10 +1,39 @@
 """Call sites as the probe writes them, read back into places."""
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import TypeVar
 
 from flask_assay.model.finding import Place
 
-__all__ = ["key_of", "most_frequent", "place_of"]
+__all__ = ["key_of", "most_frequent", "place_of", "shared_sites"]
+
+
+K = TypeVar("K")
+
+
+def shared_sites(sites: Mapping[K, Counter[str]]) -> dict[K, str]:
+    """Return one site for each, so that as few different ones as possible are named.
+
+    Samples of one cause differ from route to route; where several lines were seen, the line that
+    most routes share stands for them. What was never sampled joins the most shared line.
+
+    Example:
+        >>> shared_sites({"a": Counter({"x.py:1 f": 1, "y.py:2 g": 9}), "b": Counter(["x.py:1 f"])})
+        {'a': 'x.py:1 f', 'b': 'x.py:1 f'}
+    """
+    routes: Counter[str] = Counter()
+    totals: Counter[str] = Counter()
+    for found in sites.values():
+        known = {site: count for site, count in found.items() if place_of(site) is not None}
+        routes.update(known.keys())
+        totals.update(known)
+    order = sorted(routes, key=lambda site: (-routes[site], -totals[site], site))
+    first = order[0] if order else ""
+    return {
+        key: next((site for site in order if found.get(site)), first if not found else "")
+        for key, found in sites.items()
+    }
 
 
 def place_of(site: str) -> Place | None:

@@ -15,6 +15,8 @@ __all__ = ["TemplateRenders", "template_renders"]
 class TemplateRenders:
     """One route's templates in the steady state.
 
+    The first compilation of a template in a process is nobody's fault and is not counted.
+
     Attributes:
         render_count: Renderings.
         render_ns: Their wall time, what they query included.
@@ -38,16 +40,17 @@ class TemplateRenders:
 def template_renders(view: View) -> Mapping[str, TemplateRenders]:
     """Return renderings by route, for routes with any."""
     found: dict[str, TemplateRenders] = {}
+    seen: set[tuple[int, str]] = set()
     for route, rows in view[steady_state].by_route.items():
         renders = TemplateRenders()
         for row in rows:
-            _add(renders, row)
+            _add(renders, row, seen)
         if renders.render_count or renders.compile_count:
             found[route] = renders
     return found
 
 
-def _add(renders: TemplateRenders, row: RequestRow) -> None:
+def _add(renders: TemplateRenders, row: RequestRow, seen: set[tuple[int, str]]) -> None:
     compiled = 0
     for span in row.spans:
         if span.kind is SpanKind.TEMPLATE:
@@ -55,6 +58,8 @@ def _add(renders: TemplateRenders, row: RequestRow) -> None:
             renders.render_ns += span.wall_ns
             if span.site:
                 renders.compile_sites.setdefault(span.site, 0)
+        elif span.kind is SpanKind.COMPILE and (row.pid, span.name) not in seen:
+            seen.add((row.pid, span.name))
         elif span.kind is SpanKind.COMPILE:
             compiled += 1
             renders.compile_ns += span.wall_ns

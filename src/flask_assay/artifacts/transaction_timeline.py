@@ -9,7 +9,7 @@ from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import View, artifact
 from flask_assay.model.rows import EXPIRED, RequestRow, Span, SpanKind
 
-__all__ = ["Reread", "RouteTransactions", "transaction_timeline"]
+__all__ = ["Reread", "RouteTransactions", "Write", "transaction_timeline"]
 
 _WRITE = re.compile(
     r"\s*(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO)\s+(?:ONLY\s+)?([\w.\"]+)",
@@ -37,6 +37,23 @@ class Reread:
 
 
 @dataclass(slots=True)
+class Write:
+    """One statement that wrote rows, in requests that committed them.
+
+    Attributes:
+        table: That it writes.
+        request_count: Requests with it.
+        wall_ns: Their wall time.
+        sites: Call sites, over the whole run.
+    """
+
+    table: str
+    request_count: int = 0
+    wall_ns: int = 0
+    sites: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
 class RouteTransactions:
     """One route in the steady state.
 
@@ -45,10 +62,7 @@ class RouteTransactions:
         commit_count: Commits.
         commit_ns: Their wall time.
         committed_write_count: Requests that wrote rows and committed them.
-        write_ns: Wall time of the writes of those.
-        writes: Writing statements of those, by executions.
-        write_sites: Their call sites, over the whole run.
-        written_tables: Tables they wrote.
+        writes: Their writing statements.
         rereads: By statement.
     """
 
@@ -56,10 +70,7 @@ class RouteTransactions:
     commit_count: int = 0
     commit_ns: int = 0
     committed_write_count: int = 0
-    write_ns: int = 0
-    writes: Counter[str] = field(default_factory=Counter)
-    write_sites: Counter[str] = field(default_factory=Counter)
-    written_tables: Counter[str] = field(default_factory=Counter)
+    writes: dict[str, Write] = field(default_factory=dict)
     rereads: dict[str, Reread] = field(default_factory=dict)
 
 
@@ -112,7 +123,9 @@ def _sites_of_the_warm_up(
             earlier.setdefault(row.route, []).append(row)
     for route, rows in earlier.items():
         before, entry = _summed(rows, shapes), found[route]
-        entry.write_sites.update(before.write_sites)
+        for statement, write in before.writes.items():
+            if statement in entry.writes:
+                entry.writes[statement].sites.update(write.sites)
         for statement, reread in before.rereads.items():
             if statement in entry.rereads:
                 entry.rereads[statement].sites.update(reread.sites)
@@ -124,21 +137,23 @@ def _add(entry: RouteTransactions, row: RequestRow, commits: list[Span], shapes:
     loaded: set[tuple[str, int]] = set()
     first, last = commits[0].start_ns, commits[-1].start_ns
     written = False
-    reread: set[str] = set()
+    counted: set[str] = set()
     for span in row.spans:
         if span.kind is not SpanKind.QUERY:
             continue
         target = shapes(span.name)
         if target and span.rows != 0 and span.start_ns < last:
             written = True
-            entry.write_ns += span.wall_ns
-            entry.writes[span.name] += 1
-            entry.write_sites[span.site] += 1
-            entry.written_tables[target] += 1
+            write = entry.writes.setdefault(span.name, Write(target))
+            write.request_count += span.name not in counted
+            counted.add(span.name)
+            write.wall_ns += span.wall_ns
+            if span.site:
+                write.sites[span.site] += 1
         if span.start_ns < first:
             loaded.add((span.name, span.digest))
         elif span.detail.endswith(EXPIRED) or (span.detail and (span.name, span.digest) in loaded):
-            _note(entry.rereads.setdefault(span.name, Reread()), span, reread)
+            _note(entry.rereads.setdefault(span.name, Reread()), span, counted)
     entry.committed_write_count += written
 
 

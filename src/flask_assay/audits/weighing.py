@@ -31,8 +31,8 @@ def severity_of(cost_s: Mapping[str, float], steady: SteadyState) -> Severity:
     return worst
 
 
-def name_routes(routes: tuple[str, ...]) -> str:
-    """Return routes as words: "GET /a", "GET /a and GET /b", "GET /a and 3 other routes".
+def name_routes(routes: tuple[str, ...], thing: str = "route") -> str:
+    """Return names as words: "GET /a", "GET /a and GET /b", "GET /a and 3 other routes".
 
     Example:
         >>> name_routes(("GET /a", "GET /b", "GET /c"))
@@ -40,7 +40,7 @@ def name_routes(routes: tuple[str, ...]) -> str:
     """
     if len(routes) <= 2:
         return " and ".join(routes)
-    return f"{routes[0]} and {len(routes) - 1} other routes"
+    return f"{routes[0]} and {len(routes) - 1} other {thing}s"
 
 
 def agree(routes: tuple[str, ...], singular: str, plural: str) -> str:

@@ -18,6 +18,7 @@ _FAILED_OR_NO_RESPONSE = int(ClientFlag.FAILED | ClientFlag.NO_RESPONSE)
 _LAG_MAX_S = 0.05  # of the load generator's own clock; later starts distort latency
 _LAUNCH_REQUESTS = 200
 _ROUTES_SHOWN = 5
+_REASONS_SHOWN = 3
 
 
 def load_of(view: View) -> dict[str, object]:
@@ -148,10 +149,16 @@ def _unexercised(seen: Coverage) -> list[str]:
     shown = ", ".join(routes[:_ROUTES_SHOWN])
     more = f" and {len(routes) - _ROUTES_SHOWN} more" if len(routes) > _ROUTES_SHOWN else ""
     found = [f"Nothing can be said of routes that got no request: {shown}{more}."]
-    for reason, left_out in seen.left_out.items():
-        missing = [route for route in left_out if route in routes]
-        if missing and missing[0].startswith("GET "):
-            found.append(f"{', '.join(missing[:_ROUTES_SHOWN])}: {reason}.")
+    reasons = [
+        f"{', '.join(missing[:_ROUTES_SHOWN])}: {reason}."
+        for reason, left_out in seen.left_out.items()
+        if (missing := [route for route in left_out if route in routes and route[:4] == "GET "])
+    ]
+    found += reasons[:_REASONS_SHOWN]
+    if len(reasons) > _REASONS_SHOWN:
+        found.append(
+            f"{len(reasons) - _REASONS_SHOWN} more such reasons stand in left-out-routes.json."
+        )
     return found
 
 

@@ -148,7 +148,7 @@ def test_reads_after_a_commit_count_if_they_only_refresh(build):
     entry = View(build.write())[transaction_timeline]["POST /a"]
     assert list(entry.rereads) == ["SELECT a.x FROM a WHERE a.id = ?"]
     assert entry.committed_write_count == 1
-    assert entry.written_tables == {"a": 1}
+    assert [write.table for write in entry.writes.values()] == ["a"]
 
 
 def test_a_write_that_changed_nothing_is_no_write(build):

@@ -21,17 +21,19 @@ Redis, "Redis pipelining".
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from flask_assay.artifacts.cache_calls import CacheCalls, cache_calls
-from flask_assay.artifacts.places import most_frequent, place_of
+from flask_assay.artifacts.cache_calls import cache_calls
+from flask_assay.artifacts.places import key_of, place_of, shared_sites
 from flask_assay.artifacts.steady_state import SteadyState, steady_state
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, State
-from flask_assay.audits.weighing import severity_of
+from flask_assay.audits.weighing import agree, name_routes, severity_of
 from flask_assay.model.finding import Evidence, Finding, Remedy, Severity
 
 TRIPS_MIN = 5  # of one command in one request
+PLACES_MAX = 2  # of one command
 REQUESTS_RATIO = 0.2  # of the route's requests
 FOLDABLE = {"GET", "HGET", "SET", "SETEX", "EXISTS", "INCR", "HSET", "TTL", "SISMEMBER", "DEL"}
 
@@ -44,44 +46,95 @@ META = Meta(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Trips:
+    """Single round trips of one command in one route."""
+
+    many: list[int]
+    count: int
+    wall_s: float
+    sites: Counter[str]
+
+
 def audit(given: Given) -> Sequence[Finding]:
-    """Return one finding per route and command."""
-    found = []
+    """Return one finding per command and place."""
+    steady = given[steady_state]
+    chatty: dict[str, dict[str, _Trips]] = {}
     for route, calls in given[cache_calls].items():
-        count = len(given[steady_state].by_route[route])
+        count = len(steady.by_route[route])
         for command, trips in calls.singles_by_command.items():
             many = [one for one in trips if one >= TRIPS_MIN]
             if command in FOLDABLE and len(many) >= max(1, REQUESTS_RATIO * count):
-                found.append(_finding(route, command, many, calls, given[steady_state]))
+                wall_s = calls.single_wall_ns[command] / 1e9
+                sites = calls.sites_by_command.get(command, Counter())
+                chatty.setdefault(command, {})[route] = _Trips(many, sum(trips), wall_s, sites)
+    found = []
+    for command, by_route in chatty.items():
+        shared = shared_sites({route: trips.sites for route, trips in by_route.items()})
+        routes: dict[str, dict[str, _Trips]] = {}
+        for route, site in shared.items():
+            routes.setdefault(site, {})[route] = by_route[route]
+        for site, group in _folded(routes).items():
+            found.append(_finding(command, site, group, steady))
     return found
 
 
-def _finding(
-    route: str, command: str, many: list[int], calls: CacheCalls, steady: SteadyState
-) -> Finding:
-    trips = sum(calls.singles_by_command[command])
-    cost = calls.single_wall_ns[command] / 1e9 * (1 - len(many) / trips)
-    site = most_frequent(calls.sites_by_command.get(command, Counter()))
-    severity = severity_of({route: cost}, steady)
+def _folded(routes: dict[str, dict[str, _Trips]]) -> dict[str, dict[str, _Trips]]:
+    """Let the largest group take the small ones over: sites are sampled, so they scatter."""
+    order = sorted(routes, key=lambda site: -sum(one.wall_s for one in routes[site].values()))
+    kept = {site: routes[site] for site in order[:PLACES_MAX]}
+    for site in order[PLACES_MAX:]:
+        kept[order[0]] = {**kept[order[0]], **routes[site]}
+    return kept
+
+
+def _finding(command: str, site: str, group: Mapping[str, _Trips], steady: SteadyState) -> Finding:
+    costs = {
+        route: trips.wall_s * (1 - len(trips.many) / trips.count)
+        for route, trips in sorted(group.items(), key=lambda one: -one[1].wall_s)
+    }
+    routes, cost = tuple(costs), sum(costs.values())
+    many = [count for trips in group.values() for count in trips.many]
+    severity = severity_of(costs, steady)
     typical = statistics.median(many)
+    place = place_of(site)
     return Finding(
         audit=META.audit_id,
-        key=f"{route}:{command}",
+        key=key_of(place, command),
         severity=severity if severity is not Severity.NOTE else Severity.WARNING,
-        title=f"{route} makes {typical:.0f} round trips to the cache where one would do",
-        routes=(route,),
-        detail=f"{command} is sent alone and awaited {typical:.0f} times in a request.",
-        place=place_of(site),
+        title=(
+            f"{name_routes(routes)} {agree(routes, 'makes', 'make')} {typical:.0f} round trips to "
+            "the cache where one would do"
+        ),
+        routes=routes,
+        detail=f"{command} is sent alone and awaited {typical:.0f} times in a request (median).",
+        place=place,
         cost_s=cost,
-        cost_per_request_s=cost / len(steady.by_route[route]),
+        cost_per_request_s=cost / sum(len(steady.by_route[route]) for route in routes),
         evidence=(
-            Evidence(f"{command} round trips per request", typical, "trips", n=len(many)),
-            Evidence("their time", calls.single_wall_ns[command] / 1e6, "ms", n=trips),
+            Evidence(
+                f"{command} round trips per request",
+                typical,
+                "trips",
+                n=len(many),
+                low=float(min(many)),
+                high=float(max(many)),
+            ),
+            Evidence(
+                "their time",
+                sum(trips.wall_s for trips in group.values()) * 1e3,
+                "ms",
+                n=sum(trips.count for trips in group.values()),
+            ),
         ),
         remedies=(
             Remedy(
                 "fold-cache-trips",
-                {"endpoint": steady.by_route[route][0].endpoint, "command": command, "site": site},
+                {
+                    "endpoint": steady.by_route[routes[0]][0].endpoint,
+                    "command": command,
+                    "site": site,
+                },
                 "Ask for all values in one trip.",
                 "values = client.mget(keys)\n" if command == "GET" else "",
             ),

@@ -45,9 +45,9 @@ META = Meta(
 
 
 def audit(given: Given) -> Sequence[Finding]:
-    """Return one finding per statement and place."""
-    parsed, shapes = given[parsed_statements], given[statement_shapes]
-    groups: dict[tuple[str, str], list[QueryUse]] = {}
+    """Return one finding per place, or per statement where no place is known."""
+    parsed = given[parsed_statements]
+    groups: dict[str, list[tuple[QueryUse, tuple[str, ...]]]] = {}
     for (_, statement, _), use in given[request_queries].items():
         facts = parsed.get(statement)
         if facts is None or facts.kind != "select" or facts.has_order_by:
@@ -55,22 +55,22 @@ def audit(given: Given) -> Sequence[Finding]:
         if facts.is_aggregate or facts.is_locking:
             continue
         if (facts.has_limit or facts.has_offset) and use.row_max >= ROWS_MIN:
-            groups.setdefault((statement, use.site), []).append(use)
-    return [
-        _finding(uses, shapes[statement].statement_id, parsed[statement].main_tables)
-        for (statement, _), uses in groups.items()
-    ]
+            known = use.site if place_of(use.site) is not None else statement
+            groups.setdefault(known, []).append((use, facts.main_tables[:1]))
+    return [_finding(group, given) for group in groups.values()]
 
 
-def _finding(uses: list[QueryUse], statement_id: str, tables: tuple[str, ...]) -> Finding:
-    subject = tables[0] if tables else "a result"
+def _finding(group: list[tuple[QueryUse, tuple[str, ...]]], given: Given) -> Finding:
+    uses = [use for use, _ in group]
+    tables = sorted({table for _, names in group for table in names})
+    subject = name_routes(tuple(tables), "table") if tables else "a result"
     place = place_of(uses[0].site)
-    routes = tuple(use.route for use in uses)
+    routes = tuple(dict.fromkeys(use.route for use in uses))
     executions = sum(use.execution_count for use in uses)
     rows = max(use.row_max for use in uses)
     return Finding(
         audit=META.audit_id,
-        key=key_of(place, subject),
+        key=key_of(place, tables[0] if tables else "result"),
         severity=Severity.WARNING,
         title=(
             f"{name_routes(routes)} {agree(routes, 'takes', 'take')} the first rows of {subject} "
@@ -84,5 +84,5 @@ def _finding(uses: list[QueryUse], statement_id: str, tables: tuple[str, ...]) -
             Evidence("executions", executions, "queries"),
         ),
         sql=uses[0].statement,
-        statement_id=statement_id,
+        statement_id=given[statement_shapes][uses[0].statement].statement_id,
     )

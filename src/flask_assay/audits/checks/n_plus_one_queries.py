@@ -67,6 +67,7 @@ _NO_FRAME = (
     " It runs after your code returned, as in a serialiser; the place is where its rows were "
     "loaded."
 )
+_CATALOG = re.compile(r"\b(pg_catalog|information_schema|pg_class|pg_attribute)\b", re.IGNORECASE)
 _PARAMETER_EQUALS = re.compile(r"(?<![<>!])=\s*\?|\?\s*=")
 _SLICE = re.compile(r"\bOFFSET\b|(?:[<>]=?\s*\?.*\bLIMIT\b)", re.IGNORECASE | re.DOTALL)
 
@@ -102,6 +103,8 @@ def _is_loop(use: QueryUse, route_request_count: int) -> bool:
     if use.detail.endswith(EXPIRED):  # of `expired-reload`
         return False
     if len(use.loop_counts) < max(1, LOOP_REQUESTS_RATIO * route_request_count):
+        return False
+    if _CATALOG.search(use.statement):  # reflection: the tables are few and fixed
         return False
     if not _PARAMETER_EQUALS.search(use.statement) or _SLICE.search(use.statement):
         return False

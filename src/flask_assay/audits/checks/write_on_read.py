@@ -22,17 +22,17 @@ RFC 9110, section 9.2.1, "Safe Methods".
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from flask_assay.artifacts.places import key_of, most_frequent, place_of
+from flask_assay.artifacts.places import key_of, most_frequent, place_of, shared_sites
 from flask_assay.artifacts.steady_state import SteadyState, steady_state
-from flask_assay.artifacts.transaction_timeline import RouteTransactions, transaction_timeline
+from flask_assay.artifacts.transaction_timeline import Write, transaction_timeline
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, State
 from flask_assay.audits.weighing import agree, name_routes, severity_of
 from flask_assay.model.finding import Evidence, Finding, Remedy
 
-REMEDIES_MAX = 1  # one route stands for all that share the line
 REQUESTS_RATIO = 0.5  # of a GET route's requests write and commit
 
 META = Meta(
@@ -44,30 +44,48 @@ META = Meta(
 )
 
 
+@dataclass(slots=True)
+class _Writes:
+    """What one line writes, over statements and routes."""
+
+    statements: Counter[str] = field(default_factory=Counter)
+    route_ns: Counter[str] = field(default_factory=Counter)
+    route_requests: dict[str, int] = field(default_factory=dict)
+
+
 def audit(given: Given) -> Sequence[Finding]:
     """Return one finding per writing line and table."""
-    groups: dict[tuple[str, str], dict[str, RouteTransactions]] = {}
-    for route, entry in given[transaction_timeline].items():
-        is_read = route.startswith("GET ")
-        if is_read and entry.committed_write_count >= REQUESTS_RATIO * entry.request_count:
-            table = most_frequent(entry.written_tables) or "a table"
-            groups.setdefault((most_frequent(entry.write_sites), table), {})[route] = entry
+    reads = {
+        route: entry
+        for route, entry in given[transaction_timeline].items()
+        if route.startswith("GET ")
+        and entry.committed_write_count >= REQUESTS_RATIO * entry.request_count
+    }
+    by_statement: dict[str, dict[str, Write]] = {}
+    for route, entry in reads.items():
+        for statement, write in entry.writes.items():
+            if write.request_count >= REQUESTS_RATIO * entry.request_count:
+                by_statement.setdefault(statement, {})[route] = write
+    groups: dict[tuple[str, str], _Writes] = {}
+    for statement, writes in by_statement.items():
+        sites = shared_sites({route: write.sites for route, write in writes.items()})
+        for route, write in writes.items():
+            group = groups.setdefault((sites[route], write.table), _Writes())
+            group.statements[statement] += write.request_count
+            group.route_ns[route] += write.wall_ns + reads[route].commit_ns
+            group.route_requests[route] = max(
+                group.route_requests.get(route, 0), write.request_count
+            )
     return [
-        _finding(site, table, entries, given[steady_state])
-        for (site, table), entries in groups.items()
+        _finding(site, table, group, given[steady_state]) for (site, table), group in groups.items()
     ]
 
 
-def _finding(
-    site: str, table: str, entries: Mapping[str, RouteTransactions], steady: SteadyState
-) -> Finding:
-    costs = {
-        route: (entry.write_ns + entry.commit_ns) / 1e9
-        for route, entry in sorted(entries.items(), key=lambda one: -one[1].commit_ns)
-    }
+def _finding(site: str, table: str, group: _Writes, steady: SteadyState) -> Finding:
+    costs = {route: ns / 1e9 for route, ns in group.route_ns.most_common()}
     routes, cost, place = tuple(costs), sum(costs.values()), place_of(site)
-    writing = sum(entry.committed_write_count for entry in entries.values())
-    requests = sum(entry.request_count for entry in entries.values())
+    writing = sum(group.route_requests.values())
+    requests = sum(len(steady.by_route[route]) for route in routes)
     return Finding(
         audit=META.audit_id,
         key=key_of(place, table),
@@ -85,13 +103,16 @@ def _finding(
             Evidence("requests that write", writing, "requests", n=requests),
             Evidence("time of writes and commits", cost * 1e3, "ms", n=requests),
         ),
-        sql=most_frequent(sum((entry.writes for entry in entries.values()), Counter())),
-        remedies=tuple(
+        sql=most_frequent(group.statements),
+        remedies=(
             Remedy(
                 "offload",
-                {"endpoint": steady.by_route[route][0].endpoint, "target": table, "site": site},
+                {
+                    "endpoint": steady.by_route[routes[0]][0].endpoint,
+                    "target": table,
+                    "site": site,
+                },
                 "Write after the response, or count elsewhere and write in batches.",
-            )
-            for route in routes[:REMEDIES_MAX]
+            ),
         ),
     )
