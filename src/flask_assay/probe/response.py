@@ -6,8 +6,12 @@ from flask_assay.model.rows import RequestFlag
 
 __all__ = ["read_headers", "status_code"]
 
-_MAX_STATUSES = 256
-_STREAMED = int(RequestFlag.STREAMED)
+_MAX_KNOWN = 256  # status lines; spellings of header names
+_STREAMED, _NO_STORE = int(RequestFlag.STREAMED), int(RequestFlag.NO_STORE)
+_HAS_MAX_AGE, _HAS_VALIDATOR = int(RequestFlag.HAS_MAX_AGE), int(RequestFlag.HAS_VALIDATOR)
+_SETS_COOKIE, _IDENTITY_READ = int(RequestFlag.SETS_COOKIE), int(RequestFlag.IDENTITY_READ)
+_NO_BODY = (0, 204, 304)
+
 _codes: dict[str, int] = {}
 
 
@@ -16,45 +20,63 @@ def status_code(status: str) -> int:
     found = _codes.get(status)
     if found is None:
         found = int(status[:3]) if status[:3].isdecimal() else 0
-        if len(_codes) < _MAX_STATUSES:
+        if len(_codes) < _MAX_KNOWN:
             _codes[status] = found
     return found
 
 
-def read_headers(headers: list[tuple[str, str]], status: str) -> tuple[int, int]:
-    """Return the flags that follow from the headers, and the size of the body that they give."""
-    flags = size = 0
-    is_sized = False
+def read_headers(headers: list[tuple[str, str]], code: int) -> tuple[int, int]:
+    """Return the flags that follow from the headers, and the size of the body that they give.
+
+    Args:
+        headers: Of the response.
+        code: Its status, 0 if none.
+
+    Returns:
+        ``RequestFlag`` bits, and bytes; -1 if the headers give no size.
+    """
+    flags, size = 0, -1
+    silent = _silent
     for name, value in headers:
-        field = name.lower()
-        if field == "content-length":
-            is_sized = True
-            size = int(value) if value.isdecimal() else 0
-        elif field in _FACTS:
-            flags |= _FACTS[field](value.lower())
-    if not is_sized and status[:3] not in {"", "204", "304"}:
+        if name in silent:
+            continue
+        if name == "Content-Length":
+            size = _length(value)
+            continue
+        fact = _FACTS.get(name.lower())
+        if fact is _length:
+            size = _length(value)
+        elif fact is not None:
+            flags |= fact(value)
+        elif len(silent) < _MAX_KNOWN:
+            silent.add(name)
+    if size < 0 and code not in _NO_BODY:
         flags |= _STREAMED
     return flags, size
 
 
+def _length(value: str) -> int:
+    return int(value) if value.isdecimal() else 0
+
+
 def _cache_control(value: str) -> int:
-    flags = 0
-    if "no-store" in value or "private" in value:
-        flags |= RequestFlag.NO_STORE
-    if "max-age" in value:
-        flags |= RequestFlag.HAS_MAX_AGE
-    return int(flags)
+    value = value.lower()
+    flags = _NO_STORE if "no-store" in value or "private" in value else 0
+    return flags | (_HAS_MAX_AGE if "max-age" in value else 0)
 
 
 def _vary(value: str) -> int:
     # Flask says so if the session was accessed.
-    return int(RequestFlag.IDENTITY_READ) if "cookie" in value else 0
+    return _IDENTITY_READ if "cookie" in value.lower() else 0
 
 
 _FACTS: dict[str, Callable[[str], int]] = {
     "cache-control": _cache_control,
-    "etag": lambda _: int(RequestFlag.HAS_VALIDATOR),
-    "last-modified": lambda _: int(RequestFlag.HAS_VALIDATOR),
-    "set-cookie": lambda _: int(RequestFlag.SETS_COOKIE),
+    "content-length": _length,
+    "etag": lambda _: _HAS_VALIDATOR,
+    "last-modified": lambda _: _HAS_VALIDATOR,
+    "set-cookie": lambda _: _SETS_COOKIE,
     "vary": _vary,
 }
+# Names that say nothing here, as they are spelled: lower() costs more than all the rest.
+_silent: set[str] = {"Content-Type"}

@@ -9,7 +9,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["CURRENT", "MAX_BACKGROUND_SPANS", "MAX_SPANS", "Body", "Request", "Work", "background"]
+__all__ = [
+    "CURRENT",
+    "MAX_BACKGROUND_SPANS",
+    "MAX_SPANS",
+    "Body",
+    "Request",
+    "Work",
+    "background",
+]
 
 MAX_SPANS = 4_000  # of one request; 45 bytes each
 MAX_BACKGROUND_SPANS = 20_000  # between two writes
@@ -63,17 +71,19 @@ class Request(Work):
         rule: Werkzeug's URL rule, None if none matched.
         status: The status line, "" before there is one.
         headers: Of the response.
+        said: ``RequestFlag`` bits that follow from the headers, -1 while they were not read.
         body: What the app returned.
         body_bytes: Its size, -1 if unknown.
         digest: Hash object that the body passes through, None if it does not.
         start_ns: Monotonic.
         cpu_ns: CPU time of the thread at the start, 0 if unknown.
         thread: The thread that began it.
+        is_answered: Whether all of the response is there, and the server has only to close it.
     """
 
     __slots__ = (
-        "body", "body_bytes", "cpu_ns", "digest", "finish", "headers", "rule", "send",
-        "start_ns", "status", "thread",
+        "body", "body_bytes", "cpu_ns", "digest", "finish", "headers", "is_answered", "rule",
+        "said", "send", "start_ns", "status", "thread",
     )  # fmt: skip
 
     def __init__(
@@ -83,32 +93,40 @@ class Request(Work):
         finish: Callable[["Request", int], None],
     ) -> None:
         # Written out instead of super().__init__(): it is on the path of every request.
-        self.start_ns = self.thread = 0
-        self.is_open = True
-        self.spans = []
-        self.cap = MAX_SPANS
-        self.endpoint = self.status = ""
-        self.has_view = False
-        self.dropped = self.flags = self.detail = self.cpu_ns = 0
-        self.held = []
-        self.headers: list[tuple[str, str]] = []
         self.environ = environ
         self.send = send
         self.finish = finish
+        self.is_open = True
+        self.spans = []
+        self.cap = MAX_SPANS
+        self.held = []
+        self.has_view = self.is_answered = False
+        self.endpoint = self.status = ""
+        self.dropped = self.flags = self.detail = self.cpu_ns = self.start_ns = self.thread = 0
+        self.said = self.body_bytes = -1
+        self.headers: list[tuple[str, str]] = []
         self.body: Any = ()
-        self.body_bytes = -1
         self.outer = None
         self.rule: Any = None
         self.digest: Any = None
 
-    def start_response(self, status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Any:
         """Stand in for the server's ``start_response``: note what passes, and pass it on."""
         self.status = status
         self.headers = headers
+        self.said = -1
         request = self.environ.get("werkzeug.request")
         if request is not None:
             self.rule = getattr(request, "url_rule", None)
-        return self.send(status, headers, *more)
+        if exc_info is None:
+            return self.send(status, headers)
+        return self.send(status, headers, exc_info)
+
+    def end(self) -> None:
+        """End the request, once."""
+        self.finish(self, 0)
 
     def note_rule(self) -> None:
         """Keep the URL rule that was matched: Flask forgets the request before it is closed."""

@@ -8,6 +8,8 @@ from flask_assay.model.rows import SpanFlag, SpanKind
 from flask_assay.probe.recorder import Recorder
 from flask_assay.probe.switch import Switch
 from flask_assay.probe.wiring import Sensor, Wiring
+from flask_assay.probe.work import CURRENT
+from flask_assay.recording.wire import SPAN
 
 __all__ = ["SENSOR"]
 
@@ -46,10 +48,15 @@ class _Pool:
         self._last = 0
 
     def checkout(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        switch, recorder, take = self._switch, self._recorder, self._take
+        switch, clock, take = self._switch, self._recorder.clock, self._taker()
 
         def checkout(cls: Any, *args: Any) -> Any:
-            start = recorder.start(switch)
+            start = 0
+            if switch.on:
+                try:
+                    start = clock()
+                except Exception as error:
+                    switch.fail(error)
             if not start:
                 return original(cls, *args)
             try:
@@ -63,49 +70,68 @@ class _Pool:
         return checkout
 
     def checkin(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        switch, give_back = self._switch, self._give_back
+        switch, clock, keep = self._switch, self._recorder.clock, self._recorder.keep
+        current, pack = CURRENT.get, SPAN.pack
+
+        def give_back(record: Any) -> None:
+            use = record.__dict__.pop("_assay_use", None)
+            if use is None:
+                return
+            start, number, connection, held = use
+            if connection in held:
+                held.remove(connection)
+            packed = pack(_HELD, 0, number, 0, 0, 0, start, clock() - start, -1, 0)
+            work = current()
+            if work is not None and work.is_open and len(work.spans) < work.cap:
+                work.spans.append(packed)
+            else:
+                keep(packed)
 
         def checkin(record: Any, *args: Any, **kwargs: Any) -> Any:
             if switch.on:
-                give_back(record)
+                try:
+                    give_back(record)
+                except Exception as error:
+                    switch.fail(error)
             return original(record, *args, **kwargs)
 
         return checkin
 
-    def _take(self, start: int, fairy: Any) -> None:
-        recorder = self._recorder
-        try:
-            if fairy is None:
-                recorder.span(_WAIT, 0, start, flags=_ERROR)
-                return
-            record = fairy._connection_record
-            found = vars(record)
-            number, site = found.get("_assay_number"), 0
-            if not number:  # who opens a connection may be who keeps it
-                number, site = self._number(record), recorder.site()
-            connection = record.dbapi_connection
-            known = recorder.connections
-            if len(known) >= _MAX_KNOWN:
-                known.clear()
-            known[id(connection)] = number
-            recorder.span(_WAIT, 0, start, connection=number, site=site)
-            work = recorder.work()
-            if work is not recorder.background:
-                work.held.append(connection)
-            found["_assay_use"] = recorder.clock(), number, connection, work.held
-        except Exception as error:
-            self._switch.fail(error)
+    def _taker(self) -> Callable[[int, Any], None]:
+        """Return the function that notes a connection which the pool gave, None if it did not."""
+        recorder, switch, number_of = self._recorder, self._switch, self._number
+        clock, keep, pack, known = recorder.clock, recorder.keep, SPAN.pack, recorder.connections
+        current, nothing_held = CURRENT.get, recorder.background.held
 
-    def _give_back(self, record: Any) -> None:
-        try:
-            use = vars(record).pop("_assay_use", None)
-            if use is not None:
-                start, number, connection, held = use
-                if connection in held:
-                    held.remove(connection)
-                self._recorder.span(_HELD, 0, start, connection=number)
-        except Exception as error:
-            self._switch.fail(error)
+        def take(start: int, fairy: Any) -> None:
+            try:
+                now = clock()
+                if fairy is None:
+                    keep(pack(_WAIT, _ERROR, 0, 0, 0, 0, start, now - start, -1, 0))
+                    return
+                record, connection = fairy._connection_record, fairy.dbapi_connection
+                found = record.__dict__
+                number = found.get("_assay_number") or number_of(record)
+                if len(known) >= _MAX_KNOWN:
+                    known.clear()
+                known[id(connection)] = number
+                packed = pack(_WAIT, 0, number, 0, 0, 0, start, now - start, -1, 0)
+                work = current()
+                if work is None or not work.is_open:
+                    held = nothing_held  # nobody asks what background work holds
+                    keep(packed)
+                else:
+                    held = work.held
+                    held.append(connection)
+                    if len(work.spans) < work.cap:
+                        work.spans.append(packed)
+                    else:
+                        recorder.drop(work)
+                found["_assay_use"] = now, number, connection, held
+            except Exception as error:
+                switch.fail(error)
+
+        return take
 
     def _number(self, record: Any) -> int:
         self._last = self._last % _MAX_NUMBER + 1

@@ -69,12 +69,17 @@ class _Hooks:
                 self._wiring.patches.replace(owner, name, getattr(self, f"_{name}"))
 
     def _do_execute(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        switch, begin, record = self._wiring.switch, self._wiring.recorder.start, self._record
+        switch, clock, record = self._wiring.switch, self._wiring.recorder.clock, self._record
 
         def do_execute(
             self: Any, cursor: Any, statement: Any, parameters: Any, context: Any = None
         ) -> Any:
-            start = begin(switch)
+            start = 0
+            if switch.on:
+                try:
+                    start = clock()
+                except Exception as error:
+                    switch.fail(error)
             if not start:
                 return original(self, cursor, statement, parameters, context)
             try:
@@ -168,21 +173,25 @@ def _recording(recorder: Recorder, switch: Switch) -> Callable[..., None]:
                 work = background
             shape = by_text.get(statement) or learn(statement)
             counts.queries += executions * shape.counted
-            is_looked_up = with_sites and shape.wants_site(work.endpoint, first, every)
+            site = 0
+            if with_sites and shape.wants_site(work.endpoint, first, every):
+                site = find_site()
+            rows = executions if flags & _MANY else getattr(cursor, "rowcount", -1)
             packed = pack(
                 shape.kind,
                 flags,
                 connections.get(id(getattr(cursor, "connection", cursor)), 0),
                 shape.name,
-                find_site() if is_looked_up else 0,
+                site,
                 _take_detail(work, shape) if work.detail else 0,
                 start,
                 wall,
-                executions if flags & _MANY else _rows(cursor),
+                rows if -1 <= rows <= MAX_ROWS else -1,
                 _digest(recorder.salt, statement, parameters),
             )
-            if len(work.spans) < work.cap:
-                work.spans.append(packed)
+            spans = work.spans
+            if len(spans) < work.cap:
+                spans.append(packed)
             else:
                 recorder.drop(work)
             if shape.unsaved and executions == 1 and not flags:
@@ -200,15 +209,14 @@ def _take_detail(work: Work, shape: Shape) -> int:
     return detail
 
 
-def _rows(cursor: Any) -> int:
-    rows = getattr(cursor, "rowcount", -1)
-    return rows if -1 <= rows <= MAX_ROWS else -1
-
-
 def _digest(salt: bytes, statement: Any, parameters: Any) -> int:
-    values = parameters.values() if isinstance(parameters, dict) else parameters or ()
     try:
-        found = hash((salt, statement, *values))
+        if not parameters:
+            found = hash((salt, statement))
+        elif isinstance(parameters, dict):
+            found = hash((salt, statement, *parameters.values()))
+        else:
+            found = hash((salt, statement, *parameters))
     except TypeError:  # lists, mappings: compare them as they read
         found = hash((salt, statement, repr(parameters)))
     return found & 0xFFFFFFFF or 1

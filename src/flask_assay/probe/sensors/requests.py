@@ -18,7 +18,7 @@ from flask_assay.probe.recorder import Recorder
 from flask_assay.probe.response import read_headers, status_code
 from flask_assay.probe.switch import Switch
 from flask_assay.probe.wiring import Sensor, Wiring
-from flask_assay.probe.work import CURRENT, Body, Request
+from flask_assay.probe.work import CURRENT, Body, Request, Work
 from flask_assay.recording import wire
 
 __all__ = ["SENSOR"]
@@ -41,6 +41,7 @@ _MAX_ROUTES = 2_000
 def _install(wiring: Wiring, module: ModuleType) -> None:
     rows = _Rows(wiring.recorder, wiring.switch)
     wiring.patches.replace(module.Flask, "__call__", rows.hook)
+    wiring.patches.on_restore(_end_dropped)
     wiring.around(
         module.Flask, "handle_exception", _note_exception(wiring.recorder), lambda *_: None
     )
@@ -65,16 +66,38 @@ class _Rows:
         self._serving = recorder.serving if recorder.plan.stacks else None
         self._apps: dict[int, int] = {}
         self._cpu: Callable[[], int] = time.thread_time_ns
+        self._finish = self._finisher()
 
-    def hook(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        switch, begin, watch = self._switch, self._beginner(), self._watch
-        finish = self.finish
+    def hook(  # noqa: C901 - in one piece: each call costs, and every request passes here
+        self, original: Callable[..., Any]
+    ) -> Callable[..., Any]:
+        switch, apps, see_app, serving = self._switch, self._apps, self._see_app, self._serving
+        clock, current, set_current = self._recorder.clock, CURRENT.get, CURRENT.set
+        finish, watch = self._finish, self._watcher()
 
-        def call(app: Any, environ: Any, start_response: Any) -> Any:
+        def call(app: Any, environ: Any, start_response: Any) -> Any:  # noqa: C901 - likewise
             if not switch.on:
                 return original(app, environ, start_response)
-            request = begin(app, environ, start_response)
-            if request is None:
+            request = None
+            try:
+                outer = current()
+                if outer is not None and outer.is_open:
+                    outer = _still_open(outer, environ)
+                if outer is None or outer.environ is not environ:
+                    if apps.get(id(app)) != len(app.view_functions):
+                        see_app(app)
+                    request = Request(environ, start_response, finish)
+                    request.outer = outer
+                    request.thread = ident = get_ident()
+                    if serving is not None:
+                        serving[ident] = request
+                    request.start_ns = clock()
+                    request.cpu_ns = self._cpu()
+                    set_current(request)
+            except Exception as error:
+                switch.fail(error)
+                request = None
+            if request is None:  # also of an app within an app: one row for what the client sent
                 return original(app, environ, start_response)
             try:
                 body = original(app, environ, request.start_response)
@@ -85,34 +108,6 @@ class _Rows:
 
         return call
 
-    def _beginner(self) -> Callable[..., Request | None]:
-        """Return the function that begins a request; None if there is none to begin."""
-        switch, apps, see_app, serving = self._switch, self._apps, self._see_app, self._serving
-        clock, current, set_current = self._recorder.clock, CURRENT.get, CURRENT.set
-        finish = self.finish = self._finisher()
-
-        def begin(app: Any, environ: Any, start_response: Any) -> Request | None:
-            try:
-                outer = current()
-                if outer is not None and outer.is_open and outer.environ is environ:
-                    return None  # an app within an app: one request of the client, one row
-                if apps.get(id(app)) != len(app.view_functions):
-                    see_app(app)
-                request = Request(environ, start_response, finish)
-                request.outer = outer
-                request.thread = ident = get_ident()
-                if serving is not None:
-                    serving[ident] = request
-                request.start_ns = clock()
-                request.cpu_ns = self._cpu()
-                set_current(request)
-            except Exception as error:
-                switch.fail(error)
-                return None
-            return request
-
-        return begin
-
     def _see_app(self, app: Any) -> None:
         for hook in self._recorder.app_hooks:
             hook(app)
@@ -122,12 +117,33 @@ class _Rows:
         is_shared = monkey is not None and monkey.is_module_patched("threading")
         self._cpu = (lambda: 0) if is_shared else time.thread_time_ns
 
-    def _watch(self, request: Request, body: Any) -> Any:
+    def _watcher(self) -> Callable[[Request, Any], Any]:
+        """Return the function that sees to it that a request ends when its body is closed."""
+        watch_body, has_digests = self._watch_body, self._digests
+        own = getattr(sys.modules.get("werkzeug.wsgi"), "ClosingIterator", None)
+
+        def watch(request: Request, body: Any) -> Any:
+            if type(body) is not own or has_digests:
+                return watch_body(request, body)
+            try:
+                request.said, size = read_headers(request.headers, status_code(request.status))
+                if size >= 0:
+                    request.body_bytes = size
+                    body._callbacks.append(request.end)
+                    request.is_answered = True
+                    return body
+            except Exception:  # another release of Werkzeug
+                request.said = -1
+            return watch_body(request, body)
+
+        return watch
+
+    def _watch_body(self, request: Request, body: Any) -> Any:
         try:
             if isinstance(body, (list, tuple)):
                 if request.body_bytes < 0:
                     request.body_bytes = sum(map(len, body))
-                self.finish(request, 0)
+                self._finish(request, 0)
                 return body
             if isinstance(body, request.environ.get("wsgi.file_wrapper") or ()):
                 return self._watch_file(request, body)
@@ -137,7 +153,7 @@ class _Rows:
         except Exception as error:
             self._switch.fail(error)
             request.is_open = False
-            _leave(request)
+            CURRENT.set(_still_open(request.outer))
             return body
         return Body(request)
 
@@ -150,7 +166,7 @@ class _Rows:
                 if close is not None:
                     close()
             finally:
-                self.finish(request, 0)
+                self._finish(request, 0)
 
         body.close = close_and_finish
         return body
@@ -159,9 +175,8 @@ class _Rows:
         """Return the function that ends a request and takes down what is known of it, once."""
         recorder, switch, serving = self._recorder, self._switch, self._serving
         clock, counts, append = recorder.clock, recorder.counts, recorder.sink.append_served
-        thread_time, current = time.thread_time_ns, CURRENT.get
-        digest = self._digest if self._digests else None
-        recorder.sink.encode = self._encode
+        thread_time, current, set_current = time.thread_time_ns, CURRENT.get, CURRENT.set
+        frame = self._framer()
 
         def finish(request: Request, flags: int) -> None:
             if not request.is_open:
@@ -171,57 +186,53 @@ class _Rows:
                 cpu = request.cpu_ns
                 if cpu:
                     cpu = thread_time() - cpu if get_ident() == request.thread else 0
-                environ, spans = request.environ, request.spans
                 counts.requests += 1
-                append(
-                    (
-                        request.start_ns, wall, cpu, environ.get("HTTP_X_ASSAY_REQUEST"),
-                        digest(request) if digest is not None else _NO_DIGESTS,
-                        environ.get("REQUEST_METHOD", ""), request.rule, request.endpoint,
-                        request.has_view, request.body_bytes, request.dropped, request.status,
-                        request.headers, flags | request.flags, spans,
-                    ),
-                    len(spans) + 1,
-                )  # fmt: skip
+                append(frame(request, wall, cpu, flags | request.flags), len(request.spans) + 1)
             except Exception as error:
                 switch.fail(error)
             request.is_open = False
             if current() is request:
-                _leave(request)
+                set_current(request.outer and _still_open(request.outer))
+                request.outer = None
             if serving is not None and serving.get(request.thread) is request:
                 del serving[request.thread]
 
         return finish
 
-    def _encode(self, row: Any) -> bytes:
-        try:
-            return self._frame(*row)
-        except Exception as error:
-            self._switch.fail(error)
-            return b""
+    def _framer(self) -> Callable[[Request, int, int, int], bytes]:
+        """Return the function that makes the frame of a request.
 
-    def _frame(self, *row: Any) -> bytes:
-        start, wall, cpu, request_id, hashes, method, rule, endpoint = row[:8]
-        has_view, size, dropped, status, headers, flags, spans = row[8:]
-        recorder = self._recorder
-        ids = recorder.routes.get((method, rule.rule, rule.endpoint)) if rule is not None else None
-        if ids is None:
-            ids = self._name_route(method, rule, endpoint)
-        said, length = read_headers(headers, status)
-        flags |= said
-        if not has_view and recorder.sees_views:
-            flags |= _NO_VIEW
-        if dropped:
-            flags |= _TRUNCATED
-        if size < 0:
-            size = length
-        packed = b"".join(spans)
-        head = _FRAMED_HEAD.pack(
-            _ROW, _HEAD_SIZE + len(packed), start, wall, cpu, _request_id(request_id), *hashes,
-            *ids, min(size, _MAX_U32), dropped, len(packed) // _SPAN_SIZE,
-            status_code(status), flags,
-        )  # fmt: skip
-        return head + packed
+        Bytes at once: objects that wait to be written are what the garbage collector looks
+        through again and again.
+        """
+        recorder, name_route, pack = self._recorder, self._name_route, _FRAMED_HEAD.pack
+        routes, digest = recorder.routes, self._digest if self._digests else None
+
+        def frame(request: Request, wall: int, cpu: int, flags: int) -> bytes:
+            get, rule, said = request.environ.get, request.rule, request.said
+            method = get("REQUEST_METHOD", "")
+            ids = None if rule is None else routes.get((method, rule.rule, rule.endpoint))
+            route, endpoint = ids or name_route(method, rule, request.endpoint)
+            code, size = status_code(request.status), request.body_bytes
+            if said < 0:
+                said, length = read_headers(request.headers, code)
+                size = max(length, 0) if size < 0 else size
+            if not request.has_view and recorder.sees_views:
+                flags |= _NO_VIEW
+            dropped = request.dropped
+            if dropped:
+                flags |= _TRUNCATED
+            sent_id = get("HTTP_X_ASSAY_REQUEST")
+            body, query, identity = digest(request) if digest is not None else _NO_DIGESTS
+            spans = b"".join(request.spans)
+            return pack(
+                _ROW, _HEAD_SIZE + len(spans), request.start_ns, wall, cpu,
+                _request_id(sent_id) if sent_id else 0, body, query, identity, route, endpoint,
+                size if size < _MAX_U32 else _MAX_U32,  # noqa: FURB136 - min() takes longer
+                dropped, len(spans) // _SPAN_SIZE, code, flags | said,
+            ) + spans  # fmt: skip
+
+        return frame
 
     def _name_route(self, method: str, rule: Any, endpoint: str) -> tuple[int, int]:
         if method not in _METHODS:
@@ -249,13 +260,27 @@ class _Rows:
         return request.body_digest(), self._hash(url), self._hash(sent) if sent != "\n" else 0
 
 
-def _leave(request: Request) -> None:
-    """Go back to what was under way before; a request that never ended is passed over."""
-    outer = request.outer
-    while outer is not None and not outer.is_open:
-        outer = outer.outer
-    CURRENT.set(outer)
-    request.outer = None
+def _still_open(work: Work | None, environ: Any = None) -> Work | None:
+    """Return the innermost work that still goes on.
+
+    A request whose body was dropped without being closed, as test clients do, ends here at the
+    latest.
+
+    Args:
+        work: What was under way last.
+        environ: Of a request that begins.
+    """
+    while work is not None:
+        if isinstance(work, Request) and work.is_answered and work.environ is not environ:
+            work.end()
+        if work.is_open:
+            break
+        work = work.outer
+    return work
+
+
+def _end_dropped() -> None:
+    _still_open(CURRENT.get())
 
 
 def _request_id(text: str | None) -> int:

@@ -11,34 +11,69 @@ from typing import Any
 
 from flask_assay.model.rows import SpanFlag, SpanKind
 from flask_assay.probe.drivers import transaction_state
-from flask_assay.probe.recorder import Recorder
 from flask_assay.probe.wiring import Sensor, Wiring
+from flask_assay.probe.work import CURRENT
+from flask_assay.recording.wire import SPAN
 
 __all__ = ["SENSOR"]
+
+_ERROR, _IN_TRANSACTION = int(SpanFlag.ERROR), int(SpanFlag.IN_TRANSACTION)
 
 
 def _install(wiring: Wiring, module: ModuleType) -> None:
     for name, kind in (("do_commit", SpanKind.COMMIT), ("do_rollback", SpanKind.ROLLBACK)):
-        wiring.around(module.DefaultDialect, name, *_hooks(wiring.recorder, kind))
+        wiring.patches.replace(module.DefaultDialect, name, _hook(wiring, int(kind)))
 
 
-def _hooks(recorder: Recorder, kind: SpanKind) -> tuple[Callable[..., Any], Callable[..., None]]:
-    def before(dialect: Any, connection: Any) -> tuple[int, int, int] | None:
-        driver_connection = getattr(connection, "dbapi_connection", connection)
-        state = transaction_state(driver_connection)
-        if state is False:
-            return None
-        flags = int(SpanFlag.IN_TRANSACTION) if state else 0
-        number = recorder.connections.get(id(driver_connection), 0)
-        return recorder.clock(), flags, number
+def _hook(wiring: Wiring, kind: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what makes the hook, written out instead of ``around``: many requests pass here."""
+    switch, clock, finish = wiring.switch, wiring.recorder.clock, _finisher(wiring, kind)
 
-    def after(token: tuple[int, int, int], result: Any, raised: BaseException | None) -> None:
-        start, flags, number = token
-        if raised is not None:
-            flags |= SpanFlag.ERROR
-        recorder.span(kind, 0, start, flags=flags, connection=number)
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def end(dialect: Any, connection: Any) -> Any:
+            flags = start = 0
+            if switch.on:
+                try:
+                    state = transaction_state(getattr(connection, "dbapi_connection", connection))
+                    if state is not False:
+                        flags = _IN_TRANSACTION if state else 0
+                        start = clock()
+                except Exception as error:
+                    switch.fail(error)
+            if not start:
+                return original(dialect, connection)
+            try:
+                result = original(dialect, connection)
+            except BaseException:
+                finish(connection, start, flags | _ERROR)
+                raise
+            finish(connection, start, flags)
+            return result
 
-    return before, after
+        return end
+
+    return make
+
+
+def _finisher(wiring: Wiring, kind: int) -> Callable[[Any, int, int], None]:
+    switch, recorder = wiring.switch, wiring.recorder
+    clock, connections, keep, pack = recorder.clock, recorder.connections, recorder.keep, SPAN.pack
+    current = CURRENT.get
+
+    def finish(connection: Any, start: int, flags: int) -> None:
+        try:
+            wall = clock() - start
+            number = connections.get(id(getattr(connection, "dbapi_connection", connection)), 0)
+            packed = pack(kind, flags, number, 0, 0, 0, start, wall, -1, 0)
+            work = current()
+            if work is not None and work.is_open and len(work.spans) < work.cap:
+                work.spans.append(packed)
+            else:
+                keep(packed)
+        except Exception as error:
+            switch.fail(error)
+
+    return finish
 
 
 SENSOR = Sensor("transactions", {"sqlalchemy.engine.default": _install})
