@@ -64,6 +64,7 @@ class Isolation:
         self.summary = Summary()
         self.layers = Layers(host)
         self._children = ChildWatch(host)
+        self._suspects: list[str] = []
         self._choices: Choices | None = None
         mode = config.getoption("assay_gear") or config.getini("assay_sandbox")
         self._fixed: Gear | None = mode if mode in ("rollback", "clone") else None
@@ -88,10 +89,25 @@ class Isolation:
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         attempt = self._settled(item, nextitem)
+        self._suspects.append(item.nodeid)
+        if nextitem is None or nextitem.path != item.path:
+            attempt = self._checked(item, attempt)
         for report in attempt.reports:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
+
+    def _checked(self, item: pytest.Item, attempt: Attempt) -> Attempt:
+        """Look, after each module, for rows that got into the shared database from elsewhere."""
+        suspects, self._suspects = self._suspects, []
+        if not self.host.sandbox.leaked():
+            return attempt
+        self.host.sandbox.heal()
+        many = f" and {len(suspects) - 1} before it" if len(suspects) > 1 else ""
+        text = f"rows or tables outlived the tests of {item.path.name}"
+        leak = Signal(SignalKind.LEAK, "outlived", text, f"suspects: this test{many}")
+        self.summary.leaked(item.nodeid, leak)
+        return _as_leak(attempt, leak)
 
     def _reruns_are_anothers(self) -> bool:
         return bool(
@@ -313,7 +329,7 @@ def _as_leak(attempt: Attempt, leak: Signal) -> Attempt:
     report.longrepr = (
         f"IsolationLeak: {leak.text}\n\n"
         f"  statement  {leak.statement or 'unknown'}\n"
-        f"  sent at    {leak.site or 'unknown'}, thread {leak.thread}\n\n"
+        f"  sent at    {leak.site or 'unknown'}, thread {leak.thread or 'unknown'}\n\n"
         "What the statement wrote is out of the rollback's reach. The database is replaced\n"
         'before the next test. @pytest.mark.assay(gear="clone") gives this test its own.'
     )

@@ -16,8 +16,8 @@ from flask_assay.sandbox.links import address
 from flask_assay.sandbox.place import Place
 from flask_assay.sandbox.recipe import Recipe
 from flask_assay.services.cached_tree import is_whole, publish
-from flask_assay.services.ownership import marker_sql
 from flask_assay.services.postgres import PostgresServer, provision_postgres
+from flask_assay.services.psql import literal
 from flask_assay.services.supervisor import Supervisor
 
 __all__ = ["Provision", "provide", "read_provision", "write_provision"]
@@ -157,8 +157,10 @@ def _resume(supervisor: Supervisor, cached: Path, digest: str) -> Provision:
         for one in document["templates"]
     ]
     for template in templates:
-        mark = marker_sql(server.nonce, server.run_id)
-        postgres.sql(template.db, "TRUNCATE flask_assay.marker;\n" + mark)
+        # An UPDATE, because the catalog must stay as the template's fingerprint has it.
+        nonce, run_id = literal(server.nonce), literal(server.run_id)
+        mark = f"UPDATE flask_assay.marker SET nonce = {nonce}, run_id = {run_id}"  # noqa: S608 - quoted
+        postgres.sql(template.db, mark)
     cached.touch()
     provision = Provision(server, templates, digest)
     provision.is_cached, provision.postgres = True, postgres

@@ -244,3 +244,20 @@ def test_folders_are_moved(assay_files, app):
 def test_folders_are_moved_back(app):
     assert app.config["UPLOAD_FOLDER"] == "/nonexistent"
 """
+
+CHILD = """
+import subprocess
+import sys
+
+
+def test_a_child_writes(client, assay_db):
+    assert client.get("/items").status_code == 200
+    code = "import psycopg2, sys; c = psycopg2.connect(sys.argv[1]); c.autocommit = True;"
+    code += "c.cursor().execute(\\"insert into item (name) values ('by child')\\")"
+    subprocess.run([sys.executable, "-c", code, assay_db.url], check=True)
+"""
+
+LATER = """
+def test_later(client):
+    assert client.get("/items").json == ["seeded"]
+"""

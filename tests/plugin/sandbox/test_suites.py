@@ -76,6 +76,13 @@ def test_a_failed_tests_database_is_kept_on_request(project, first):
     assert "CREATE TABLE public.item" in path.read_text()
 
 
+def test_rows_of_a_child_process_are_found_after_the_module(tmp_path):
+    project = write_project(tmp_path, test_child=suites.CHILD, test_later=suites.LATER)
+    outcome = run_pytest(project)
+    assert failures(outcome) == {"test_a_child_writes"}, outcome.text
+    assert "rows or tables outlived the tests of test_child.py" in outcome.text
+
+
 def test_nothing_happens_when_it_is_off(tmp_path):
     project = write_project(tmp_path, test_off="def test_plain():\n    pass\n")
     outcome = run_pytest(project, "--assay-gear", "off")
