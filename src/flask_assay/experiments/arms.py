@@ -4,7 +4,7 @@ Remedies of different routes never meet in a request, so one arm per subset of t
 one route is enough to know every order in which they could be applied.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -12,7 +12,7 @@ from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.experiments.registry import INTERVENTIONS
 from flask_assay.gather.lab import Databases
 
-__all__ = ["BASE", "NULL", "ArmPlan", "arm_name", "arms_of"]
+__all__ = ["BASE", "NULL", "ArmPlan", "arm_name", "arms_of", "spare_arm"]
 
 BASE, NULL = "base", "null"
 # Up to here each subset of a route's remedies gets an arm, beyond it each alone and in order.
@@ -74,6 +74,11 @@ def arms_of(wanted: Sequence[Hypothesis], routes: Sequence[str]) -> list[ArmPlan
             for together, where in sorted(found.items(), key=lambda each: len(each[0]))
         ),
     ]
+
+
+def spare_arm(routes: Iterable[str]) -> ArmPlan:
+    """Return an unchanged arm for requests that are not measured."""
+    return ArmPlan("spare", (), frozenset(routes))
 
 
 def _is_what_if(each: Hypothesis) -> bool:

@@ -12,8 +12,8 @@ from flask_assay.stats.intervals import mean_interval
 __all__ = ["LEVEL", "effects_of", "log_ratio", "outcome_of", "statements_of"]
 
 LEVEL = 0.95
-# What is claimed must hold at a stricter level, shared among all routes of all arms.
-_CLAIM_ALPHA = 0.02
+_CLAIM_LEVEL = 0.99
+_CLAIM_ALPHA = 0.03  # for the null arm, shared among all routes of all arms
 # Below this share of the route's time a change is not worth a sentence.
 _LEAST_RATIO = 0.02
 
@@ -97,19 +97,22 @@ def outcome_of(
 ) -> TrialOutcome:
     """Return what may be said of an arm.
 
-    An effect is claimed if its interval excludes zero at ``0.02 / claims``, it is larger than
-    2 % of the route's time, and larger than what the null arm showed on the same route.
+    An effect is claimed if its 99 % interval excludes zero, it is larger than 2 % of the route's
+    time, and larger than any single launch of the null arm showed on the same route. By
+    simulation (six launches, normal and heavy-tailed luck of 3 to 20 % a launch) that is wrong
+    for one in a thousand (arm, route) pairs, and sees a halved time in 99 of 100 cases even
+    where launches differ by 20 %. The null arm itself has no other arm to compare with: its
+    interval must exclude zero at ``0.03 / claims``.
 
     Args:
         arm: Its name.
         launches: All launches.
-        noise: Effects of the null arm.
+        noise: Effects of the null arm; none when the null arm itself is judged.
         claims: Number of (arm, route) combinations that could be claimed in this run.
         share: As for ``effects_of``.
     """
-    level = 1 - _CLAIM_ALPHA / max(1, claims)
+    level = _CLAIM_LEVEL if noise else 1 - _CLAIM_ALPHA / max(1, claims)
     strict = effects_of(arm, launches, level=level, share=share)
-    floor = {each.route: max(abs(each.low_s), abs(each.high_s)) for each in noise}
     if any(each.oracle in {OracleVerdict.DIFFERENT, OracleVerdict.ERROR} for each in strict):
         return TrialOutcome.REFUSED
     real = [
@@ -117,8 +120,14 @@ def outcome_of(
         for each in strict
         if each.excludes_zero
         and abs(each.change_s) > _LEAST_RATIO * each.before_s
-        and abs(each.change_s) > abs(floor.get(each.route, 0.0))
+        and abs(log(each.after_s / each.before_s)) > (_floor(each.route, launches) if noise else 0)
     ]
     if any(each.change_s < 0 for each in real):
         return TrialOutcome.FASTER
     return TrialOutcome.SLOWER if real else TrialOutcome.NO_EFFECT
+
+
+def _floor(route: str, launches: Sequence[LaunchResult]) -> float:
+    """Return the largest log-ratio that a launch of the null arm showed on a route."""
+    shown = [each.pairs["null", route] for each in launches if ("null", route) in each.pairs]
+    return max((abs(log_ratio(pairs)) for pairs in shown), default=0.0)

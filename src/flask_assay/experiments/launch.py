@@ -10,6 +10,7 @@ import random
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from math import sqrt
 from statistics import fmean
 
 from flask_assay.experiments.arms import BASE, NULL, ArmPlan
@@ -20,9 +21,9 @@ from flask_assay.gather.target import Target
 from flask_assay.model.clock import Clock
 from flask_assay.model.effect import OracleVerdict
 
-__all__ = ["Bench", "LaunchResult", "run_launch"]
+__all__ = ["Bench", "LaunchResult", "rehearse", "run_launch"]
 
-_WARM_UP_ROUNDS = 2
+_WARM_UP_ROUNDS = 1
 _LEAST_ROUNDS = 4
 # A slow app gets its least number of rounds, but no more than this many times the budget.
 _MOST_OVERRUN = 3
@@ -60,7 +61,8 @@ class LaunchResult:
     """What one launch measured.
 
     Attributes:
-        pairs: (arm, route) → per request (base seconds, arm seconds).
+        pairs: (arm, route) → per request (unchanged seconds, arm seconds). Unchanged is the
+            geometric mean of base and null; for the null arm itself it is the base.
         verdicts: (arm, route) → worst verdict of the launch's requests.
         statements: (arm, route) → mean statements per request (base, arm).
         reached: Names of the databases that somebody was connected to.
@@ -70,6 +72,35 @@ class LaunchResult:
     verdicts: Mapping[Key, tuple[OracleVerdict, str]]
     statements: Mapping[Key, tuple[float, float]] = field(default_factory=dict)
     reached: frozenset[str] = frozenset()
+
+
+def rehearse(bench: Bench, arm: ArmPlan, most: int) -> dict[str, list[SentRequest]]:
+    """Return the requests that the unchanged app answers as it answered the load.
+
+    Sessions end and data change while a load goes on, so not every sampled request can be
+    repeated on what it left.
+
+    Args:
+        bench: Its requests are all that could be replayed.
+        arm: Unchanged, with data that nobody else uses where requests write.
+        most: Requests kept per route.
+    """
+    host = _Host(bench, [arm])
+    found: dict[str, list[SentRequest]] = {}
+    try:
+        for route, available in bench.requests.items():
+            kept: list[SentRequest] = []
+            for request in available:
+                answer = host.client.send(request, arm=arm.name)
+                if answer.status // 100 == request.status // 100:
+                    kept.append(request)
+                if len(kept) == most:
+                    break
+            if kept:
+                found[route] = kept
+    finally:
+        host.stop()
+    return found
 
 
 def run_launch(bench: Bench, rng: random.Random, *, budget_s: float) -> LaunchResult:
@@ -199,9 +230,7 @@ class _Session:
             names = {name for _, answers in seen for name in answers} - {BASE}
             for name in names:
                 both = [(answers[BASE], answers[name]) for _, answers in seen]
-                pairs[name, route] = [
-                    (one.wall_s, other.wall_s) for one, other in both if one.wall_s and other.wall_s
-                ]
+                pairs[name, route] = [_pair(answers, name) for _, answers in seen]
                 verdicts[name, route] = worst(oracle.compare(*each) for each in both)
                 counted = [
                     (one.statements, other.statements)
@@ -214,6 +243,12 @@ class _Session:
         return LaunchResult(
             {key: each for key, each in pairs.items() if each}, verdicts, statements, reached
         )
+
+
+def _pair(answers: Mapping[str, Answer], name: str) -> tuple[float, float]:
+    """Return seconds without and with the changes; base and null both stand for without."""
+    base, null, changed = (answers[each].wall_s or 1e-9 for each in (BASE, NULL, name))
+    return (base if name == NULL else sqrt(base * null), changed)
 
 
 def _is_same(request: SentRequest, answers: Mapping[str, Answer]) -> bool:

@@ -1,17 +1,18 @@
 """Turn findings into trials: what each remedy saves, alone and on top of others."""
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from flask_assay.experiments.arms import ArmPlan, arms_of
+from flask_assay.experiments.arms import ArmPlan, arms_of, spare_arm
 from flask_assay.experiments.copies import Copies
 from flask_assay.experiments.estimate import LEVEL, effects_of, outcome_of
 from flask_assay.experiments.hypothesis import Hypothesis, hypotheses
 from flask_assay.experiments.interventions.offload import ENQUEUE_S
 from flask_assay.experiments.ladder import ladder_of
-from flask_assay.experiments.launch import Bench, LaunchResult, run_launch
+from flask_assay.experiments.launch import Bench, LaunchResult, rehearse, run_launch
 from flask_assay.experiments.registry import INTERVENTIONS
 from flask_assay.experiments.replay import SentRequest, sent_requests
 from flask_assay.experiments.under_load import try_under_load
@@ -25,10 +26,12 @@ from flask_assay.recording.reader import Recording
 
 __all__ = ["FULL", "QUICK", "Extent", "prove"]
 
-_REQUESTS_PER_ROUTE = 8
+_REQUESTS_PER_ROUTE = 6
+_CANDIDATES_PER_ROUTE = 24
+_PAIRED_SHARE = 0.65
 _LEAST_MEASURING_S = 1.0
 # A slow machine that uses up the time gets no fewer launches: intervals need them.
-_LEAST_LAUNCHES = 4
+_LEAST_LAUNCHES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,8 @@ class Extent:
     load_launches: int
 
 
-FULL = Extent(launches=6, remedies=16, server_remedies=2, routes=16, load_launches=5)
-QUICK = Extent(launches=4, remedies=2, server_remedies=0, routes=3, load_launches=0)
+FULL = Extent(launches=8, remedies=16, server_remedies=2, routes=16, load_launches=5)
+QUICK = Extent(launches=5, remedies=2, server_remedies=0, routes=3, load_launches=0)
 
 
 def prove(
@@ -84,10 +87,10 @@ def prove(
     trials = [each.untried(_why_not(each, paired, extent)) for each in every if each not in tried]
     ladder: Ladder | None = None
     under_load = competing[: extent.server_remedies] if lab.load_plan is not None else []
-    share_s = budget_s / 2 if known and under_load else budget_s
+    share = _PAIRED_SHARE if known and under_load else 1.0
     if known:
         experiment = _Experiment(lab, recording, known, requests, clock, on_step)
-        measured, ladder = experiment.run(share_s, extent.launches)
+        measured, ladder = experiment.run(share * budget_s, extent.launches)
         trials += measured
     _write(lab, trials, ladder)
     if under_load:
@@ -95,7 +98,7 @@ def prove(
             lab,
             under_load,
             clock=clock,
-            budget_s=share_s,
+            budget_s=(1 - share if known else 1.0) * budget_s,
             launches=extent.load_launches,
             on_step=on_step,
         )
@@ -130,13 +133,13 @@ def _requests(
         if request.route in found and request.status < 400:
             found[request.route].append(request)
     sampled = [route for route in helped if found[route]]
-    return {route: _spread(found[route], _REQUESTS_PER_ROUTE) for route in sampled[:most_routes]}
+    return {route: _latest(found[route], _CANDIDATES_PER_ROUTE) for route in sampled[:most_routes]}
 
 
-def _spread(requests: Sequence[SentRequest], most: int) -> list[SentRequest]:
-    """Return different requests first, so that one popular page does not stand for all."""
-    different = list({(each.path, each.headers, each.body): each for each in requests}.values())
-    return different[:most]
+def _latest(requests: Sequence[SentRequest], most: int) -> list[SentRequest]:
+    """Return different requests, so that one popular page does not stand for all; latest first."""
+    different = {(each.path, each.headers, each.body): each for each in reversed(requests)}
+    return list(different.values())[:most]
 
 
 class _Experiment:
@@ -162,7 +165,11 @@ class _Experiment:
         copies = Copies(self._lab, self._wanted, self._writing)
         try:
             arms = copies.give(arms_of(self._wanted, list(self._requests)), self._on_step)
-            results = self._launches(self._bench(copies, arms), budget_s, launches)
+            bench = self._bench(copies, arms)
+            self._on_step("experiment: look which requests can be sent again")
+            (spare,) = copies.give([spare_arm(self._requests)], self._on_step)
+            bench = replace(bench, requests=rehearse(bench, spare, _REQUESTS_PER_ROUTE))
+            results = self._launches(bench, budget_s, launches)
         finally:
             copies.discard()
         trials = self._trials(results, copies)
@@ -180,9 +187,7 @@ class _Experiment:
         return Bench(
             lab=self._lab,
             base=copies.base,
-            changes=tuple(
-                (each.remedy.intervention, dict(each.remedy.parameters)) for each in inside
-            ),
+            changes=tuple(map(_change, inside)),
             arms=tuple(
                 replace(arm, changes=frozenset(numbers[i] for i in arm.remedies if i in numbers))
                 for arm in arms
@@ -250,6 +255,13 @@ class _Experiment:
                 )
             )
         return trials
+
+
+def _change(each: Hypothesis) -> tuple[str, dict[str, object]]:
+    parameters = dict(each.remedy.parameters)
+    if each.share < 1:
+        parameters["ttl_s"] = math.inf  # a hit is measured; how many there are is known
+    return each.remedy.intervention, parameters
 
 
 def _summary(each: Hypothesis) -> str:

@@ -64,6 +64,7 @@ INTERVENTIONS: Mapping[str, Intervention] = {
         Intervention("fold-cache-trips", "target", learns=True, is_simulated=True),
         Intervention("external-what-if", "target", learns=True, is_what_if=True),
         Intervention("offload", "target", learns=True, is_what_if=True),
+        Intervention("nothing", "target"),
         Intervention("pool-size", "target", needs_load=True),
         Intervention("workers", "server", needs_load=True),
     )

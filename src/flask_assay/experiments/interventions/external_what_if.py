@@ -10,12 +10,12 @@ import io
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from flask_assay.experiments.interventions.stand_in import always, on_endpoint
 
 __all__ = ["apply"]
 
-_CANNED, _WANTED = "_assay_canned", "_assay_wanted"
 _OWN_HEADERS = frozenset({"transfer-encoding", "content-length", "connection"})
 
 
@@ -68,6 +68,9 @@ class _Calls:
     def __init__(self, is_wanted: Callable[[str, str], bool], delay_s: float) -> None:
         self._is_wanted, self._delay_s = is_wanted, delay_s
         self._answers: dict[tuple[str, str, Any, str], bytes] = {}
+        # by connection, and apart from other changes of this kind in the same process
+        self._canned: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+        self._wanted: WeakKeyDictionary[Any, tuple[str, str, Any, str]] = WeakKeyDictionary()
 
     def attach(self) -> Callable[[], None]:
         """Answer from memory from now on; return what takes it back."""
@@ -90,15 +93,15 @@ class _Calls:
 
     def _prepare(self, connection: Any, key: tuple[str, str, Any, str]) -> None:
         if key in self._answers:
-            vars(connection)[_CANNED] = connection.sock
+            self._canned[connection] = connection.sock
             connection.sock = _Memory(self._answers[key])
         else:
-            vars(connection)[_WANTED] = key
+            self._wanted[connection] = key
 
     def _answer(self, connection: Any, get: Callable[[Any], Any]) -> Any:
-        wanted = vars(connection).pop(_WANTED, None)
-        if _CANNED in vars(connection):
-            real = vars(connection).pop(_CANNED)
+        wanted = self._wanted.pop(connection, None)
+        if connection in self._canned:
+            real = self._canned.pop(connection)
             try:
                 time.sleep(self._delay_s)  # noqa: TID251 - what the call is said to take
                 return get(connection)
