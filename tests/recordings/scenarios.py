@@ -13,6 +13,7 @@ REQUESTS = 40
 
 # Audits that rightly speak up on another audit's affected recording.
 ALSO = {
+    "serial-calls": {"slow-external-call"},
     "pool-starvation": {"worker-mismatch"},
     "worker-mismatch": {"pool-starvation"},
 }
@@ -357,6 +358,66 @@ def hot(build, *, own=40_000):
     build.document("app", {"files": ["shop/text.py", "shop/search.py"], "engines": []})
 
 
+def large(build, *, flags=0, size=60_000):
+    for _ in range(REQUESTS):
+        with build.request(
+            "GET /feed", body_digest=7, query_digest=5, body_bytes=size, flags=flags
+        ) as request:
+            request.work(2)
+
+
+def huge(build, *, flags=0):
+    for number in range(REQUESTS):
+        with build.request(
+            "GET /all", body_digest=number + 1, query_digest=5, body_bytes=900_000, flags=flags
+        ) as request:
+            request.work(2)
+
+
+def green(build, *, green=False):
+    surroundings(build)
+    build.document("server", {"name": "gunicorn", "workers": 1, "worker_class": "gevent"})
+    engine = {"bind": "", "driver": "psycopg2", "pool_class": "QueuePool", "pool_size": 5}
+    build.document("app", {"routes": [], "engines": [engine]})
+    build.document("environment", {"versions": {"psycogreen": "1.0"} if green else {}})
+    for _ in range(REQUESTS):
+        with build.request("GET /hello") as request:
+            request.work(2)
+
+
+def one_by_one(build, *, count=5):
+    for _ in range(REQUESTS):
+        with build.request("GET /rates") as request:
+            request.work(20)
+            for _ in range(count):
+                request.http("GET rates.example", ms=15, site="shop/rates.py:14 rates")
+
+
+def locked(build, *, waiting=2):
+    for number in range(REQUESTS):
+        stamp = build.now_ns + MS
+        build.samples.append({"t_ns": stamp, "process": "postgres", "waiting_locks": waiting})
+        with build.request("POST /vote") as request:
+            request.query(
+                "UPDATE orders SET votes = votes + ? WHERE id = ?",
+                digest=number + 1,
+                ms=40 if number % 3 == 0 else 2,
+                site="shop/votes.py:6 vote",
+            )
+            request.span(SpanKind.COMMIT, ms=1)
+            request.work(2)
+
+
+def twice_indexed(build, *, columns=("customer_id",)):
+    surroundings(build)
+    build.document("tables", {"tables": [
+        table("indexed", 50_000, columns=("id", "customer_id", "status"), indexes=[("customer_id", "status"), columns]),
+    ]})  # fmt: skip
+    for _ in range(REQUESTS):
+        with build.request("GET /hello") as request:
+            request.work(2)
+
+
 Fill = Callable[[RecordingBuilder], None]
 
 SCENARIOS: dict[str, tuple[Fill, Fill]] = {
@@ -388,6 +449,12 @@ SCENARIOS: dict[str, tuple[Fill, Fill]] = {
     "template-compiled-per-request": (compiles, lambda b: compiles(b, always=False)),
     "unreturned-connection": (keeps, lambda b: keeps(b, returned=True)),
     "worker-mismatch": (threads, lambda b: threads(b, pool_size=8)),
+    "unvalidated-response": (large, lambda b: large(b, flags=RequestFlag.HAS_VALIDATOR)),
+    "oversized-response": (huge, lambda b: huge(b, flags=RequestFlag.STREAMED)),
+    "blocking-driver": (green, lambda b: green(b, green=True)),
+    "serial-calls": (one_by_one, lambda b: one_by_one(b, count=1)),
+    "contended-rows": (locked, lambda b: locked(b, waiting=0)),
+    "redundant-index": (twice_indexed, lambda b: twice_indexed(b, columns=("status",))),
     "write-on-read": (counter, lambda b: counter(b, method="POST")),
 }
 

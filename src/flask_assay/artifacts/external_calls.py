@@ -40,6 +40,7 @@ class ExternalCalls:
         sites: Call sites.
         held_sites: Call sites of the held ones.
         count_max: Most calls in one request.
+        serial_counts: Calls of each request that overlap none of the others to that target.
     """
 
     route: str
@@ -57,6 +58,7 @@ class ExternalCalls:
     sites: Counter[str] = field(default_factory=Counter)
     held_sites: Counter[str] = field(default_factory=Counter)
     count_max: int = 0
+    serial_counts: list[int] = field(default_factory=list)
 
 
 @artifact("external-calls")
@@ -84,6 +86,7 @@ def _add(
     entry.request_count += 1
     entry.call_count += len(calls)
     entry.count_max = max(entry.count_max, len(calls))
+    entry.serial_counts.append(_serial(calls))
     is_any_held = False
     for call in calls:
         entry.wall_ns += call.wall_ns
@@ -98,6 +101,15 @@ def _add(
             entry.held_ns += call.wall_ns
             entry.held_sites[call.site] += 1
     entry.held_request_count += is_any_held
+
+
+def _serial(calls: list[Span]) -> int:
+    """Return how many calls begin after every one before them has ended."""
+    count, end = 0, 0
+    for call in sorted(calls, key=lambda call: call.start_ns):
+        count += call.start_ns >= end
+        end = max(end, call.start_ns + call.wall_ns)
+    return count
 
 
 def _is_held(call: Span, request: RequestRow, *, knows_transactions: bool) -> bool:

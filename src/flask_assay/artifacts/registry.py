@@ -7,6 +7,7 @@ from flask_assay.artifacts.call_sites import call_sites
 from flask_assay.artifacts.coverage import coverage
 from flask_assay.artifacts.endpoint_cpu import endpoint_cpu, endpoint_stacks
 from flask_assay.artifacts.external_calls import external_calls
+from flask_assay.artifacts.lock_waits import lock_waits
 from flask_assay.artifacts.parsed_statements import parsed_statements
 from flask_assay.artifacts.pool_timeline import pool_timeline
 from flask_assay.artifacts.query_plans import query_plans
@@ -37,6 +38,7 @@ ARTIFACTS: tuple[Artifact[Any], ...] = (
     query_plans,
     table_statistics,
     pool_timeline,
+    lock_waits,
     transaction_timeline,
     unreturned_connections,
     external_calls,

@@ -38,6 +38,7 @@ class ServerSettings:
         debug: Whether Flask's debug mode was on.
         engines: Of the app.
         max_connections: Of PostgreSQL; None if unknown.
+        distributions: Installed ones, by name.
         is_configured: Whether the user gave the server settings; else they are its defaults.
         testing: Whether Flask's testing mode was on.
         places: Line of the user's files by setting ("pool_size", "threads"), where one is known.
@@ -49,6 +50,7 @@ class ServerSettings:
     debug: bool
     engines: tuple[Engine, ...]
     max_connections: int | None
+    distributions: frozenset[str] = frozenset()
     is_configured: bool = True
     testing: bool = False
     places: Mapping[str, Place] = field(default_factory=dict)
@@ -78,6 +80,7 @@ def settings(view: View) -> ServerSettings:
         raise UnavailableError("the recording has neither server.json nor app.json")
     engines = app.get("engines")
     postgres = view.recording.document("environment").get("postgres")
+    versions = view.recording.document("environment").get("versions")
     stated = postgres.get("settings") if isinstance(postgres, dict) else None
     limit = stated.get("max_connections") if isinstance(stated, dict) else None
     return ServerSettings(
@@ -97,6 +100,7 @@ def settings(view: View) -> ServerSettings:
             if isinstance(engine, dict)
         ),
         max_connections=_count(limit),
+        distributions=frozenset(versions) if isinstance(versions, dict) else frozenset(),
         is_configured=bool(server.get("config_file", "?") or server.get("cmd_args")),
         testing=bool(app.get("testing")),
         places=_places(app.get("setting_places")),

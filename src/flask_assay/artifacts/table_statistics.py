@@ -16,6 +16,7 @@ class Index:
     columns: tuple[str, ...]
     is_unique: bool
     is_primary: bool = False
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,12 @@ class Table:
     deleted_count: int
 
     def has_index_on(self, columns: tuple[str, ...]) -> bool:
-        """Return whether some index starts with these columns, in any order."""
-        return any(set(index.columns[: len(columns)]) == set(columns) for index in self.indexes)
+        """Return whether some index of all rows starts with these columns, in any order."""
+        return any(
+            set(index.columns[: len(columns)]) == set(columns)
+            for index in self.indexes
+            if not index.is_partial
+        )
 
 
 @artifact("table-statistics")
@@ -83,6 +88,7 @@ def _table(entry: Mapping[str, object]) -> Table:
                 tuple(str(column) for column in _list(index.get("columns"))),
                 bool(index.get("unique") or index.get("primary")),
                 bool(index.get("primary")),
+                bool(index.get("partial")),
             )
             for index in _dicts(entry, "indexes")
         ),

@@ -4,8 +4,10 @@ from types import ModuleType
 
 from flask_assay.audits.audit import Audit
 from flask_assay.audits.checks import (
+    blocking_driver,
     cartesian_product,
     chatty_cache,
+    contended_rows,
     count_for_pagination,
     debug_settings,
     duplicate_queries,
@@ -17,14 +19,18 @@ from flask_assay.audits.checks import (
     missing_index,
     missing_timeout,
     n_plus_one_queries,
+    oversized_response,
     pool_starvation,
+    redundant_index,
     row_by_row_writes,
+    serial_calls,
     slow_external_call,
     template_compiled_per_request,
     transaction_open_during_call,
     unbounded_result,
     uncached_response,
     unreturned_connection,
+    unvalidated_response,
     worker_mismatch,
     write_on_read,
 )
@@ -55,6 +61,12 @@ _MODULES: tuple[ModuleType, ...] = (
     unreturned_connection,
     worker_mismatch,
     write_on_read,
+    blocking_driver,
+    contended_rows,
+    oversized_response,
+    redundant_index,
+    serial_calls,
+    unvalidated_response,
 )
 
 AUDITS: tuple[Audit, ...] = tuple(

@@ -56,6 +56,8 @@ def test_no_audit_crashes_on_any_scenario(audit_id, tmp_path):
         ("template-compiled-per-request", "shop/invoice.py:5"),
         ("unreturned-connection", "shop/sizes.py:5"),
         ("write-on-read", "shop/page.py:8"),
+        ("serial-calls", "shop/rates.py:14"),
+        ("contended-rows", "shop/votes.py:6"),
     ],
 )
 def test_a_finding_names_its_line(audit_id, place, tmp_path):

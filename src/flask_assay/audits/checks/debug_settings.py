@@ -1,11 +1,12 @@
-"""debug-settings: the app runs with Flask's debug mode on.
+"""debug-settings: the app runs with Flask's debug or testing mode on.
 
 ## What it detects
-`DEBUG` set in the app as the server ran it.
+`DEBUG` or `TESTING` set in the app as the server ran it.
 
 ## Why it matters
 Tracebacks with local variables are shown to whoever causes one, templates are looked up again for
-each rendering, and every figure of this report is that of a mode no user should meet.
+each rendering, and every figure of this report is that of a mode no user should meet. In testing
+mode errors pass through the app's handlers, and extensions switch off mail, caches and checks.
 
 ## How it is detected
 The app's own setting after it was loaded by the server.
@@ -14,7 +15,7 @@ The app's own setting after it was loaded by the server.
 A run on purpose with the development configuration is told the same.
 
 ## How to fix
-Leave `FLASK_DEBUG` and `DEBUG` unset outside of development.
+Leave `FLASK_DEBUG`, `DEBUG` and `TESTING` unset outside of development and tests.
 
 ## References
 Flask, "Debugging Application Errors".
@@ -29,24 +30,29 @@ from flask_assay.model.finding import Evidence, Finding, Severity
 
 META = Meta(
     audit_id="debug-settings",
-    title="Debug mode is off",
-    failure_title="Debug mode is on",
+    title="Debug and testing modes are off",
+    failure_title="Debug or testing mode is on",
     needs=(settings,),
     state=State.PREVIEW,
 )
 
 
 def audit(given: Given) -> Sequence[Finding]:
-    """Return a finding if debug mode is on."""
-    if not given[settings].debug:
-        return ()
-    return (
+    """Return a finding for each mode that is on."""
+    known = given[settings]
+    modes = (
+        ("debug", known.debug, "Times are those of debug mode; tracebacks are shown to users."),
+        ("testing", known.testing, "Errors pass the app's handlers; extensions may be off."),
+    )
+    return tuple(
         Finding(
             audit=META.audit_id,
-            key="debug",
+            key=mode,
             severity=Severity.WARNING,
-            title="The app ran in debug mode",
-            detail="Times are those of debug mode; tracebacks are shown to users.",
-            evidence=(Evidence("DEBUG", "True"),),
-        ),
+            title=f"The app ran in {mode} mode",
+            detail=detail,
+            evidence=(Evidence(mode.upper(), "True"),),
+        )
+        for mode, is_on, detail in modes
+        if is_on
     )

@@ -10,7 +10,7 @@ __all__ = ["setting_places"]
 
 _NOT_THEIRS = {"site-packages", "dist-packages", ".venv", "venv", ".tox", ".nox"}
 _POOL = ("pool_size", "max_overflow")
-_SERVER = ("threads", "workers")
+_SERVER = ("threads", "workers", "worker_class")
 _SERVER_FILE = "gunicorn.conf.py"
 
 
