@@ -51,7 +51,8 @@ def audit(given: Given) -> Sequence[Finding]:
 
 
 def _wider(table: Table, index: Index) -> Index | None:
-    if index.is_unique or index.is_partial or not set(index.columns) <= table.column_names:
+    names = set(index.columns)
+    if index.is_unique or index.is_partial or not names or not names <= table.column_names:
         return None
     for other in table.indexes:
         if (
