@@ -29,6 +29,8 @@ class _LazyGroup(click.Group):
         if cmd_name not in _VERBS:
             return None
         found: click.Command = importlib.import_module(f"flask_assay.cli.{cmd_name}").command
+        # In a raw docstring click's mark "do not wrap" is two characters.
+        found.help = (found.help or "").replace("\\b\n", "\b\n")
         return found
 
     def resolve_command(
