@@ -14,7 +14,7 @@ _NOT_OURS = (
     "nspname NOT IN ('pg_catalog', 'information_schema', 'flask_assay') AND nspname !~ '^pg_'"
 )
 _SEQUENCES = f"""
-SELECT format('%I.%I', nspname, relname), quote_literal(format('%I.%I', nspname, relname))
+SELECT format('%I.%I', nspname, relname), c.oid::bigint
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind = 'S' AND {_NOT_OURS} ORDER BY 1"""
 _CONSTRAINTS = f"""
@@ -66,9 +66,10 @@ def read_facts(query: Query) -> Facts:
     """
     tables = query(_TABLES)
     constraints = query(_CONSTRAINTS)
-    sequences = _sequences(query)
+    sequences, fully = _sequences(query)
     link = TemplateFacts(
         restore_sequences=sequences,
+        restore_sequences_fully=fully,
         has_deferrable=bool(constraints),
         initially_deferred=tuple(name for name, deferred in constraints if deferred),
         tables=frozenset(row[1] for row in tables),
@@ -82,22 +83,34 @@ def read_facts(query: Query) -> Facts:
         link=link,
         fingerprint=everything,
         pristine=query(everything)[0][0],
-        reset=_reset([name for name in names if name not in seeded], sequences),
+        reset=_reset([name for name in names if name not in seeded], fully),
         seeded_fingerprint=rest,
         seeded_pristine=query(rest)[0][0],
     )
 
 
-def _sequences(query: Query) -> str:
-    parts = []
-    for name, literal in query(_SEQUENCES):
+def _sequences(query: Query) -> tuple[str, str]:
+    """Return statements that put moved sequences back: a quick one, and one that sees all.
+
+    The quick one reads no sequence as a table: planning a hundred of these takes longer than a
+    test. It does not see ``setval(…, false)``. A clone has its template's object ids.
+    """
+    values, parts = [], []
+    for name, number in query(_SEQUENCES):
         ((value, is_called),) = query(f"SELECT last_value, is_called FROM {name}")
         called = "true" if is_called else "false"
+        values.append(f"({number}, {value}::bigint, {called})")
         parts.append(
-            f"SELECT setval({literal}, {value}, {called}) FROM {name} "
+            f"SELECT setval({number}::regclass, {value}, {called}) FROM {name} "
             f"WHERE last_value <> {value} OR is_called <> {called}"
         )
-    return " UNION ALL ".join(parts)
+    if not parts:
+        return "", ""
+    quick = (
+        f"SELECT setval(s::regclass, v, c) FROM (VALUES {', '.join(values)}) AS t (s, v, c) "
+        "WHERE pg_sequence_last_value(s::regclass) IS DISTINCT FROM CASE WHEN c THEN v END"
+    )
+    return quick, " UNION ALL ".join(parts)
 
 
 def _fingerprint(tables: list[str]) -> str:

@@ -271,8 +271,14 @@ class Link:
             # The catalog is not the template's any more: which constraints there are must be
             # looked up, and new ones may be deferrable.
             self.universe.deferrable, self.universe.redefer = True, _REDEFER
-        self.journal.wrote = self.journal.wrote or writes or statement.moves_sequences
+        self._note_sequences(statement, writes=writes)
         self.check_watch()
+
+    def _note_sequences(self, statement: Statement, *, writes: bool) -> None:
+        journal, words = self.journal, statement.words
+        journal.wrote = journal.wrote or writes or statement.moves_sequences
+        if "setval" in words or not words.isdisjoint(self.facts.functions):
+            journal.sets_sequences = True
 
     def _writes(self, statement: Statement) -> bool:
         return statement.is_write or not statement.words.isdisjoint(self.facts.functions)

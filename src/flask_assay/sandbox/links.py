@@ -17,7 +17,9 @@ def leave(link: Any) -> None:
         if not commands or not link.is_open:
             return
         if "ROLLBACK" in commands and link.journal.wrote and link.facts.restore_sequences:
-            commands.append(link.facts.restore_sequences)
+            facts = link.facts
+            is_set = link.journal.sets_sequences
+            commands.append(facts.restore_sequences_fully if is_set else facts.restore_sequences)
         link.send(commands)
 
 

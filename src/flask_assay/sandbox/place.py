@@ -40,6 +40,7 @@ class TemplateFacts:
 
     Attributes:
         restore_sequences: One statement that puts moved sequences back; "" if there are none.
+        restore_sequences_fully: Slower, and right after ``setval(…, false)`` as well.
         has_deferrable: It has deferrable constraints or constraint triggers.
         initially_deferred: Quoted, qualified names of those that are initially deferred.
         tables: Lower-case table names.
@@ -48,6 +49,7 @@ class TemplateFacts:
     """
 
     restore_sequences: str = ""
+    restore_sequences_fully: str = ""
     has_deferrable: bool = False
     initially_deferred: tuple[str, ...] = ()
     tables: frozenset[str] = frozenset()

@@ -13,7 +13,7 @@ from flask_assay.errors import TargetError, UsageError
 
 __all__ = ["Recipe", "load_object"]
 
-FORMAT = "1"
+FORMAT = "2"
 """Changes whenever what is stored with a template does."""
 
 

@@ -85,6 +85,8 @@ class Journal:
         queries: The statements, if somebody asked for them.
         clock_readers: Transactions that read the transaction's clock.
         wrote: Something was written or a sequence was moved.
+        sets_sequences: ``setval`` was called, or could have been by a function of the app's.
+        locked: Locks were taken that a rollback may not release.
     """
 
     label: str = ""
@@ -94,6 +96,7 @@ class Journal:
     queries: list[Query] | None = None
     clock_readers: set[int] = field(default_factory=set)
     wrote: bool = False
+    sets_sequences: bool = False
     locked: bool = False
 
     def note(self, signal: Signal) -> None:

@@ -987,6 +987,19 @@ def setval_is_undone(w):
         return connection.execute(text("SELECT max(id) FROM account")).scalar()
 
 
+@case(24)
+def setval_before_the_first_value(w):
+    with w.engine.begin() as connection:
+        connection.execute(text("SELECT setval('note_id_seq', 100, false)"))
+    return w.names()
+
+
+@case(24)
+def the_id_after_a_setval_of_another_test(w):
+    with w.engine.begin() as connection:
+        return connection.execute(text("INSERT INTO note DEFAULT VALUES RETURNING id")).scalar()
+
+
 # -- 25, 26: COPY and cursors -----------------------------------------------------------------------------
 
 
