@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 from dataclasses import dataclass
+from itertools import count
 
 import sqlalchemy as sa
 from tests.conformance.sandbox.cases import World
@@ -21,6 +22,7 @@ from flask_assay.sandbox.facts import read_facts
 from flask_assay.sandbox.sandbox import Sandbox
 from flask_assay.sandbox.signals import GearChangeError, IsolationLeakError, SignalKind
 
+_numbers = count(1)
 APP_HOST = "database.example.invalid"
 """Where the app believes its database to be: nobody can connect there by mistake."""
 
@@ -50,7 +52,7 @@ def original_connect(driver):
 def make_template(server: ServerAddress, driver: str, schema: str = SCHEMA) -> Template:
     """Build the cases' template on a server of ours, once for all drivers."""
     admin = Admin(server, original_connect(driver))
-    db = admin.create(f"template_{driver}_{os.getpid()}")
+    db = admin.create(f"template_{driver}_{os.getpid()}_{next(_numbers)}")
     place = server.place(db)
     app = original_connect(driver)(**place.parameters())
     app.cursor().execute(schema)
