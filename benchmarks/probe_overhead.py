@@ -1,14 +1,22 @@
 """What does the probe add to a request and to a query, and what do its peers?
 
-    python benchmarks/probe_overhead.py [--rounds 40] [--requests 100] [--no-postgres]
+    python benchmarks/probe_overhead.py [--rounds 30] [--requests 100] [--no-postgres]
 
 Peers: `pip install -r requirements/benchmarks.txt`; one that is missing is left out and named.
 
 Each contestant is a process of its own with the same app. Rounds are interleaved: in each, every
 contestant serves a few requests in turn, in random order, so that a busy machine is busy for all.
 Time is the CPU time of the whole process (exporter threads included), since the waits of a busy
-machine are nobody's cost. Shown: the median over rounds of what was added to "nothing" in the same
-round, and the quartiles of that. "nothing, again" is what the noise alone looks like.
+machine are nobody's cost. What a contestant has yet to write is written within its turn, where it
+can be told to, so that nothing is done off the clock.
+
+Three views: one without a query, one with 3 and one with 30, these on one connection each. So the
+cost of a query is (30-query view - 3-query view) / 27, and that of borrowing a connection and
+ending its transaction, which each view pays once, is what remains of the 3-query view. "share of
+3" divides that view by its queries, borrowing included.
+
+Shown: the median over rounds of what was added to "nothing" in the same round, and the quartiles
+of that. "nothing, again" is what the noise alone looks like.
 """
 
 import argparse
@@ -27,11 +35,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
-QUERIES = 3
+VIEWS = {"hello": 0, "few": 3, "many": 30}  # view: its queries
+SHARES = {"hello": 1.0, "few": 0.6, "many": 0.2}  # of --requests, in a round
+SLOW = {"Sentry": 0.4, "flask-profiler": 0.2, "werkzeug profiler": 0.1}  # take a share of that
 MEMORY_LIMIT_MB = 16
 
 
-# Contestants: each prepares its process. `before` runs before the app exists, `after` gets it.
+# Contestants: each prepares its process before the app exists; what it returns gets the app.
+# What it puts into `settle` writes what is pending.
+
+settle = []
 
 
 def nothing(_work):
@@ -41,7 +54,7 @@ def nothing(_work):
 def probe(work, **changes):
     from flask_assay.probe import ProbePlan, attach
 
-    attach(ProbePlan(work, Path(__file__).parent, **changes))
+    settle.append(attach(ProbePlan(work, Path(__file__).parent, **changes)).flush)
 
 
 def probe_without_sites(work):
@@ -73,6 +86,7 @@ def opentelemetry(_work):
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(Forgetting()))
     trace.set_tracer_provider(provider)
+    settle.append(provider.force_flush)
 
     def after(app, engine):
         FlaskInstrumentor().instrument_app(app)
@@ -159,12 +173,19 @@ def make_app(url):
     def hello():
         return "hello"
 
-    @app.get("/queries")
-    def queries():
+    def query(count):
         with engine.connect() as connection:
-            for i in range(QUERIES):
+            for i in range(count):
                 connection.execute(statement, {"id": i}).all()
         return "done"
+
+    @app.get("/few")
+    def few():
+        return query(VIEWS["few"])
+
+    @app.get("/many")
+    def many():
+        return query(VIEWS["many"])
 
     return app, engine
 
@@ -181,7 +202,7 @@ def serve_requests(name, url):
 def answer_commands(app):
     from werkzeug.test import EnvironBuilder
 
-    environs = {name: EnvironBuilder(f"/{name}").get_environ() for name in ("hello", "queries")}
+    environs = {name: EnvironBuilder(f"/{name}").get_environ() for name in VIEWS}
     started = []
 
     def start_response(status, _headers, _exc_info=None):
@@ -200,6 +221,8 @@ def answer_commands(app):
             close = getattr(body, "close", None)
             if close is not None:
                 close()
+        for write in settle:
+            write()
         took = time.process_time() - begin
         assert set(started) == {"200 OK"}, set(started)
         started.clear()
@@ -217,6 +240,7 @@ class Contestant:
             text=True,
         )
         self.name = name
+        self.share = SLOW.get(name, 1.0)
 
     def wait_until_ready(self):
         """Return the reason why it cannot take part, None if it can."""
@@ -226,6 +250,8 @@ class Contestant:
         return error[-1] if error else "it ended at once"
 
     def run(self, scenario, count):
+        """Return the microseconds of CPU that a request took."""
+        count = max(1, round(count * SHARES[scenario] * self.share))
         self.process.stdin.write(f"{scenario} {count}\n")
         self.process.stdin.flush()
         return float(self.process.stdout.readline()) / count * 1e6
@@ -250,11 +276,11 @@ def compare(url, options):
             contestants.append(contestant)
         else:
             missing[name] = reason
-    times = {c.name: {"hello": [], "queries": []} for c in contestants}
+    times = {c.name: {view: [] for view in VIEWS} for c in contestants}
     dice = random.Random(1)
     try:
         for number in range(options.rounds + 2):
-            for scenario in ("hello", "queries"):
+            for scenario in VIEWS:
                 dice.shuffle(contestants)
                 for contestant in contestants:
                     took = contestant.run(scenario, options.requests)
@@ -266,37 +292,45 @@ def compare(url, options):
     return times, missing
 
 
-def added(times, name, scenario):
-    """Return (median, lower quartile, upper quartile) of the µs added to a request."""
-    base = times["nothing"][scenario]
-    low, middle, high = statistics.quantiles(
-        [mine - theirs for mine, theirs in zip(times[name][scenario], base, strict=True)], n=4
-    )
-    return middle, low, high
+def added(times, name):
+    """Return per round what was added: {view: [µs]} and the costs that follow from these."""
+    base = times["nothing"]
+    more = {
+        view: [mine - theirs for mine, theirs in zip(times[name][view], base[view], strict=True)]
+        for view in VIEWS
+    }
+    rounds = list(zip(more["hello"], more["few"], more["many"], strict=True))
+    few, many = VIEWS["few"], VIEWS["many"]
+    query = [(c - b) / (many - few) for _, b, c in rounds]
+    return more | {
+        "query": query,
+        "borrowing": [b - a - few * q for (a, b, _), q in zip(rounds, query, strict=True)],
+        "share": [(b - a) / few for a, b, _ in rounds],
+    }
+
+
+def cell(values):
+    low, middle, high = statistics.quantiles(values, n=4)
+    return f"{middle:+8.1f} {f'[{low:+.1f}, {high:+.1f}]':17}"
 
 
 def print_table(title, times, missing):
-    hello = statistics.median(times["nothing"]["hello"])
-    queries = statistics.median(times["nothing"]["queries"])
-    print(f"\n{title}: hello {hello:.0f} µs, {QUERIES} queries {queries:.0f} µs without anything")
-    print(
-        f"{'':26}{'per request':>13} {'quartiles':>15} {'':>6}{'per query':>12}"
-        f" {'3-query view':>15}  quartiles"
-    )
+    plain = {view: statistics.median(times["nothing"][view]) for view in VIEWS}
+    views = ", ".join(f"{VIEWS[view]} queries {plain[view]:.0f} µs" for view in VIEWS)
+    print(f"\n{title}, without anything: {views}; added, in µs:")
+    heads = ("a request", "a query", "a borrowing", "share of 3")
+    print(f"{'':26}" + "".join(f"{head:>12}{'quartiles':>14}" for head in heads) + "   hello")
+    own = statistics.median(added(times, "probe")["hello"])
     for name in CONTESTANTS:
         if name == "nothing":
             continue
         if name not in times:
             print(f"{name:26}did not run: {missing[name][:90]}")
             continue
-        plain, low, high = added(times, name, "hello")
-        view, view_low, view_high = added(times, name, "queries")
-        ratio = (hello + plain) / hello
-        print(
-            f"{name:26}{plain:+10.1f} µs {f'[{low:+.1f}, {high:+.1f}]':>15} {ratio:5.2f}x"
-            f"{(view - plain) / QUERIES:+9.2f} µs {view:+12.1f} µs"
-            f"  [{view_low:+.1f}, {view_high:+.1f}]"
-        )
+        found = added(times, name)
+        cells = "".join(cell(found[key]) for key in ("hello", "query", "borrowing", "share"))
+        hello = statistics.median(found["hello"])
+        print(f"{name:26}{cells} {1 + hello / plain['hello']:5.2f}x = {hello / own:.1f} probes")
 
 
 @contextlib.contextmanager
@@ -372,7 +406,7 @@ def measure_memory(count):
 
 def parse(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--requests", type=int, default=100, help="of a scenario in a round")
     parser.add_argument("--no-postgres", dest="postgres", action="store_false")
     parser.add_argument("--memory", type=int, default=1_000_000, help="distinct URLs; 0 for none")
@@ -396,6 +430,8 @@ def main(argv=None):
                 "python": sys.version.split()[0],
                 "rounds": options.rounds,
                 "requests": options.requests,
+                "cpus": os.cpu_count(),
+                "load": os.getloadavg(),
             }
         )
     )
@@ -404,6 +440,8 @@ def main(argv=None):
         with databases(options, work) as found:
             for title, url in found.items():
                 print_table(title, *compare(url, options))
+                load = ", ".join(f"{x:.1f}" for x in os.getloadavg())
+                print(f"load averages of the machine (its own share is 1): {load}", flush=True)
     if options.memory:
         command = [sys.executable, __file__, "--only-memory", "--memory", str(options.memory)]
         subprocess.run(command, check=True)

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Lock, Thread
+from typing import Any
 
 from flask_assay.recording.directory import rows_path
 from flask_assay.recording.wire import header
@@ -25,6 +26,7 @@ class Sink:
     """Appends frames to ``probe-<pid>.rows``.
 
     Attributes:
+        encode: Turns a row into its frame, b"" if it cannot.
         dropped_frames: Rows that were lost.
         last_error: Why the last write failed.
 
@@ -42,6 +44,7 @@ class Sink:
         self._directory = directory
         self._opening = opening
         self._closing = closing
+        self.encode: Callable[[Any], bytes] = bytes
         self.reset()
         atexit.register(self.close)
 
@@ -51,7 +54,7 @@ class Sink:
         if inherited >= 0:
             os.close(inherited)
         self._names: deque[bytes] = deque()
-        self._rows: deque[bytes] = deque()
+        self._rows: deque[Any] = deque()
         self._held = 0
         self._lock = Lock()
         self._thread: Thread | None = None
@@ -70,11 +73,11 @@ class Sink:
         """Take a frame that others depend on: never dropped, bounded by the caps on names."""
         self._names.append(frame)
 
-    def append_served(self, row: bytes, weight: int = 1) -> None:
+    def append_served(self, row: Any, weight: int = 1) -> None:
         """Take the row of a served request: from now on a thread writes what is pending.
 
         Args:
-            row: Its frame.
+            row: What ``encode`` turns into a frame, later.
             weight: Spans in it, and one.
         """
         held = self._held
@@ -124,9 +127,10 @@ class Sink:
         names, rows = self._names, self._rows
         taken = [rows.popleft() for _ in range(len(rows))]
         self._held = 0
-        # Before the names are taken, since it may name things.
+        # Before the names are taken, since both may name things.
+        frames = list(map(self.encode, taken))
         closing = self._closing(bool(taken or names))
-        frames = [names.popleft() for _ in range(len(names))] + taken
+        frames[:0] = [names.popleft() for _ in range(len(names))]
         if not frames and not closing:
             return
         try:

@@ -35,6 +35,7 @@ _HEAD_SIZE = wire.REQUEST_HEAD.size
 _FRAMED_HEAD = Struct(wire.FRAME.format + wire.REQUEST_HEAD.format.removeprefix("<"))
 _SPAN_SIZE = wire.SPAN.size
 _NO_DIGESTS = (0, 0, 0)
+_NO_SPANS = ()
 _MAX_ROUTES = 2_000
 
 
@@ -176,7 +177,8 @@ class _Rows:
         recorder, switch, serving = self._recorder, self._switch, self._serving
         clock, counts, append = recorder.clock, recorder.counts, recorder.sink.append_served
         thread_time, current, set_current = time.thread_time_ns, CURRENT.get, CURRENT.set
-        frame = self._framer()
+        digest = self._digest if self._digests else None
+        recorder.sink.encode = self._encode
 
         def finish(request: Request, flags: int) -> None:
             if not request.is_open:
@@ -186,8 +188,22 @@ class _Rows:
                 cpu = request.cpu_ns
                 if cpu:
                     cpu = thread_time() - cpu if get_ident() == request.thread else 0
+                if request.said < 0:
+                    _read_head(request)
+                get, spans = request.environ.get, request.spans
                 counts.requests += 1
-                append(frame(request, wall, cpu, flags | request.flags), len(request.spans) + 1)
+                # Hardly a list or a mapping in it: what waits to be written is what the garbage
+                # collector looks through again and again.
+                append(
+                    (
+                        request.start_ns, wall, cpu, get("HTTP_X_ASSAY_REQUEST"),
+                        digest(request) if digest is not None else _NO_DIGESTS,
+                        get("REQUEST_METHOD", ""), request.rule, request.endpoint,
+                        request.has_view, request.body_bytes, request.dropped, request.status,
+                        flags | request.flags | request.said, spans or _NO_SPANS,
+                    ),
+                    len(spans) + 1,
+                )  # fmt: skip
             except Exception as error:
                 switch.fail(error)
             request.is_open = False
@@ -199,40 +215,32 @@ class _Rows:
 
         return finish
 
-    def _framer(self) -> Callable[[Request, int, int, int], bytes]:
-        """Return the function that makes the frame of a request.
+    def _encode(self, row: Any) -> bytes:
+        """Return the frame of a row: many in a turn, where one amidst an app's code takes twice."""
+        try:
+            return self._frame(*row)
+        except Exception as error:
+            self._switch.fail(error)
+            return b""
 
-        Bytes at once: objects that wait to be written are what the garbage collector looks
-        through again and again.
-        """
-        recorder, name_route, pack = self._recorder, self._name_route, _FRAMED_HEAD.pack
-        routes, digest = recorder.routes, self._digest if self._digests else None
-
-        def frame(request: Request, wall: int, cpu: int, flags: int) -> bytes:
-            get, rule, said = request.environ.get, request.rule, request.said
-            method = get("REQUEST_METHOD", "")
-            ids = None if rule is None else routes.get((method, rule.rule, rule.endpoint))
-            route, endpoint = ids or name_route(method, rule, request.endpoint)
-            code, size = status_code(request.status), request.body_bytes
-            if said < 0:
-                said, length = read_headers(request.headers, code)
-                size = max(length, 0) if size < 0 else size
-            if not request.has_view and recorder.sees_views:
-                flags |= _NO_VIEW
-            dropped = request.dropped
-            if dropped:
-                flags |= _TRUNCATED
-            sent_id = get("HTTP_X_ASSAY_REQUEST")
-            body, query, identity = digest(request) if digest is not None else _NO_DIGESTS
-            spans = b"".join(request.spans)
-            return pack(
-                _ROW, _HEAD_SIZE + len(spans), request.start_ns, wall, cpu,
-                _request_id(sent_id) if sent_id else 0, body, query, identity, route, endpoint,
-                size if size < _MAX_U32 else _MAX_U32,  # noqa: FURB136 - min() takes longer
-                dropped, len(spans) // _SPAN_SIZE, code, flags | said,
-            ) + spans  # fmt: skip
-
-        return frame
+    def _frame(self, *row: Any) -> bytes:
+        start, wall, cpu, request_id, hashes, method, rule, endpoint = row[:8]
+        has_view, size, dropped, status, flags, spans = row[8:]
+        recorder = self._recorder
+        ids = recorder.routes.get((method, rule.rule, rule.endpoint)) if rule is not None else None
+        if ids is None:
+            ids = self._name_route(method, rule, endpoint)
+        if not has_view and recorder.sees_views:
+            flags |= _NO_VIEW
+        if dropped:
+            flags |= _TRUNCATED
+        packed = b"".join(spans)
+        head = _FRAMED_HEAD.pack(
+            _ROW, _HEAD_SIZE + len(packed), start, wall, cpu,
+            _request_id(request_id) if request_id else 0, *hashes, *ids, min(size, _MAX_U32),
+            dropped, len(packed) // _SPAN_SIZE, status_code(status), flags,
+        )  # fmt: skip
+        return head + packed
 
     def _name_route(self, method: str, rule: Any, endpoint: str) -> tuple[int, int]:
         if method not in _METHODS:
@@ -258,6 +266,12 @@ class _Rows:
         url = f"{get('SCRIPT_NAME', '')}{get('PATH_INFO', '')}?{get('QUERY_STRING', '')}"
         sent = f"{get('HTTP_AUTHORIZATION', '')}\n{get('HTTP_COOKIE', '')}"
         return request.body_digest(), self._hash(url), self._hash(sent) if sent != "\n" else 0
+
+
+def _read_head(request: Request) -> None:
+    request.said, size = read_headers(request.headers, status_code(request.status))
+    if request.body_bytes < 0:
+        request.body_bytes = max(size, 0)
 
 
 def _still_open(work: Work | None, environ: Any = None) -> Work | None:
