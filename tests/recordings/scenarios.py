@@ -340,12 +340,12 @@ def counter(build, *, method="GET"):
             request.work(2)
 
 
-def hot(build, *, own=40_000):
+def hot(build, *, own=200_000):
     build.stacks = {
         "suggest;shop/search.py:4 suggest;shop/text.py:9 distance": own,
-        "suggest;shop/search.py:4 suggest": 5_000,
-        "suggest;shop/search.py:4 suggest;sqlalchemy:Session.execute": 5_000,
-        "suggest;flask:jsonify;json:dumps": 60_000 if own < 40_000 else 20_000,
+        "suggest;shop/search.py:4 suggest": 25_000,
+        "suggest;shop/search.py:4 suggest;sqlalchemy:Session.execute": 25_000,
+        "suggest;flask:jsonify;json:dumps": 300_000 if own < 200_000 else 100_000,
     }
     for _ in range(REQUESTS):
         with build.request("GET /suggest") as request:

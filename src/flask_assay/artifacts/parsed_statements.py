@@ -32,6 +32,7 @@ class ParsedStatement:
         has_limit: LIMIT or FETCH FIRST in the outermost select.
         has_offset: OFFSET there.
         has_order_by: ORDER BY there.
+        limits_unordered: LIMIT without ORDER BY in the outermost select or a derived table.
         has_where: WHERE there or in a derived table that it only wraps.
         is_count: Its result is one row with a count.
         is_aggregate: Its result is one row, or grouped.
@@ -47,6 +48,7 @@ class ParsedStatement:
     has_limit: bool = False
     has_offset: bool = False
     has_order_by: bool = False
+    limits_unordered: bool = False
     has_where: bool = False
     is_count: bool = False
     is_aggregate: bool = False
@@ -110,6 +112,23 @@ def parse_sql(sql: str, tables: Mapping[str, Table]) -> ParsedStatement | None:
     )
 
 
+def _limits(tree: "exp.Select") -> bool:
+    """Return whether a select cuts rows off; ``LIMIT ALL`` and ``OFFSET 0`` do not."""
+    limit, offset = tree.args.get("limit"), tree.args.get("offset")
+    if limit is None:
+        return offset is not None and offset.expression.sql() != "0"
+    return not isinstance(limit, exp.Limit) or limit.expression.sql().upper() not in {"ALL", "NULL"}
+
+
+def _is_whole_or_derived(tree: "exp.Select") -> bool:
+    """Return whether a select is the statement or a table of a FROM, not a value or a test."""
+    if tree.parent is None:
+        return True
+    return isinstance(tree.parent, exp.Subquery) and isinstance(
+        tree.parent.parent, exp.From | exp.Join
+    )
+
+
 def _select(
     tree: "exp.Select", named: tuple[str, ...], tables: Mapping[str, Table]
 ) -> ParsedStatement:
@@ -118,9 +137,14 @@ def _select(
         kind="insert" if _writes_inside(tree) else "select",
         tables=named,
         main_tables=tuple(t.name.lower() for t in _sources(inner) if isinstance(t, exp.Table)),
-        has_limit=bool(tree.args.get("limit")),
-        has_offset=bool(tree.args.get("offset")),
+        has_limit=_limits(tree),
+        has_offset=_limits(tree) and bool(tree.args.get("offset")),
         has_order_by=bool(tree.args.get("order")),
+        limits_unordered=any(
+            _limits(one) and not one.args.get("order")
+            for one in tree.find_all(exp.Select)
+            if _is_whole_or_derived(one)
+        ),
         has_where=bool(tree.args.get("where") or inner.args.get("where")),
         is_count=len(tree.expressions) == 1
         and isinstance(tree.expressions[0].unalias(), exp.Count)

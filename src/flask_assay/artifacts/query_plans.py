@@ -169,11 +169,17 @@ def _index_condition(node: Mapping[str, object]) -> str:
     return " AND ".join(text for text in texts if text)
 
 
+# A boolean column asked to be false: true of many rows as a rule, and no hindrance to an index on
+# the other columns.
+_FLAG = re.compile(rf"\(NOT (?:{_NAME}\.)?{_NAME}\)(?: AND )?")
+
+
 def _compared(text: str, alias: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return columns of a condition: (compared for equality, compared by range).
 
     Nothing is taken from a condition with OR: no single index serves it.
     """
+    text = _FLAG.sub("", text)
     if " OR " in text or "NOT " in text:
         return (), ()
     equal: dict[str, None] = {}

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flask_assay.artifacts.places import place_of
 from flask_assay.artifacts.view import View, artifact
 from flask_assay.model.rows import RequestFlag, RequestRow, Span, SpanFlag, SpanKind
 
@@ -21,11 +20,13 @@ class Unreturned:
 
     Attributes:
         request_count: Requests that kept one.
-        sites: Call sites of their checkout where it is known, else of the first statement.
+        sites: Call sites of their checkout; known where it opened the connection.
+        statement_sites: Call sites of the first statement on each.
     """
 
     request_count: int = 0
     sites: Counter[str] = field(default_factory=Counter)
+    statement_sites: Counter[str] = field(default_factory=Counter)
 
 
 @artifact("unreturned-connections")
@@ -53,7 +54,8 @@ def unreturned_connections(view: View) -> Mapping[str, Unreturned]:
                 if not _came_back(taken, row, returned.get(taken.connection, [])):
                     entry = found.setdefault(row.route, Unreturned())
                     entry.request_count += 1
-                    entry.sites[_first_site(row, taken)] += 1
+                    entry.sites[taken.site] += 1
+                    entry.statement_sites[_first_site(row, taken)] += 1
     return found
 
 
@@ -73,8 +75,6 @@ def _came_back(taken: Span, row: RequestRow, starts: list[int]) -> bool:
 
 
 def _first_site(row: RequestRow, taken: Span) -> str:
-    if place_of(taken.site) is not None:
-        return taken.site
     for span in row.spans:
         is_its = span.kind is SpanKind.QUERY and span.connection == taken.connection
         if is_its and span.start_ns >= taken.start_ns:

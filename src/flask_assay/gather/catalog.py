@@ -22,7 +22,8 @@ SELECT coalesce(json_agg(t), '[]') FROM (
      ORDER BY a.attnum)
    FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
   coalesce((SELECT json_agg(json_build_object('name', ic.relname, 'unique', i.indisunique,
-     'partial', i.indpred IS NOT NULL, 'primary', i.indisprimary, 'bytes', pg_relation_size(ic.oid), 'columns',
+     'partial', i.indpred IS NOT NULL, 'primary', i.indisprimary,
+     'bytes', pg_relation_size(ic.oid), 'columns',
      (SELECT json_agg(pg_get_indexdef(i.indexrelid, k, true) ORDER BY k)
       FROM generate_series(1, i.indnkeyatts) k)))
    FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid WHERE i.indrelid = c.oid), '[]')

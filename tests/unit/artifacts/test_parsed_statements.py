@@ -78,3 +78,22 @@ def test_a_statement_is_read(sql, facts):
 @pytest.mark.parametrize("sql", ["SELEC nonsense ((", "", "SELECT " + "a," * 20_000 + "a FROM a"])
 def test_what_cannot_be_read_is_left_out(sql):
     assert parse_sql(sql, TABLES) is None
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT o.id FROM orders o LIMIT ?", True),
+        ("SELECT o.id FROM orders o FETCH FIRST ? ROWS ONLY", True),
+        ("SELECT o.id FROM orders o OFFSET ?", True),
+        ("SELECT o.id FROM orders o LIMIT ALL OFFSET ?", False),
+        ("SELECT o.id FROM orders o ORDER BY o.id LIMIT ?", False),
+        ("SELECT a.id FROM (SELECT o.id FROM orders o LIMIT ?) AS a JOIN customers c ON c.id = a.id",
+         True),
+        ("SELECT a.id FROM (SELECT o.id FROM orders o ORDER BY o.id LIMIT ?) AS a", False),
+        ("SELECT o.id FROM orders o WHERE EXISTS (SELECT 1 FROM customers LIMIT ?)", False),
+        ("SELECT (SELECT c.id FROM customers c LIMIT ?) FROM orders o", False),
+    ],
+)  # fmt: skip
+def test_rows_cut_off_in_no_order(sql, expected):
+    assert parse_sql(sql, TABLES).limits_unordered is expected

@@ -55,6 +55,7 @@ def candidate(path, tree, sql="SELECT o.id FROM orders o WHERE o.customer_id = ?
     [
         ("(customer_id = ?)", ("customer_id",)),
         ("(? = customer_id)", ("customer_id",)),
+        ("((NOT is_done) AND (? = customer_id))", ("customer_id",)),
         ("(customer_id = 5)", ("customer_id",)),
         ("((email)::text = ?)", ("email",)),
         ("((email)::text = 'x'::text)", ("email",)),

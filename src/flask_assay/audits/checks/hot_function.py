@@ -51,8 +51,7 @@ from flask_assay.model.rows import RequestRow, SpanKind
 OWN_RATIO = 0.3  # of the endpoint's sampled CPU
 FUNCTION_S_MIN = 0.002  # per request, on average
 CPU_SHARE_MIN = 0.25  # of CPU and known waits together; else CPU is not the route's problem
-REQUESTS_MIN = 5
-WEIGHT_MIN_US = 20_000  # sampled CPU of the endpoint
+WEIGHT_MIN_US = 100_000  # sampled CPU of the endpoint
 ROWS_MAX = 500  # per request
 REQUESTS_MIN = 10  # fewer are dominated by what is done once
 _WAITS = ("database", "cache", "external")
@@ -75,8 +74,6 @@ def audit(given: Given) -> Sequence[Finding]:
     found = []
     for route, cpu in given[endpoint_cpu].items():
         entry = stacks.get(steady.by_route[route][0].endpoint)
-        if cpu.request_count < REQUESTS_MIN:
-            continue
         if entry is None or entry.weight < WEIGHT_MIN_US or cpu.request_count < REQUESTS_MIN:
             continue
         if not entry.own:

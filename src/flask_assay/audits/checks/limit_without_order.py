@@ -50,11 +50,11 @@ def audit(given: Given) -> Sequence[Finding]:
     groups: dict[str, list[tuple[QueryUse, tuple[str, ...]]]] = {}
     for (_, statement, _), use in given[request_queries].items():
         facts = parsed.get(statement)
-        if facts is None or facts.kind != "select" or facts.has_order_by:
+        if facts is None or facts.kind != "select" or not facts.limits_unordered:
             continue
         if facts.is_aggregate or facts.is_locking:
             continue
-        if (facts.has_limit or facts.has_offset) and use.row_max >= ROWS_MIN:
+        if use.row_max >= ROWS_MIN:
             known = use.site if place_of(use.site) is not None else statement
             groups.setdefault(known, []).append((use, facts.main_tables[:1]))
     return [_finding(group, given) for group in groups.values()]

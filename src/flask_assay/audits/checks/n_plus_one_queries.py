@@ -68,6 +68,7 @@ _NO_FRAME = (
     "loaded."
 )
 _CATALOG = re.compile(r"\b(pg_catalog|information_schema|pg_class|pg_attribute)\b", re.IGNORECASE)
+_COUNTS = re.compile(r"\s*SELECT\s+count\(", re.IGNORECASE)
 _PARAMETER_EQUALS = re.compile(r"(?<![<>!])=\s*\?|\?\s*=")
 _SLICE = re.compile(r"\bOFFSET\b|(?:[<>]=?\s*\?.*\bLIMIT\b)", re.IGNORECASE | re.DOTALL)
 
@@ -155,7 +156,8 @@ def _finding(loop: _Loop, steady: SteadyState, statement_id: str) -> Finding:
     counts = [count for use in uses for count in use.loop_counts]
     place = place_of(loop.site)
     typical = statistics.median(counts)
-    what = f"{loop.detail} is loaded" if loop.detail else f"{_tables(loop.statement)} is queried"
+    verb = "counted" if _COUNTS.match(loop.statement) else "queried"
+    what = f"{loop.detail} is loaded" if loop.detail else f"{_tables(loop.statement)} is {verb}"
     return Finding(
         audit=META.audit_id,
         key=key_of(place, loop.detail or _tables(loop.statement)),

@@ -57,6 +57,6 @@ def _finding(route: str, kept: Unreturned) -> Finding:
         title=f"{route} took {kept.request_count} connections and did not return them",
         routes=(route,),
         detail="They were still out when their request had ended, and at the end of the run.",
-        place=place_of(most_frequent(kept.sites)),
+        place=place_of(most_frequent(kept.sites) or most_frequent(kept.statement_sites)),
         evidence=(Evidence("connections kept", kept.request_count, "connections"),),
     )
