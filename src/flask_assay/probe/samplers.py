@@ -22,9 +22,10 @@ from flask_assay.probe.work import CURRENT
 
 __all__ = ["Sampling", "SignalSampler", "ThreadSampler"]
 
-LOOK_SWITCH_INTERVAL_S = 0.0002  # at Python's 5 ms a look would wait until somebody waits
+SWITCH_INTERVAL_S = 0.001  # at Python's 5 ms a look waits until somebody waits, and so misses work
+LOOK_SWITCH_INTERVAL_S = 0.0002  # during a look
 LOOKS_RARER = 5  # than the samples of the timer: a look costs as much as ten of them
-AHEAD_S = 0.0003  # a look begins one to four times this before it is due
+AHEAD_S = 0.0005  # a look begins one to four times this before it is due
 WINDOW_S = 0.0001
 LATE_S = 0.001  # later than this: the interpreter was kept by one long call
 RAN_RATIO = 0.8
@@ -186,6 +187,7 @@ class ThreadSampler:
     def start(self) -> None:
         """Start the thread."""
         self._old_interval_s = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._thread = Thread(target=self._run, name="flask-assay-stacks", daemon=True)
         self._thread.start()
 
@@ -217,7 +219,7 @@ class ThreadSampler:
         try:
             return self._look_closely(ahead_s)
         finally:
-            sys.setswitchinterval(self._old_interval_s)
+            sys.setswitchinterval(SWITCH_INTERVAL_S)
 
     def _look_closely(self, ahead_s: float) -> bool:
         before, due = self._cpu(), time.monotonic() + ahead_s
