@@ -15,6 +15,7 @@ _VERBS = {
     "run": "Load the app on real servers, find what is slow, prove what helps.",
     "profile": "Profile one request: tree of calls, functions, SQL.",
     "report": "Render a recording again.",
+    "fix": "Write the patch of a finding, and measure the patched code.",
     "doctor": "Say what is found, missing or wrong in this environment.",
 }
 

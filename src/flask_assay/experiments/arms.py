@@ -29,6 +29,7 @@ class ArmPlan:
         routes: Routes whose requests it gets.
         databases: What it reads and writes; None until the copies are made.
         changes: Numbers of the changes inside the target that are in force.
+        directory: Project directory that it is served from; empty: the user's.
         learns: Whether its first visit of a request only prepares the following ones.
     """
 
@@ -38,6 +39,7 @@ class ArmPlan:
     databases: Databases | None = None
     changes: frozenset[int] = field(default_factory=frozenset)
     learns: bool = False
+    directory: str = ""
 
 
 def arm_name(remedies: Sequence[str]) -> str:

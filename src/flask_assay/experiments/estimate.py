@@ -120,11 +120,17 @@ def outcome_of(
         for each in strict
         if each.excludes_zero
         and abs(each.change_s) > _LEAST_RATIO * each.before_s
-        and abs(log(each.after_s / each.before_s)) > (_floor(each.route, launches) if noise else 0)
+        and _of_helped(each, share) > (_floor(each.route, launches) if noise else 0)
     ]
     if any(each.change_s < 0 for each in real):
         return TrialOutcome.FASTER
     return TrialOutcome.SLOWER if real else TrialOutcome.NO_EFFECT
+
+
+def _of_helped(effect: Effect, share: float) -> float:
+    """Return the size of the log-ratio on those requests that the change helps."""
+    ratio = (effect.after_s / effect.before_s - 1 + share) / share if share > 0 else 1.0
+    return abs(log(max(ratio, 1e-9)))
 
 
 def _floor(route: str, launches: Sequence[LaunchResult]) -> float:

@@ -9,8 +9,9 @@ process of its own.
 import random
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
+from pathlib import Path
 from statistics import fmean
 
 from flask_assay.experiments.arms import BASE, NULL, ArmPlan
@@ -138,10 +139,10 @@ def _hosted(bench: Bench) -> list[list[ArmPlan]]:
     """Return the arms of each process."""
     if not bench.is_apart:
         return [list(bench.arms)]
-    found: dict[str, list[ArmPlan]] = {}
+    found: dict[tuple[str, str], list[ArmPlan]] = {}
     for arm in bench.arms:
         assert arm.databases is not None
-        found.setdefault(arm.databases.main.name, []).append(arm)
+        found.setdefault((arm.databases.main.name, arm.directory), []).append(arm)
     return list(found.values())
 
 
@@ -159,11 +160,13 @@ class _Host:
             lab.route(Copy(home, bench.base.valkey)),
             directory,
             probe=None,
-            interventions=[(name, dict(values)) for name, values in bench.changes],
+            interventions=[(name, dict(values)) for name, values in _changes(bench, arms[0])],
             arms={arm.name: _orders(arm, home) for arm in arms},
             # the replay is sequential: more processes would only cost memory
             gunicorn_overrides={"workers": 1},
         )
+        if arms[0].directory:
+            plan = replace(plan, directory=arms[0].directory)
         self._target: Target = lab.boot(plan)
         self.client = Client(self._target.address, bench.clock)
 
@@ -171,6 +174,12 @@ class _Host:
         """End the process; nothing it holds is needed any more."""
         self.client.close()
         self._target.process.stop(deadline_s=1.0)
+
+
+def _changes(bench: Bench, arm: ArmPlan) -> tuple[tuple[str, dict[str, object]], ...]:
+    if not arm.directory:
+        return bench.changes
+    return (*bench.changes, ("imported-from", {"original": str(Path.cwd())}))
 
 
 def _orders(arm: ArmPlan, home: Databases) -> dict[str, object]:

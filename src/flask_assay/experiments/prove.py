@@ -24,7 +24,7 @@ from flask_assay.model.finding import Finding
 from flask_assay.recording.directory import write_document
 from flask_assay.recording.reader import Recording
 
-__all__ = ["FULL", "QUICK", "Extent", "prove"]
+__all__ = ["FULL", "QUICK", "Extent", "prove", "requests_of"]
 
 _REQUESTS_PER_ROUTE = 6
 _CANDIDATES_PER_ROUTE = 24
@@ -126,14 +126,27 @@ def _requests(
     lab: Lab, recording: Recording, wanted: Sequence[Hypothesis], most_routes: int
 ) -> dict[str, list[SentRequest]]:
     """Return route → requests to replay, for the routes that some remedy should help."""
-    routes = {row.request_id: row.route for row in recording.requests if row.request_id}
     helped = list(dict.fromkeys(route for each in wanted for route in sorted(each.routes)))
-    found: dict[str, list[SentRequest]] = {route: [] for route in helped}
-    for request in sent_requests(lab.run.private, routes):
+    found = requests_of(lab, recording, helped)
+    return dict(list(found.items())[:most_routes])
+
+
+def requests_of(
+    lab: Lab, recording: Recording, routes: Sequence[str]
+) -> dict[str, list[SentRequest]]:
+    """Return route → sampled requests of the load, latest first; without routes that have none.
+
+    Args:
+        lab: Of the run that the load belongs to.
+        recording: Of that run.
+        routes: Wanted.
+    """
+    known = {row.request_id: row.route for row in recording.requests if row.request_id}
+    found: dict[str, list[SentRequest]] = {route: [] for route in routes}
+    for request in sent_requests(lab.run.private, known):
         if request.route in found and request.status < 400:
             found[request.route].append(request)
-    sampled = [route for route in helped if found[route]]
-    return {route: _latest(found[route], _CANDIDATES_PER_ROUTE) for route in sampled[:most_routes]}
+    return {route: _latest(each, _CANDIDATES_PER_ROUTE) for route, each in found.items() if each}
 
 
 def _latest(requests: Sequence[SentRequest], most: int) -> list[SentRequest]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask_assay.experiments.interventions.stand_in import always
 
-__all__ = ["apply"]
+__all__ = ["apply", "keep"]
 
 
 def apply(
@@ -13,3 +13,7 @@ def apply(
 ) -> Callable[[], None]:
     """Do nothing, and take back nothing."""
     return lambda: None
+
+
+def keep() -> None:
+    """Stand for a seed hook where the data are there already."""

@@ -1,0 +1,135 @@
+"""Measure a patch: the user's code against the same code with the patch, as real processes."""
+
+import random
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from flask_assay.errors import TargetError, UsageError
+from flask_assay.experiments.arms import BASE, NULL, ArmPlan, spare_arm
+from flask_assay.experiments.estimate import LEVEL, effects_of, outcome_of
+from flask_assay.experiments.launch import Bench, LaunchResult, rehearse, run_launch
+from flask_assay.experiments.prove import requests_of
+from flask_assay.experiments.writes import writing_routes
+from flask_assay.gather.inside.target_plan import PLAN_VARIABLE
+from flask_assay.gather.lab import Copy, Databases, Lab
+from flask_assay.model.clock import Clock
+from flask_assay.model.effect import Trial
+from flask_assay.model.finding import Finding, Remedy
+from flask_assay.recording.reader import Recording
+
+__all__ = ["confirm"]
+
+_PATCHED = "patched"
+_LAUNCHES = 6
+_LAUNCH_S = 2.5
+_REQUESTS = 6
+_NO_SEED = "flask_assay.experiments.interventions.nothing:keep"
+
+
+def confirm(
+    lab: Lab,
+    recording: Recording,
+    proposal: tuple[Finding, Remedy],
+    patched: tuple[Path, bool],
+    *,
+    clock: Clock,
+    on_step: Callable[[str], None],
+) -> Trial:
+    """Return what the patched code measured on the finding's routes.
+
+    Unchanged and patched code are processes of their own, on copies of the same data.
+
+    Args:
+        lab: After a load; no target may be up.
+        recording: Of that load.
+        proposal: The finding and its remedy.
+        patched: Directory of the patched project, and whether its database must be upgraded.
+        clock: Source of time.
+        on_step: Told what is going on.
+
+    Raises:
+        UsageError: If no request to the finding's routes can be repeated.
+        TargetError: If the patched app does not boot or migrate.
+    """
+    finding, remedy = proposal
+    directory, migrates = patched
+    requests = requests_of(lab, recording, finding.routes)
+    writing = writing_routes(recording) & requests.keys()
+    requests = {route: each for route, each in requests.items() if route not in writing}
+    routes = frozenset(requests)
+    base = lab.copy("base")
+    changed = lab.clone_databases("patched")
+    try:
+        if migrates:
+            on_step("upgrade a copy of the database")
+            _upgrade(lab, Copy(changed, base.valkey), directory)
+        arms = (
+            ArmPlan(BASE, (), routes, base.databases),
+            ArmPlan(NULL, (), routes, base.databases),
+            ArmPlan(_PATCHED, (), routes, changed, directory=str(directory)),
+        )
+        bench = Bench(lab, base, (), arms, requests, clock, is_apart=True)
+        spare = replace(spare_arm(routes), databases=base.databases)
+        bench = replace(bench, requests=rehearse(bench, spare, _REQUESTS))
+        if not bench.requests:
+            raise UsageError(
+                f"no request to {', '.join(finding.routes)} could be sent again",
+                todo="The patch was not measured. Requests that write are not repeated.",
+            )
+        results = _launches(bench, lab.settings.integer("random_seed"), on_step)
+    finally:
+        lab.discard(base)
+        _drop(lab, changed)
+    return _trial(finding, remedy, results)
+
+
+def _launches(bench: Bench, seed: int, on_step: Callable[[str], None]) -> list[LaunchResult]:
+    rng = random.Random(seed)
+    results = []
+    for number in range(_LAUNCHES):
+        on_step(f"unchanged against patched code: launch {number + 1} of {_LAUNCHES}")
+        results.append(run_launch(bench, rng, budget_s=_LAUNCH_S))
+    return results
+
+
+def _trial(finding: Finding, remedy: Remedy, results: Sequence[LaunchResult]) -> Trial:
+    noise = effects_of(NULL, results, level=LEVEL)
+    claims = sum(1 for name, _ in results[0].pairs if name == _PATCHED)
+    return Trial(
+        remedy_id=f"{finding.audit}/{finding.key}/patched",
+        intervention=remedy.intervention,
+        parameters=remedy.parameters,
+        summary=remedy.summary,
+        outcome=outcome_of(_PATCHED, results, noise, claims=claims),
+        effects=effects_of(_PATCHED, results, level=LEVEL),
+    )
+
+
+def _upgrade(lab: Lab, copy: Copy, directory: Path) -> None:
+    """Run the migrations of the patched project on its copy."""
+    place = lab.run.private / f"upgrade-{lab.next_number()}"
+    place.mkdir()
+    plan = replace(
+        lab.plan(lab.route(copy), place),
+        directory=str(directory), schema="alembic", seed=_NO_SEED, login="",
+    )  # fmt: skip
+    path = plan.write(place / "plan.json")
+    process = lab.supervisor.start(
+        f"upgrade-{lab.next_number()}",
+        [sys.executable, "-m", "flask_assay.gather.inside.prepare"],
+        env=lab.environment({PLAN_VARIABLE: str(path)}),
+        cwd=directory,
+    )
+    if process.wait(timeout_s=300.0) != 0:
+        raise TargetError(
+            "the migration failed on a copy of the database",
+            why=process.log_path.read_text(errors="replace")[-2000:],
+            todo="Nothing of yours was changed.",
+        )
+
+
+def _drop(lab: Lab, databases: Databases) -> None:
+    for each in databases.all():
+        lab.postgres.drop_database(each)

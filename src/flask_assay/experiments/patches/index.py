@@ -1,0 +1,114 @@
+"""Write an Alembic migration that builds an index."""
+
+import ast
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from flask_assay.errors import UsageError
+from flask_assay.experiments.patches.patch import Patch
+
+__all__ = ["patch"]
+
+_FOLDERS = ("migrations/versions", "alembic/versions")
+
+
+def patch(root: Path, parameters: Mapping[str, object]) -> Patch:
+    """Return the migration, on top of the only head.
+
+    Args:
+        root: The project.
+        parameters: "table", "columns" and, optionally, "schema" and "method".
+
+    Raises:
+        UsageError: If there are no migrations, several heads, or an expression to index.
+    """
+    columns = parameters["columns"]
+    assert isinstance(columns, Sequence)
+    names = [str(each) for each in columns]
+    table, schema = str(parameters["table"]), str(parameters.get("schema") or "public")
+    if not all(name.replace("_", "a").isalnum() for name in names):
+        raise UsageError(
+            f"{', '.join(names)} is an expression", todo="Write its migration by hand."
+        )
+    folder = _versions(root)
+    head = _head(root / folder)
+    name = f"ix_{table}_{'_'.join(names)}"[:63]
+    revision = hashlib.sha256(f"{head}{name}".encode()).hexdigest()[:12]
+    method = str(parameters.get("method") or "btree")
+    options = "" if schema == "public" else f", schema={schema!r}"
+    create = options + ("" if method == "btree" else f", postgresql_using={method!r}")
+    text = _TEMPLATE.format(
+        title=f"Index {table} ({', '.join(names)})",
+        revision=revision,
+        head=head,
+        create=f"{name!r}, {table!r}, {names!r}{create}",
+        drop=f"{name!r}, table_name={table!r}{options}",
+    )
+    return Patch(f"{folder}/{revision}_{name}.py", "", text.replace("'", '"'), migrates=True)
+
+
+_TEMPLATE = """\"\"\"{title}\"\"\"
+
+from alembic import op
+
+revision = {revision!r}
+down_revision = {head!r}
+branch_labels = None
+depends_on = None
+
+
+def upgrade():
+    op.create_index({create})
+
+
+def downgrade():
+    op.drop_index({drop})
+"""
+
+
+def _versions(root: Path) -> str:
+    for folder in _FOLDERS:
+        if any((root / folder).glob("*.py")):
+            return folder
+    raise UsageError(
+        "the project has no Alembic migrations",
+        todo="Create the index where your schema is made; the report shows its SQL.",
+    )
+
+
+def _head(folder: Path) -> str:
+    revisions: set[str] = set()
+    below: set[str] = set()
+    for path in folder.glob("*.py"):
+        values = _assigned(ast.parse(path.read_text(encoding="utf-8")))
+        revisions |= set(_texts(values.get("revision")))
+        below |= set(_texts(values.get("down_revision")))
+    heads = sorted(revisions - below)
+    if len(heads) != 1:
+        raise UsageError(
+            f"{folder.name} has {len(heads)} heads: {', '.join(heads) or 'none can be read'}",
+            todo="Merge them first: flask db merge heads.",
+        )
+    return heads[0]
+
+
+def _assigned(tree: ast.Module) -> dict[str, ast.expr]:
+    found: dict[str, ast.expr] = {}
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign) and node.value is not None:
+            targets = [node.target]
+        for target in targets:
+            if isinstance(target, ast.Name) and node.value is not None:  # type: ignore[attr-defined]
+                found[target.id] = node.value  # type: ignore[attr-defined]
+    return found
+
+
+def _texts(node: ast.expr | None) -> list[str]:
+    parts = node.elts if isinstance(node, ast.Tuple | ast.List) else [node]
+    return [
+        each.value
+        for each in parts
+        if isinstance(each, ast.Constant) and isinstance(each.value, str)
+    ]

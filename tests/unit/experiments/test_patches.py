@@ -1,0 +1,145 @@
+"""Patches: code where the place is certain, a refusal where it is not."""
+
+import ast
+
+import pytest
+
+from flask_assay.errors import UsageError
+from flask_assay.experiments.patches import eager_load, index, pool_size
+from flask_assay.experiments.patches.write import write_patch
+from flask_assay.model.finding import Finding, Place, Remedy, Severity
+
+VIEWS = """from flask import jsonify
+from sqlalchemy.orm import joinedload
+
+from shop.models import Product, db
+
+
+def older():
+    return db.session.scalars(db.select(Product)).all()
+
+
+@app.get("/products")
+def products():
+    found = Product.query.filter_by(is_active=True).all()
+    return jsonify([p.supplier.name for p in found])
+
+
+@app.get("/ö")
+def both():
+    a, b = "ö", db.select(Product).where(Product.id > 1), db.session.query(Product)
+    return [p.supplier.name for p in a]
+
+
+def columns():
+    return [db.select(Product.id), Supplier.query]
+"""
+SUPPLIER = {"relationship": "Product.supplier"}
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "views.py").write_text(VIEWS)
+    return tmp_path
+
+
+def line_of(text):
+    return next(n for n, line in enumerate(VIEWS.splitlines(), 1) if text in line)
+
+
+def test_the_only_query_of_the_function_gets_the_option_and_the_import(project):
+    place = Place("views.py", line_of("jsonify([p.supplier"))
+    made = eager_load.patch(project, SUPPLIER, (place,))
+    ast.parse(made.after)
+    changed = [
+        line for line in made.diff().splitlines() if line.startswith("+") and "+++" not in line
+    ]
+    assert changed == [
+        "+from sqlalchemy.orm import joinedload, selectinload",
+        "+    found = Product.query.options(selectinload(Product.supplier)).filter_by(is_active=True).all()",
+    ]
+    assert (project / "views.py").read_text() == VIEWS
+
+
+def test_a_select_gets_the_option_and_a_module_without_imports_of_it_a_new_line(project):
+    (project / "views.py").write_text(VIEWS.replace("from sqlalchemy.orm import joinedload\n", ""))
+    made = eager_load.patch(project, SUPPLIER, (Place("views.py", line_of("older()")),))
+    assert "db.select(Product).options(selectinload(Product.supplier))" in made.after
+    assert "import Product, db\nfrom sqlalchemy.orm import selectinload\n" in made.after
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("p in a]", "several queries"), ("db.select(Product.id)", "no query"), ("import", "no query")],
+)
+def test_an_uncertain_place_is_refused(project, text, reason):
+    with pytest.raises(UsageError, match=reason) as told:
+        eager_load.patch(project, SUPPLIER, (Place("views.py", line_of(text)),))
+    assert "selectinload(Product.supplier)" in told.value.todo
+
+
+def test_a_load_in_a_template_is_mended_in_the_view(project):
+    finding = Finding(
+        "n-plus-one-queries", "k", Severity.ERROR, "t", ("GET /products",),
+        place=Place("templates/a.html", 3),
+    )  # fmt: skip
+    view = {"file": "views.py", "line": line_of('@app.get("/products")'), "function": "products"}
+    app = {"routes": [{"rule": "/products", "methods": ["GET", "HEAD"], "view": view}]}
+    made = write_patch(project, finding, Remedy("eager-load", SUPPLIER, "s"), app)
+    assert "Product.query.options(" in made.after
+
+
+MIGRATION = """revision: str = "{revision}"
+down_revision = {below}
+"""
+
+
+def migrations(project, *pairs):
+    folder = project / "migrations" / "versions"
+    folder.mkdir(parents=True)
+    for revision, below in pairs:
+        text = MIGRATION.format(revision=revision, below=below)
+        (folder / f"{revision}.py").write_text(text)
+    return project
+
+
+def test_an_index_becomes_a_migration_on_the_only_head(project):
+    migrations(project, ("aa", None), ("bb", '"aa"'))
+    made = index.patch(project, {"table": "stock", "columns": ["a", "b"], "schema": "public"})
+    assert made.migrates
+    assert made.file.startswith("migrations/versions/")
+    assert 'down_revision = "bb"' in made.after
+    assert 'op.create_index("ix_stock_a_b", "stock", ["a", "b"])' in made.after
+    assert made.diff().startswith("--- /dev/null")
+    ast.parse(made.after)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "columns", "reason"),
+    [
+        ((), ["a"], "no Alembic"),
+        ((("aa", None), ("bb", '"aa"'), ("cc", '"aa"')), ["a"], "2 heads"),
+        ((("aa", None),), ["lower(a)"], "expression"),
+    ],
+)
+def test_an_index_without_a_certain_place_is_refused(project, pairs, columns, reason):
+    if pairs:
+        migrations(project, *pairs)
+    with pytest.raises(UsageError, match=reason):
+        index.patch(project, {"table": "t", "columns": columns})
+
+
+def test_the_pools_line_is_changed_and_no_other(project):
+    (project / "config.py").write_text('A = 2\nO = {"pool_size": 2, "max_overflow": 0}\n')
+    places = {"pool_size": {"file": "config.py", "line": 2}}
+    made = pool_size.patch(project, {"pool_size": 8}, places)
+    assert made.after == 'A = 2\nO = {"pool_size": 8, "max_overflow": 0}\n'
+    with pytest.raises(UsageError, match="not certain"):
+        pool_size.patch(project, {"pool_size": 8}, {})
+
+
+def test_a_remedy_that_needs_a_person_is_refused_with_its_code():
+    finding = Finding("a", "k", Severity.ERROR, "t")
+    with pytest.raises(UsageError, match="needs a person") as told:
+        write_patch(None, finding, Remedy("memo", {}, "Ask once.", "g.answer = 1"), {})
+    assert told.value.why == "g.answer = 1"
