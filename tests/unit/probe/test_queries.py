@@ -314,3 +314,22 @@ def test_a_refresh_after_a_commit_is_told_from_other_reads(probed, rows, call):
     [request] = [row for row in rows().requests if row.route == "GET /view"]
     details = [span.detail for span in request.spans if span.kind is SpanKind.QUERY]
     assert details == ["", "Order (expired)", ""]
+
+
+def test_who_opens_a_connection_is_named_on_its_checkout(probed, rows, tmp_path):
+    probed()
+    other = create_engine(f"sqlite:///{tmp_path}/other.db", poolclass=QueuePool)
+    app = Flask(__name__)
+
+    @app.get("/twice")
+    def twice():
+        for _ in range(2):
+            other.connect().close()
+        return ""
+
+    app.test_client().get("/twice")
+    other.dispose()
+    [request] = [row for row in rows().requests if row.route == "GET /twice"]
+    sites = [span.site for span in request.spans if span.kind is SpanKind.POOL_WAIT]
+    assert sites[0].endswith(" twice")
+    assert sites[1] == ""

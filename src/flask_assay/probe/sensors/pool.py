@@ -111,11 +111,13 @@ class _Pool:
                     return
                 record, connection = fairy._connection_record, fairy.dbapi_connection
                 found = record.__dict__
-                number = found.get("_assay_number") or number_of(record)
+                number, site = found.get("_assay_number"), 0
+                if number is None:  # who opens a connection may be who keeps it
+                    number, site = number_of(record), recorder.site()
                 if len(known) >= _MAX_KNOWN:
                     known.clear()
                 known[id(connection)] = number
-                packed = pack(_WAIT, 0, number, 0, 0, 0, start, now - start, -1, 0)
+                packed = pack(_WAIT, 0, number, 0, site, 0, start, now - start, -1, 0)
                 work = current()
                 if work is None or not work.is_open:
                     held = nothing_held  # nobody asks what background work holds
