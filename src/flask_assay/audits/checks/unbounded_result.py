@@ -23,17 +23,18 @@ are really wanted. Count in the database, not in Python.
 M. Winand, "We need tool support for keyset pagination".
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from flask_assay.artifacts.parsed_statements import ParsedStatement, parsed_statements
-from flask_assay.artifacts.places import place_of
+from flask_assay.artifacts.places import key_of, place_of
 from flask_assay.artifacts.request_queries import QueryUse, request_queries
 from flask_assay.artifacts.statement_shapes import statement_shapes
-from flask_assay.artifacts.steady_state import SteadyState, steady_state
+from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.table_statistics import Table, table_statistics
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta
-from flask_assay.audits.weighing import severity_of
+from flask_assay.audits.weighing import agree, name_routes, severity_of
 from flask_assay.model.finding import Evidence, Finding, Severity
 
 ROWS_MIN = 500  # per execution, on average
@@ -55,16 +56,16 @@ META = Meta(
 
 
 def audit(given: Given) -> Sequence[Finding]:
-    """Return one finding per route and statement."""
+    """Return one finding per place, or per statement where no place is known."""
     parsed, tables = given[parsed_statements], given[table_statistics]
-    steady, shapes = given[steady_state], given[statement_shapes]
-    found = []
+    groups: dict[str, list[tuple[QueryUse, Table]]] = {}
     for (_, statement, _), use in given[request_queries].items():
         facts = parsed.get(statement)
         table = _unbounded(use, facts, tables) if facts is not None else None
         if table is not None:
-            found.append(_finding(use, table, steady, shapes[statement].statement_id))
-    return found
+            known = use.site if place_of(use.site) is not None else statement
+            groups.setdefault(known, []).append((use, table))
+    return [_finding(group, given) for group in groups.values()]
 
 
 def _unbounded(use: QueryUse, facts: ParsedStatement, tables: Mapping[str, Table]) -> Table | None:
@@ -81,29 +82,38 @@ def _unbounded(use: QueryUse, facts: ParsedStatement, tables: Mapping[str, Table
     return largest
 
 
-def _finding(use: QueryUse, table: Table, steady: SteadyState, statement_id: str) -> Finding:
-    place = place_of(use.site)
+def _finding(group: list[tuple[QueryUse, Table]], given: Given) -> Finding:
+    group = sorted(group, key=lambda one: -one[0].wall_ns)
+    steady, (use, table) = given[steady_state], group[0]
+    costs: Counter[str] = Counter()
+    for one, _ in group:
+        costs[one.route] += one.wall_s
+    routes, cost, place = tuple(costs), sum(costs.values()), place_of(use.site)
+    subject = name_routes(tuple(dict.fromkeys(one.name for _, one in group)), "table")
     rows = use.rows_mean or 0.0
-    severity = severity_of({use.route: use.wall_s}, steady)
-    bodies = [row.body_bytes for row in steady.by_route[use.route]]
+    severity = severity_of(costs, steady)
+    bodies = [row.body_bytes for route in routes for row in steady.by_route[route]]
     return Finding(
         audit=META.audit_id,
-        key=f"{use.route}:{table.name}",
+        key=key_of(place, table.name),
         severity=Severity.WARNING if severity is Severity.NOTE else severity,
-        title=f"{use.route} fetches {rows:,.0f} rows of {table.name} without a limit",
-        routes=(use.route,),
+        title=(
+            f"{name_routes(routes)} {agree(routes, 'fetches', 'fetch')} {rows:,.0f} rows of "
+            f"{subject} without a limit"
+        ),
+        routes=routes,
         detail=(
             f"{table.name} has {table.row_count:,} rows, and each new one makes every request "
             "longer. The time given is the statement's; building the objects comes on top."
         ),
         place=place,
-        cost_s=use.wall_s,
-        cost_per_request_s=use.wall_s / use.request_count,
+        cost_s=cost,
+        cost_per_request_s=cost / sum(len(steady.by_route[route]) for route in routes),
         evidence=(
             Evidence("rows per execution", rows, "rows", n=use.execution_count),
             Evidence("rows in the table", table.row_count, "rows"),
             Evidence("response body", sum(bodies) / len(bodies), "bytes", n=len(bodies)),
         ),
         sql=use.statement,
-        statement_id=statement_id,
+        statement_id=given[statement_shapes][use.statement].statement_id,
     )

@@ -111,9 +111,7 @@ class _Pool:
                     return
                 record, connection = fairy._connection_record, fairy.dbapi_connection
                 found = record.__dict__
-                number, site = found.get("_assay_number"), 0
-                if number is None:  # who opens a connection may be who keeps it
-                    number, site = number_of(record), recorder.site()
+                number, site = found.get("_assay_number") or number_of(record)
                 if len(known) >= _MAX_KNOWN:
                     known.clear()
                 known[id(connection)] = number
@@ -135,10 +133,14 @@ class _Pool:
 
         return take
 
-    def _number(self, record: Any) -> int:
+    def _number(self, record: Any) -> tuple[int, int]:
+        """Number a record at its first checkout; return the number and who asked for it.
+
+        Who opens a connection may be who keeps it; of later checkouts nobody asks.
+        """
         self._last = self._last % _MAX_NUMBER + 1
-        record._assay_number = self._last
-        return self._last
+        record._assay_number = self._last, 0
+        return self._last, self._recorder.site()
 
 
 SENSOR = Sensor(
