@@ -23,7 +23,6 @@ are really wanted. Count in the database, not in Python.
 M. Winand, "We need tool support for keyset pagination".
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from flask_assay.artifacts.parsed_statements import ParsedStatement, parsed_statements
@@ -85,9 +84,9 @@ def _unbounded(use: QueryUse, facts: ParsedStatement, tables: Mapping[str, Table
 def _finding(group: list[tuple[QueryUse, Table]], given: Given) -> Finding:
     group = sorted(group, key=lambda one: -one[0].wall_ns)
     steady, (use, table) = given[steady_state], group[0]
-    costs: Counter[str] = Counter()
+    costs: dict[str, float] = {}
     for one, _ in group:
-        costs[one.route] += one.wall_s
+        costs[one.route] = costs.get(one.route, 0.0) + one.wall_s
     routes, cost, place = tuple(costs), sum(costs.values()), place_of(use.site)
     subject = name_routes(tuple(dict.fromkeys(one.name for _, one in group)), "table")
     rows = use.rows_mean or 0.0
