@@ -311,7 +311,7 @@ def added(times, name):
 
 def cell(values):
     low, middle, high = statistics.quantiles(values, n=4)
-    return f"{middle:+8.1f} {f'[{low:+.1f}, {high:+.1f}]':17}"
+    return f"{middle:+9.1f} {f'[{low:+.1f}, {high:+.1f}]':18}"
 
 
 def print_table(title, times, missing):
@@ -319,7 +319,7 @@ def print_table(title, times, missing):
     views = ", ".join(f"{VIEWS[view]} queries {plain[view]:.0f} µs" for view in VIEWS)
     print(f"\n{title}, without anything: {views}; added, in µs:")
     heads = ("a request", "a query", "a borrowing", "share of 3")
-    print(f"{'':26}" + "".join(f"{head:>12}{'quartiles':>14}" for head in heads) + "   hello")
+    print(f"{'':26}" + "".join(f"{head:>11} {'quartiles':16}" for head in heads) + "hello")
     own = statistics.median(added(times, "probe")["hello"])
     for name in CONTESTANTS:
         if name == "nothing":

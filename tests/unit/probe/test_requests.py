@@ -246,3 +246,37 @@ def test_cpu_stacks_say_where_an_endpoint_spends_it(app, probed, rows):
     (file,) = rows().probe_files
     mine = sum(us for stack, us in file.stacks.items() if stack.startswith("burn;"))
     assert mine > 0.5 * sum(file.stacks.values()) > 0
+
+
+def test_a_dropped_body_ends_its_request_before_the_next_one_begins(app, probed, rows):
+    probe = probed()
+    client = app.test_client()
+    client.get("/orders/1")
+    with client.get("/nope"):
+        assert probe.counters()["requests"] == 1
+    assert [row.status for row in rows().requests] == [200, 404]
+
+
+def test_the_servers_body_is_the_apps_own_if_its_size_is_known(app, probed, rows):
+    from werkzeug.test import EnvironBuilder
+    from werkzeug.wsgi import ClosingIterator
+
+    probe = probed()
+    body = app(EnvironBuilder("/orders/7").get_environ(), lambda *_: None)
+    assert type(body) is ClosingIterator
+    assert probe.counters()["requests"] == 0
+    body.close()
+    body.close()
+    assert only(rows).body_bytes == 7
+
+
+@pytest.mark.parametrize("name", ["content-length", "Content-Length", "CONTENT-LENGTH"])
+def test_a_header_counts_however_it_is_spelled(name):
+    from flask_assay.probe.response import read_headers
+
+    assert read_headers([("X-Unknown", "1"), (name, "5"), ("etag", "x")], 200) == (
+        RequestFlag.HAS_VALIDATOR,
+        5,
+    )
+    assert read_headers([], 200) == (RequestFlag.STREAMED, -1)
+    assert read_headers([], 204) == (0, -1)
