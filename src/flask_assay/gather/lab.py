@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -216,7 +217,7 @@ class Lab:
             if not name.startswith("ASSAY_") and name not in _NOT_INHERITED
         }
         if self.databases is not None:
-            url = self.postgres.url(self.databases.main)
+            url = _plain_url(self.postgres.url(self.databases.main, driver=_driver()))
             inherited |= dict.fromkeys(self.settings.items("database_env"), url)
         redis = "redis://localhost:6379/0"  # rerouted to our socket at connect time
         inherited |= dict.fromkeys(self.settings.items("redis_env"), redis)
@@ -300,3 +301,13 @@ def _with_redis(plan: RoutePlan, server: ValkeyServer | ExternalValkey) -> Route
         redis_user=address.username,
         redis_password=address.password,
     )
+
+
+def _driver() -> str:
+    """Return the driver to name in a URL: none for SQLAlchemy's own choice, if it is installed."""
+    return "" if find_spec("psycopg2") else "psycopg"
+
+
+def _plain_url(url: str) -> str:
+    """Return a URL without percent signs, which Alembic's configuration files can not hold."""
+    return url.replace("%2F", "/").replace("%3A", ":")

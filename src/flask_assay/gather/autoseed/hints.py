@@ -21,12 +21,14 @@ class Hint:
         fixed: One value that it can read back; None without such a need.
         typical: The value that Python fills in when none is given.
         is_hex_uuid: Text that must be a UUID without dashes.
+        has_default: Whether Python fills in a value when none is given.
     """
 
     choices: tuple[Any, ...] = ()
     fixed: Any = None
     typical: Any = None
     is_hex_uuid: bool = False
+    has_default: bool = False
 
 
 Hints = Mapping[tuple[str, str], Hint]
@@ -52,6 +54,7 @@ def _hint(column: Any) -> Hint:
         fixed=_fixed(column.type),
         typical=_typical(column.default),
         is_hex_uuid=_is_hex_uuid(column.type),
+        has_default=column.default is not None,
     )
 
 

@@ -25,6 +25,7 @@ _MOSTLY_TRUE = re.compile(r"activ|enabled|publish|visible|verified|confirmed|app
 _MOSTLY_FALSE = re.compile(
     r"admin|staff|super|delet|remov|ban|block|lock|hidden|archiv|spam|draft|private|disabled"
 )
+_HOLDS_JSON = re.compile(r"(^|_)json($|_)")
 _MOSTLY_NULL = re.compile(
     r"delet|remov|archiv|ban|block|cancel|revok|expire|reset|refund|locked|error|reject"
 )
@@ -75,7 +76,9 @@ class Values:
             if column.is_nullable or column.default is not None:
                 return None
             raise UnsupportedTypeError(f"column {column.name}: no value known for {column.type}")
-        return self._with_nulls(column, made) if column.is_nullable and not is_unique else made
+        # what the app always sets is never empty in its own rows
+        may_be_empty = column.is_nullable and not is_unique and not hint.has_default
+        return self._with_nulls(column, made) if may_be_empty else made
 
     def _with_nulls(self, column: Column, made: Maker) -> Maker:
         share = 0.85 if _MOSTLY_NULL.search(column.name.lower()) else 0.08
@@ -110,6 +113,8 @@ class Values:
 
     def _special(self, column: Column, limits: Limits, hint: Hint) -> Maker | None:
         rng = self._rng
+        if column.type in _TEXTS and _HOLDS_JSON.search(column.name.lower()):
+            return lambda n: "{}"
         if hint.fixed is not None and column.type in _TEXTS | {"bytea"}:
             return lambda n: hint.fixed
         choices = hint.choices or limits.choices or (() if column.element else column.labels)

@@ -163,14 +163,13 @@ def _fill(app: Any, plan: TargetPlan) -> None:
 
     url = EngineRouter(plan.route).routed(sqlalchemy.engine.make_url("postgresql:///x"), {})[0]
     engine = sqlalchemy.create_engine(url)
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         seeded = autoseed.fill(
             connection,
             scale=plan.scale,
             rng=random.Random(plan.random_seed),
             metadata=find_metadata(),
         )
-        connection.commit()
     engine.dispose()
     tables = [[each.table, each.row_count, each.skipped_reason] for each in seeded]
     write_document(Path(plan.recording), "seeded", {"tables": tables})
