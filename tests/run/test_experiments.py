@@ -1,6 +1,7 @@
 """The experiments of a real run: an index and an eager load, measured on an app of one file."""
 
 import json
+import subprocess
 
 import pytest
 from tests.run.command_rig import assay, recordings, write_project
@@ -106,3 +107,39 @@ def test_the_ladder_holds_both_and_ends_below_each_alone(outcome):
     assert ladder["rungs"][1]["time_s"] < ladder["rungs"][0]["time_s"] < ladder["before_s"]
     assert "Ladder" in (outcome[0] / "report.html").read_text()
     assert "Ladder" in outcome[1].out
+
+
+def test_the_proven_eager_load_comes_with_its_patch(outcome):
+    diagnosis = json.loads((outcome[0] / "diagnosis.json").read_text())
+    patches = [remedy["patch"] for each in diagnosis["findings"] for remedy in each["remedies"]]
+    (patch,) = filter(None, patches)
+    assert "+    found = Product.query.options(selectinload(Product.supplier))" in patch.replace(
+        "+        found", "+    found"
+    )
+
+
+@pytest.mark.slow
+def test_a_patch_is_measured_on_the_patched_code_and_applied_on_demand(outcome):
+    project = outcome[0].parents[1]
+    text = (project / "shop.py").read_text()
+    (project / ".gitignore").write_text(".assay\n__pycache__\n")
+    identity = ("-c", "user.name=x", "-c", "user.email=x@example.invalid")
+    for words in (("init", "-q"), ("add", "-A"), (*identity, "commit", "-qm", "one")):
+        subprocess.run(["git", *words], cwd=project, check=True)
+    wanted = "n-plus-one-queries:GET /products"
+    short = ("--seed", "shop:seed", "--duration-s", 4, "--warm-up-s", 1)
+    done = assay(project, project.parent / "base", "fix", wanted, *short, app="shop")
+    assert done.code == 0, done.err
+    assert "faster, measured on the patched code" in done.err
+    assert "41 → 2 statements" in done.err
+    assert (project / "shop.py").read_text() == text
+    arguments = ("fix", wanted, "--no-measure", "--apply")
+    done = assay(project, project.parent / "base", *arguments, app="shop")
+    assert done.code == 0, done.err
+    assert "selectinload(Product.supplier)" in (project / "shop.py").read_text()
+    done = assay(
+        project, project.parent / "base", "fix", "missing-index:GET /products/<int:product_id>/stock",
+        app="shop",
+    )  # fmt: skip
+    assert done.code == 2
+    assert "no Alembic migrations" in done.err

@@ -1,11 +1,13 @@
 """Read the trials that experiments wrote beside the recording."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from flask_assay.model.effect import Effect, Ladder, OracleVerdict, Rung, Trial, TrialOutcome
+from flask_assay.model.finding import Finding
 from flask_assay.recording.reader import Recording
 
-__all__ = ["read_ladders", "read_trials", "saved_s"]
+__all__ = ["read_ladders", "read_trials", "saved_s", "with_patches"]
 
 
 def read_trials(recording: Recording) -> tuple[tuple[Trial, ...], tuple[str, ...]]:
@@ -30,6 +32,23 @@ def read_ladders(recording: Recording) -> tuple[Ladder, ...]:
         except (KeyError, TypeError, ValueError):
             continue
     return tuple(found)
+
+
+def with_patches(findings: Sequence[Finding], recording: Recording) -> tuple[Finding, ...]:
+    """Return the findings with the patches that experiments wrote for their proven remedies."""
+    patches = recording.document("trials").get("patches")
+    if not isinstance(patches, dict) or not patches:
+        return tuple(findings)
+    return tuple(
+        replace(
+            finding,
+            remedies=tuple(
+                replace(remedy, patch=str(patches.get(f"{finding.audit}/{finding.key}/{n}", "")))
+                for n, remedy in enumerate(finding.remedies)
+            ),
+        )
+        for finding in findings
+    )
 
 
 def _ladder(entry: Mapping[str, object]) -> Ladder:

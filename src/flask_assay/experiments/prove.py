@@ -1,11 +1,14 @@
 """Turn findings into trials: what each remedy saves, alone and on top of others."""
 
+import contextlib
 import math
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
+from flask_assay.errors import UsageError
 from flask_assay.experiments.arms import ArmPlan, arms_of, spare_arm
 from flask_assay.experiments.copies import Copies
 from flask_assay.experiments.estimate import LEVEL, effects_of, outcome_of
@@ -13,13 +16,14 @@ from flask_assay.experiments.hypothesis import Hypothesis, hypotheses
 from flask_assay.experiments.interventions.offload import ENQUEUE_S
 from flask_assay.experiments.ladder import ladder_of
 from flask_assay.experiments.launch import Bench, LaunchResult, rehearse, run_launch
+from flask_assay.experiments.patches.write import write_patch
 from flask_assay.experiments.registry import INTERVENTIONS
 from flask_assay.experiments.replay import SentRequest, sent_requests
 from flask_assay.experiments.under_load import try_under_load
 from flask_assay.experiments.writes import writing_routes
 from flask_assay.gather.lab import Lab
 from flask_assay.model.clock import Clock
-from flask_assay.model.effect import Ladder, Trial
+from flask_assay.model.effect import Ladder, Trial, TrialOutcome
 from flask_assay.model.finding import Finding
 from flask_assay.recording.directory import write_document
 from flask_assay.recording.reader import Recording
@@ -92,7 +96,7 @@ def prove(
         experiment = _Experiment(lab, recording, known, requests, clock, on_step)
         measured, ladder = experiment.run(share * budget_s, extent.launches)
         trials += measured
-    _write(lab, trials, ladder)
+    _write(lab, trials, ladder, {})
     if under_load:
         trials += try_under_load(
             lab,
@@ -102,14 +106,34 @@ def prove(
             launches=extent.load_launches,
             on_step=on_step,
         )
-        _write(lab, trials, ladder)
+    _write(lab, trials, ladder, _patches(recording, findings, trials))
     return tuple(trials)
 
 
-def _write(lab: Lab, trials: Sequence[Trial], ladder: Ladder | None) -> None:
+def _patches(
+    recording: Recording, findings: Sequence[Finding], trials: Sequence[Trial]
+) -> dict[str, str]:
+    """Return remedy id → the diff of the user's files, for what was faster and is certain."""
+    faster = {each.remedy_id for each in trials if each.outcome is TrialOutcome.FASTER}
+    found: dict[str, str] = {}
+    for finding in findings:
+        for number, remedy in enumerate(finding.remedies):
+            remedy_id = f"{finding.audit}/{finding.key}/{number}"
+            if remedy_id in faster:
+                # the report has a snippet where a person has to choose the place
+                with contextlib.suppress(UsageError, OSError, SyntaxError, ValueError):
+                    patch = write_patch(Path.cwd(), finding, remedy, recording.document("app"))
+                    found[remedy_id] = patch.diff()
+    return found
+
+
+def _write(
+    lab: Lab, trials: Sequence[Trial], ladder: Ladder | None, patches: Mapping[str, str]
+) -> None:
     document = {
         "trials": [asdict(each) for each in trials],
         "ladders": [asdict(ladder)] if ladder else [],
+        "patches": dict(patches),
     }
     write_document(lab.recording, "trials", document)
 

@@ -74,6 +74,7 @@ class Remedy:
         summary: The remedy in one imperative sentence.
         snippet: Code to commit, empty where the change needs a person.
         snippet_language: "python", "sql", "ini" …, for highlighting.
+        patch: Unified diff of the user's files; empty where no place is certain.
     """
 
     intervention: str
@@ -81,6 +82,7 @@ class Remedy:
     summary: str
     snippet: str = ""
     snippet_language: str = "python"
+    patch: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from flask_assay.report import figures
 
 __all__ = ["LEVELS", "Limits", "fit", "left_out_words", "thin"]
 
-_CODE_FIELDS = frozenset({"sql", "snippet", "detail", "headline"})
+_CODE_FIELDS = frozenset({"sql", "snippet", "patch", "detail", "headline"})
 # Terminal escapes, text that runs backwards and halves of a pair: none belongs in a report.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LARGEST = 1e15  # beyond it no axis can be drawn; no quantity of a run comes near

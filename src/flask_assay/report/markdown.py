@@ -114,7 +114,10 @@ def _finding(number: int, f: Finding, d: Diagnosis) -> list[str]:
     lines += _block(f.sql, "sql") if f.sql else []
     for remedy, trial in summary.remedies_with_trials(f, d):
         lines += [f"**Remedy:** {_text(remedy.summary)}", ""]
-        lines += _block(remedy.snippet, remedy.snippet_language) if remedy.snippet else []
+        code, language = (
+            (remedy.patch, "diff") if remedy.patch else (remedy.snippet, remedy.snippet_language)
+        )
+        lines += _block(code, language) if code else []
         lines += _trial(trial)
     return lines
 
