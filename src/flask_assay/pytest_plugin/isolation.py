@@ -80,13 +80,24 @@ class Isolation:
 
     # -- one test -------------------------------------------------------------------------
 
+    def pytest_sessionstart(self) -> None:
+        """Refuse what would run tests without isolation.
+
+        Raises:
+            pytest.UsageError: If another plugin runs tests again.
+        """
+        if self._reruns_are_anothers():
+            raise pytest.UsageError(
+                "--reruns and flask-assay's sandbox both run a test again, so one would hide the "
+                "other's attempts. Leave out --reruns, or switch the sandbox off with "
+                "--assay-gear=off."
+            )
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> bool | None:
         """Run one test in its gear, again if need be, and log one result."""
-        if self._reruns_are_anothers():
-            return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         attempt = self._settled(item, nextitem)
         self._suspects.append(item.nodeid)

@@ -97,3 +97,19 @@ def test_a_wrong_app_is_explained(tmp_path):
     outcome = run_pytest(project)
     assert 'assay_app = "shop:nothing"' in outcome.text, outcome.text
     assert outcome.code != 0
+
+
+RERUNS = """
+def pytest_addoption(parser):
+    parser.addoption("--reruns", type=int)
+
+def pytest_configure(config):
+    config.pluginmanager.register(object(), "rerunfailures")
+"""
+
+
+def test_another_plugin_that_reruns_tests_is_refused(tmp_path):
+    project = write_project(tmp_path, conftest=suites.CONFTEST + RERUNS, test_next=suites.NEXT)
+    outcome = run_pytest(project, "--reruns", "2")
+    assert "--reruns and flask-assay's sandbox both run a test again" in outcome.text
+    assert "passed" not in outcome.text
