@@ -48,6 +48,13 @@ _IN_LIST = re.compile(
     r"(\bIN ?\(|\bARRAY ?\[|\bANY ?\() ?([^(),\]]+?)(?: ?, ?\2)+ ?(?=[)\]])", re.IGNORECASE
 )
 _ROWS = re.compile(r"(\((?:[^()\"]|\"[^\"]*+\"|\((?:[^()]|\([^()]*+\))*+\))*+\))(?: ?, ?\1)+")
+# Some drivers write the type of each value beside it, others do not: the statement is the same.
+_CAST = re.compile(
+    r"\?(?: ?:: ?(?:DOUBLE PRECISION|(?:CHARACTER|BIT) VARYING"
+    r"|TIME(?:STAMP)?(?: ?\( ?\? ?\))?(?: WITH(?:OUT)? TIME ZONE)?"
+    r"|[\w.]+|\"[^\"]*+\")(?: ?\([?, ]*\))?(?:\[\])*)++",
+    re.IGNORECASE,
+)
 _VERB = re.compile(r"[\s(]*+([A-Za-z]+)")
 _PLANNED = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "VALUES", "MERGE", "TABLE"})
 
@@ -55,7 +62,8 @@ _PLANNED = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "VALUES", 
 def sql_shape(sql: str) -> str:
     """Return the statement without its values.
 
-    White space and comments collapse, literals and placeholders become ``?``, ``IN`` lists and
+    White space and comments collapse, literals and placeholders become ``?`` with the types
+    that are written beside them, ``IN`` lists and
     identical rows of any number become one. ``NULL``, ``TRUE``, ``FALSE`` stay: they steer plans.
 
     Args:
@@ -72,6 +80,8 @@ def sql_shape(sql: str) -> str:
     # Looking for a text is many times cheaper than for a pattern.
     if "-?" in shape or "- ?" in shape or "+?" in shape or "+ ?" in shape:
         shape = _NEGATIVE.sub(r"\1?", shape)
+    if "?::" in shape or "? ::" in shape:
+        shape = _CAST.sub("?", shape)
     if "sa_savepoint_" in shape:
         shape = _SAVEPOINT.sub(r"\1?", shape)
     if "?!=" in shape or "? !=" in shape or "(NULL)" in shape:
