@@ -12,7 +12,7 @@ from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.experiments.registry import INTERVENTIONS
 from flask_assay.gather.lab import Databases
 
-__all__ = ["BASE", "NULL", "ArmPlan", "arm_name", "arms_of", "spare_arm"]
+__all__ = ["BASE", "NULL", "ArmPlan", "arm_name", "arms_of", "database_remedies", "spare_arm"]
 
 BASE, NULL = "base", "null"
 # Up to here each subset of a route's remedies gets an arm, beyond it each alone and in order.

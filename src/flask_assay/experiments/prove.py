@@ -58,7 +58,7 @@ class Extent:
 
 
 FULL = Extent(launches=8, remedies=16, server_remedies=2, routes=16, load_launches=5)
-QUICK = Extent(launches=5, remedies=2, server_remedies=0, routes=3, load_launches=0)
+QUICK = Extent(launches=5, remedies=3, server_remedies=0, routes=3, load_launches=0)
 
 
 def prove(
@@ -84,7 +84,8 @@ def prove(
     budget_s = lab.settings.number("experiment_s")
     every = hypotheses(findings)
     competing = [each for each in every if INTERVENTIONS[each.remedy.intervention].needs_load]
-    paired = [each for each in every if each not in competing]
+    # what can be written comes before what only shows an upper bound
+    paired = sorted((each for each in every if each not in competing), key=_is_what_if)
     requests = _requests(lab, recording, paired[: extent.remedies], extent.routes)
     known = [each for each in paired[: extent.remedies] if each.routes & requests.keys()]
     tried = [*known, *competing[: extent.server_remedies]]
@@ -136,6 +137,10 @@ def _write(
         "patches": dict(patches),
     }
     write_document(lab.recording, "trials", document)
+
+
+def _is_what_if(each: Hypothesis) -> bool:
+    return INTERVENTIONS[each.remedy.intervention].is_what_if
 
 
 def _why_not(each: Hypothesis, paired: Sequence[Hypothesis], extent: Extent) -> str:
