@@ -10,6 +10,7 @@ from flask_assay.errors import LoadError
 from flask_assay.gather.lab import Lab
 from flask_assay.gather.preflight import find_locustfile
 from flask_assay.gather.real_rows import Query, sample_rows
+from flask_assay.gather.rehearsal import rehearse
 from flask_assay.gather.target import Target
 from flask_assay.load.journeys import derive
 from flask_assay.load.plan import Exchange, Journey, LoadPlan
@@ -35,7 +36,7 @@ def plan_load(
     """
     settings = lab.settings
     locustfile = find_locustfile(settings)
-    journeys = () if locustfile else _journeys(lab, asks, tables)
+    journeys = () if locustfile else _journeys(lab, target, asks, tables)
     rate = settings.number("rate")
     return LoadPlan(
         recording_dir=lab.recording,
@@ -57,21 +58,24 @@ def plan_load(
 
 
 def _journeys(
-    lab: Lab, asks: Mapping[str, Query], tables: list[dict[str, Any]]
+    lab: Lab, target: Target, asks: Mapping[str, Query], tables: list[dict[str, Any]]
 ) -> tuple[Journey, ...]:
     app = read_document(lab.recording, "app", {})
     assert isinstance(app, dict)
     derived = derive(app.get("routes", []), sample_rows(asks, tables))
-    left_out = [{"route": each.route, "reason": each.reason} for each in derived.skipped]
-    write_document(lab.recording, "left-out-routes", {"routes": left_out})
-    if not derived.journeys:
-        reasons = "\n".join(f"  {each['route']}: {each['reason']}" for each in left_out)
+    signed_in = _signed_in(derived.journeys, lab.run.private)
+    journeys, faults = rehearse(signed_in, target.address)
+    left_out = {each.route: each.reason for each in derived.skipped} | faults
+    routes = [{"route": route, "reason": reason} for route, reason in left_out.items()]
+    write_document(lab.recording, "left-out-routes", {"routes": routes})
+    if not journeys:
+        reasons = "\n".join(f"  {route}: {reason}" for route, reason in left_out.items())
         raise LoadError(
             "no route of the app can be called without a locustfile",
             why=reasons or "The app has no routes.",
             todo="Write a locustfile.py, or fill the database by a seed hook.",
         )
-    return _signed_in(derived.journeys, lab.run.private)
+    return journeys
 
 
 def _signed_in(journeys: tuple[Journey, ...], private: Path) -> tuple[Journey, ...]:

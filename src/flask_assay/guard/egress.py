@@ -131,5 +131,6 @@ def _list(host: str) -> None:
     if len(_State.listed) < _MOST_LISTED:
         _State.listed[host] = seen + 1
     if not seen and _State.recording is not None:
-        event = {"event": "incident", "kind": "egress-refused", "text": host}
+        text = f"the app tried to reach {host}: refused (setting egress_allow)"
+        event = {"event": "incident", "kind": "egress-refused", "text": text}
         append_line(_State.recording, "events.jsonl", event)

@@ -50,6 +50,9 @@ class Journeys:
     skipped: tuple[Skipped, ...]
 
 
+_ENDS_SESSION = re.compile(r"\b(log|sign)[-_]?(out|off)\b", re.IGNORECASE)
+
+
 def derive(
     routes: Iterable[Mapping[str, Any]],
     parameter_values: Mapping[str, Table],
@@ -96,6 +99,8 @@ def _journey(
     endpoint, rule = str(route["endpoint"]), str(route["rule"])
     if endpoint.rpartition(".")[2] == "static" or endpoint.startswith("_debug_toolbar"):
         return "serves files, not the app's work"
+    if _ENDS_SESSION.search(f"{endpoint} {rule}"):
+        return "signs the user out, and every later request with it"
     if method not in allowed:
         return f"{method} was not asked for: by default only {' and '.join(SAFE_METHODS)} are sent"
     if method not in SAFE_METHODS and not examples:

@@ -35,7 +35,9 @@ def test_a_refused_host_is_listed_once(guarded):
         with pytest.raises(ConnectionRefusedError):
             socket.getaddrinfo("outside.test", 80)
     lines = (guarded / "events.jsonl").read_text().splitlines()
-    assert [json.loads(line)["text"] for line in lines] == ["outside.test"]
+    assert [json.loads(line)["text"] for line in lines] == [
+        "the app tried to reach outside.test: refused (setting egress_allow)"
+    ]
 
 
 def test_a_connection_on_this_machine_passes(guarded):

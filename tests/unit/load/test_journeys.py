@@ -127,3 +127,11 @@ def test_the_number_of_requests_per_route_is_bounded():
 def test_missing_values_in_a_row_are_not_sent():
     made = derive([route("/orders/<int:id>")], {"orders": {"id": [None, 4, 4]}})
     assert [each.path for each in made.journeys[0].exchanges] == ["/orders/4"]
+
+
+@pytest.mark.parametrize("rule", ["/logout", "/users/sign-out", "/auth/log_off"])
+def test_a_route_that_ends_the_session_is_left_out(rule):
+    route = {"rule": rule, "endpoint": "x", "methods": ["GET"], "arguments": {}}
+    derived = derive([route], {})
+    assert derived.journeys == ()
+    assert "signs the user out" in derived.skipped[0].reason

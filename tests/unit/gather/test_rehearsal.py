@@ -1,0 +1,49 @@
+"""Journeys that do not end are left out, with the reason; failing ones stay."""
+
+import http.server
+import threading
+
+import pytest
+
+from flask_assay.gather import rehearsal
+from flask_assay.load.plan import Exchange, Journey
+from flask_assay.model.owned import AllowedTarget
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/hang":
+            self.server.released.wait(10)
+            return
+        self.send_response(500 if self.path == "/fails" else 200)
+        kind = "text/event-stream" if self.path == "/events" else "text/plain"
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(b"data")
+
+    def log_message(self, *given):
+        pass
+
+
+@pytest.fixture
+def target():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.released = threading.Event()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield AllowedTarget("http", "127.0.0.1", server.server_port, "test")
+    server.released.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_what_does_not_end_is_left_out_and_what_fails_is_kept(target, monkeypatch):
+    monkeypatch.setattr(rehearsal, "_LONGEST_S", 0.3)
+    journeys = [
+        Journey(path, "GET", (Exchange(path),)) for path in ("/", "/fails", "/events", "/hang")
+    ]
+    kept, left_out = rehearsal.rehearse(journeys, target)
+    assert [journey.rule for journey in kept] == ["/", "/fails"]
+    assert "stream of events" in left_out["GET /events"]
+    assert "within 0.3 s" in left_out["GET /hang"]
