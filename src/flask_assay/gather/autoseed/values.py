@@ -29,6 +29,7 @@ _HOLDS_JSON = re.compile(r"(^|_)json($|_)")
 _MOSTLY_NULL = re.compile(
     r"delet|remov|archiv|ban|block|cancel|revok|expire|reset|refund|locked|error|reject"
 )
+_ISSUED = re.compile(r"token|otp|secret|nonce")
 _INTEGER_NAMES: tuple[tuple[re.Pattern[str], int, int], ...] = (
     (re.compile(r"rating|stars|score$"), 1, 5),
     (re.compile(r"year"), 1990, 2026),
@@ -77,11 +78,16 @@ class Values:
                 return None
             raise UnsupportedTypeError(f"column {column.name}: no value known for {column.type}")
         # what the app always sets is never empty in its own rows
-        may_be_empty = column.is_nullable and not is_unique and not hint.has_default
+        is_plain = not is_unique or _ISSUED.search(column.name.lower())
+        may_be_empty = column.is_nullable and is_plain and not hint.has_default
         return self._with_nulls(column, made) if may_be_empty else made
 
     def _with_nulls(self, column: Column, made: Maker) -> Maker:
-        share = 0.85 if _MOSTLY_NULL.search(column.name.lower()) else 0.08
+        name = column.name.lower()
+        # a token and its companions (expiry, secret) are set together or not at all
+        share = 0.85 if _MOSTLY_NULL.search(name) else 0.08
+        if _ISSUED.search(name):
+            share = 1.0
         rng = self._rng
 
         def maybe(n: int) -> Any:
