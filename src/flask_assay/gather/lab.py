@@ -304,8 +304,8 @@ def _with_redis(plan: RoutePlan, server: ValkeyServer | ExternalValkey) -> Route
 
 
 def _driver() -> str:
-    """Return the driver to name in a URL: none for SQLAlchemy's own choice, if it is installed."""
-    return "" if find_spec("psycopg2") else "psycopg"
+    """Return the installed driver; a URL without one means another in each SQLAlchemy."""
+    return "psycopg2" if find_spec("psycopg2") else "psycopg"
 
 
 def _plain_url(url: str) -> str:
