@@ -22,7 +22,8 @@ _ORDER = (
     OracleVerdict.DIFFERENT,
     OracleVerdict.ERROR,
 )
-_TOKENS = re.compile(rb"[0-9a-fA-F]{8,}|[0-9]+|[A-Za-z0-9_\-]{20,}")
+# hashes, numbers, and signed tokens with their dots (session, CSRF)
+_TOKENS = re.compile(rb"[A-Za-z0-9_.\-]{20,}|[0-9a-fA-F]{8,}|[0-9]+")
 
 
 @dataclass
