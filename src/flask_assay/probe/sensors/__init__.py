@@ -1,34 +1,32 @@
 """The sensors: one measured thing a file, one line here."""
 
-from flask_assay.probe.sensors import (
-    endpoint_cpu,
-    identity,
-    mail,
-    outbound_http,
-    pool,
-    queries,
-    redis,
-    relationships,
-    requests,
-    templates,
-    transactions,
-)
+from flask_assay.probe.sensors.endpoint_cpu import SENSOR as ENDPOINT_CPU
+from flask_assay.probe.sensors.identity import SENSOR as IDENTITY
+from flask_assay.probe.sensors.mail import SENSOR as MAIL
+from flask_assay.probe.sensors.outbound_http import SENSOR as OUTBOUND_HTTP
+from flask_assay.probe.sensors.pool import SENSOR as POOL
+from flask_assay.probe.sensors.queries import SENSOR as QUERIES
+from flask_assay.probe.sensors.redis import SENSOR as REDIS
+from flask_assay.probe.sensors.relationships import SENSOR as RELATIONSHIPS
+from flask_assay.probe.sensors.requests import SENSOR as REQUESTS
+from flask_assay.probe.sensors.templates import SENSOR as TEMPLATES
+from flask_assay.probe.sensors.transactions import SENSOR as TRANSACTIONS
 
 __all__ = ["SENSORS"]
 
 SENSORS = {
-    module.SENSOR.name: module.SENSOR
-    for module in (
-        requests,
-        endpoint_cpu,
-        identity,
-        queries,
-        relationships,
-        pool,
-        transactions,
-        redis,
-        outbound_http,
-        mail,
-        templates,
+    sensor.name: sensor
+    for sensor in (
+        REQUESTS,
+        ENDPOINT_CPU,
+        IDENTITY,
+        QUERIES,
+        RELATIONSHIPS,
+        POOL,
+        TRANSACTIONS,
+        REDIS,
+        OUTBOUND_HTTP,
+        MAIL,
+        TEMPLATES,
     )
 }
