@@ -34,7 +34,7 @@ check: $(VENV)/.dev  ## Lint, types, layers
 
 unit: $(VENV)/.dev
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m "not slow"
+	$(BIN)/coverage run -m pytest -m "not slow" -n 2 --dist loadfile
 	cd examples/shop && ../../$(BIN)/pytest -q
 	cd examples/legacy_shop && ../../$(BIN)/pytest -q
 	$(BIN)/coverage combine -q && $(BIN)/coverage report --skip-covered --show-missing | tail -40
