@@ -33,6 +33,7 @@ class Hypothesis:
 
     def untried(self, reason: str) -> Trial:
         """Return the trial that was not made, with its reason."""
+        intervention = INTERVENTIONS[self.remedy.intervention]
         return Trial(
             remedy_id=self.remedy_id,
             intervention=self.remedy.intervention,
@@ -40,6 +41,7 @@ class Hypothesis:
             summary=self.remedy.summary,
             outcome=TrialOutcome.NOT_TRIED,
             reason=reason,
+            is_simulated=intervention.is_simulated or intervention.is_what_if,
         )
 
 

@@ -81,6 +81,7 @@ class Trial:
         prices: What it costs ({"write_us_per_row": …, "index_bytes": …}), each a number.
         reason: Why it was refused or not tried.
         duration_s: Wall time that the trial took, seconds.
+        is_simulated: Whether a stand-in for a rewrite was measured, not a change one can commit.
     """
 
     remedy_id: str
@@ -92,6 +93,7 @@ class Trial:
     prices: Mapping[str, float] | None = None
     reason: str = ""
     duration_s: float = 0.0
+    is_simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

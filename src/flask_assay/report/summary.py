@@ -268,7 +268,8 @@ def _statements(diagnosis: Diagnosis) -> Figure | None:
 
 
 def _best_gain(diagnosis: Diagnosis) -> Figure | None:
-    gains = [e for e in map(gain, other_trials(diagnosis)) if e is not None]
+    real = (trial for trial in other_trials(diagnosis) if not trial.is_simulated)
+    gains = [e for e in map(gain, real) if e is not None]
     if not gains:
         return None
     best = min(gains, key=lambda e: e.change_s)

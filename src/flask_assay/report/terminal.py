@@ -194,7 +194,7 @@ def _trial(page: _Page, trial: Trial, routes: tuple[str, ...]) -> None:
     style = "good" if trial.outcome is TrialOutcome.FASTER else ""
     for effect in trial.effects[:1] if best is None else [best]:
         text = f"{word} on {effect.route}: {summary.effect_sentence(effect)}"
-        page.labelled("measured", text, style=style)
+        page.labelled("simulated" if trial.is_simulated else "measured", text, style=style)
         page.labelled("", summary.ORACLE_WORDS[effect.oracle])
     prices = [" ".join(figures.price(n, v)) for n, v in (trial.prices or {}).items()]
     if prices:
