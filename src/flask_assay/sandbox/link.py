@@ -6,6 +6,7 @@ and asks likewise for commits and rollbacks.  Commands are returned, never sent 
 
 import re
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 from weakref import WeakSet
@@ -52,7 +53,7 @@ _ADVICE = (
 )
 
 
-class Link:
+class Link(ABC):
     """A physical connection's universe, and what was noticed on it.
 
     Attributes:
@@ -87,30 +88,30 @@ class Link:
             redefer=_redefer(self.facts.initially_deferred),
         )
 
+    @abstractmethod
     def application_name(self) -> str | None:
         """Return what the server last reported, without asking it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_aborted(self) -> bool:
         """Whether the server considers the transaction failed."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def is_open(self) -> bool:
         """Whether the physical connection exists."""
-        raise NotImplementedError
 
+    @abstractmethod
     def send(self, commands: list[str]) -> None:
         """Send commands of ours."""
-        raise NotImplementedError
 
+    @abstractmethod
     def logical(self, parameters: dict[str, Any]) -> Any:
         """Return a new logical connection."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
         """Close the physical connection. Idempotent."""
-        raise NotImplementedError
 
     # -- scopes ---------------------------------------------------------------------------
 
