@@ -20,7 +20,7 @@ from sqlalchemy.pool import QueuePool
 from tests.conformance import outside
 
 from flask_assay.model.rows import RequestFlag, SpanFlag, SpanKind
-from flask_assay.probe import ALL_SENSORS, ProbePlan, attach, detach
+from flask_assay.probe import ALL_SENSORS, DEEP_SENSORS, ProbePlan, attach, detach
 from flask_assay.probe.call_sites import CallSites
 from flask_assay.probe.names import Names
 from flask_assay.probe.recorder import Recorder
@@ -177,15 +177,15 @@ def changed(before, after):
 
 
 def test_each_sensor_of_the_plan_is_registered_under_its_name():
-    assert tuple(SENSORS) == ALL_SENSORS
+    assert tuple(SENSORS) == (*ALL_SENSORS, *DEEP_SENSORS)
     assert all(sensor.name == name for name, sensor in SENSORS.items())
 
 
-@pytest.mark.parametrize("name", [*ALL_SENSORS, "all"])
+@pytest.mark.parametrize("name", [*ALL_SENSORS, *DEEP_SENSORS, "all"])
 def test_attached_and_detached_twice_it_leaves_no_trace(name, app, plan, tmp_path):
     from dataclasses import replace
 
-    plan = replace(plan, sensors=ALL_SENSORS if name == "all" else (name,))
+    plan = replace(plan, sensors=(*ALL_SENSORS, *DEEP_SENSORS) if name == "all" else (name,))
     expected = answers(app)
     before = state(app)
     for _ in range(2):

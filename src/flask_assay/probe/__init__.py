@@ -5,6 +5,6 @@ Standard library and what the app already has, nothing else. Importing this patc
 """
 
 from flask_assay.probe.attachment import Probe, attach, attached, detach
-from flask_assay.probe.plan import ALL_SENSORS, ProbePlan
+from flask_assay.probe.plan import ALL_SENSORS, DEEP_SENSORS, ProbePlan
 
-__all__ = ["ALL_SENSORS", "Probe", "ProbePlan", "attach", "attached", "detach"]
+__all__ = ["ALL_SENSORS", "DEEP_SENSORS", "Probe", "ProbePlan", "attach", "attached", "detach"]

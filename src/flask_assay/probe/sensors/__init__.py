@@ -3,6 +3,7 @@
 from flask_assay.probe.sensors.endpoint_cpu import SENSOR as ENDPOINT_CPU
 from flask_assay.probe.sensors.identity import SENSOR as IDENTITY
 from flask_assay.probe.sensors.mail import SENSOR as MAIL
+from flask_assay.probe.sensors.orm_reads import SENSOR as ORM_READS
 from flask_assay.probe.sensors.outbound_http import SENSOR as OUTBOUND_HTTP
 from flask_assay.probe.sensors.pool import SENSOR as POOL
 from flask_assay.probe.sensors.queries import SENSOR as QUERIES
@@ -28,5 +29,6 @@ SENSORS = {
         OUTBOUND_HTTP,
         MAIL,
         TEMPLATES,
+        ORM_READS,
     )
 }
