@@ -13,7 +13,13 @@ from flask_assay.diagnosis.runner import run_audits
 from flask_assay.diagnosis.series import series_of
 from flask_assay.diagnosis.summaries import route_summaries, statement_summaries
 from flask_assay.diagnosis.traces import traces_of
-from flask_assay.diagnosis.trials import read_ladders, read_trials, saved_s, with_patches
+from flask_assay.diagnosis.trials import (
+    read_cache_plans,
+    read_ladders,
+    read_trials,
+    saved_s,
+    with_patches,
+)
 from flask_assay.diagnosis.verdict import judge
 from flask_assay.model.document import SCHEMA_VERSION, Diagnosis
 from flask_assay.recording.reader import Recording
@@ -65,6 +71,7 @@ def diagnose(recording: Recording, *, allow: Mapping[str, str] | None = None) ->
         warnings=(*_warnings(view, seen), *trial_warnings),
         profile=profile_of(view),
         ladders=read_ladders(recording),
+        cache_plans=read_cache_plans(recording),
     )
 
 

@@ -3,11 +3,20 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from flask_assay.model.effect import Effect, Ladder, OracleVerdict, Rung, Trial, TrialOutcome
+from flask_assay.model.effect import (
+    CachePlan,
+    CachePoint,
+    Effect,
+    Ladder,
+    OracleVerdict,
+    Rung,
+    Trial,
+    TrialOutcome,
+)
 from flask_assay.model.finding import Finding
 from flask_assay.recording.reader import Recording
 
-__all__ = ["read_ladders", "read_trials", "saved_s", "with_patches"]
+__all__ = ["read_cache_plans", "read_ladders", "read_trials", "saved_s", "with_patches"]
 
 
 def read_trials(recording: Recording) -> tuple[tuple[Trial, ...], tuple[str, ...]]:
@@ -29,6 +38,19 @@ def read_ladders(recording: Recording) -> tuple[Ladder, ...]:
     for entry in entries if isinstance(entries, list) else []:
         try:
             found.append(_ladder(entry))
+        except (KeyError, TypeError, ValueError):
+            continue
+    return tuple(found)
+
+
+def read_cache_plans(recording: Recording) -> tuple[CachePlan, ...]:
+    """Return the plans of ``trials.json``; one that cannot be read is left out."""
+    entries = recording.document("trials").get("cache_plans")
+    found = []
+    for entry in entries if isinstance(entries, list) else []:
+        try:
+            points = tuple(CachePoint(**each) for each in entry["points"])
+            found.append(CachePlan(**{**entry, "points": points}))
         except (KeyError, TypeError, ValueError):
             continue
     return tuple(found)

@@ -22,7 +22,7 @@ from flask_assay.gather.target import Target
 from flask_assay.model.clock import Clock
 from flask_assay.model.effect import OracleVerdict
 
-__all__ = ["Bench", "LaunchResult", "rehearse", "run_launch"]
+__all__ = ["Bench", "Host", "LaunchResult", "rehearse", "run_launch"]
 
 _WARM_UP_ROUNDS = 1
 _LEAST_ROUNDS = 4
@@ -86,7 +86,7 @@ def rehearse(bench: Bench, arm: ArmPlan, most: int) -> dict[str, list[SentReques
         arm: Unchanged, with data that nobody else uses where requests write.
         most: Requests kept per route.
     """
-    host = _Host(bench, [arm])
+    host = Host(bench, [arm])
     found: dict[str, list[SentRequest]] = {}
     try:
         for route, available in bench.requests.items():
@@ -113,9 +113,9 @@ def run_launch(bench: Bench, rng: random.Random, *, budget_s: float) -> LaunchRe
         budget_s: Seconds of measuring.
     """
     with ExitStack() as stack:
-        seats: dict[str, _Host] = {}
+        seats: dict[str, Host] = {}
         for arms in _hosted(bench):
-            host = _Host(bench, arms)
+            host = Host(bench, arms)
             stack.callback(host.stop)
             seats |= {arm.name: host for arm in arms}
         session = _Session(bench, seats, rng)
@@ -146,7 +146,7 @@ def _hosted(bench: Bench) -> list[list[ArmPlan]]:
     return list(found.values())
 
 
-class _Host:
+class Host:
     """One process and a connection to it."""
 
     def __init__(self, bench: Bench, arms: Sequence[ArmPlan]) -> None:
@@ -198,7 +198,7 @@ def _reached(bench: Bench) -> frozenset[str]:
 class _Session:
     """The exchanges of one launch."""
 
-    def __init__(self, bench: Bench, seats: Mapping[str, _Host], rng: random.Random) -> None:
+    def __init__(self, bench: Bench, seats: Mapping[str, Host], rng: random.Random) -> None:
         self._bench, self._seats, self._rng = bench, seats, rng
         self._number = 0
         self._visited: set[tuple[str, str, int]] = set()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flask_assay.errors import UsageError
 from flask_assay.experiments.arms import ArmPlan, arms_of, spare_arm
+from flask_assay.experiments.cache_plan import cache_plans
 from flask_assay.experiments.copies import Copies
 from flask_assay.experiments.estimate import LEVEL, effects_of, outcome_of
 from flask_assay.experiments.hypothesis import Hypothesis, hypotheses
@@ -18,10 +19,11 @@ from flask_assay.experiments.ladder import ladder_of
 from flask_assay.experiments.launch import Bench, LaunchResult, rehearse, run_launch
 from flask_assay.experiments.patches.write import write_patch
 from flask_assay.experiments.registry import INTERVENTIONS
-from flask_assay.experiments.replay import SentRequest, sent_requests
+from flask_assay.experiments.replay import SentRequest
 from flask_assay.experiments.under_load import try_under_load
 from flask_assay.experiments.writes import writing_routes
 from flask_assay.gather.lab import Lab
+from flask_assay.load.transcript import read_transcripts
 from flask_assay.model.clock import Clock
 from flask_assay.model.effect import Ladder, Trial, TrialOutcome
 from flask_assay.model.finding import Finding
@@ -48,6 +50,7 @@ class Extent:
         server_remedies: Remedies tried under load, each with boots of its own.
         routes: Routes replayed.
         load_launches: Launches under load.
+        cache_s: Seconds for repeating the load at caches.
     """
 
     launches: int
@@ -55,10 +58,11 @@ class Extent:
     server_remedies: int
     routes: int
     load_launches: int
+    cache_s: float
 
 
-FULL = Extent(launches=8, remedies=16, server_remedies=2, routes=16, load_launches=5)
-QUICK = Extent(launches=5, remedies=3, server_remedies=0, routes=3, load_launches=0)
+FULL = Extent(launches=8, remedies=16, server_remedies=2, routes=16, load_launches=5, cache_s=15.0)
+QUICK = Extent(launches=5, remedies=3, server_remedies=0, routes=3, load_launches=0, cache_s=4.0)
 
 
 def prove(
@@ -91,13 +95,25 @@ def prove(
     tried = [*known, *competing[: extent.server_remedies]]
     trials = [each.untried(_why_not(each, paired, extent)) for each in every if each not in tried]
     ladder: Ladder | None = None
+    plans = cache_plans(
+        lab,
+        recording,
+        paired[: extent.remedies],
+        clock=clock,
+        budget_s=extent.cache_s,
+        on_step=on_step,
+    )
     under_load = competing[: extent.server_remedies] if lab.load_plan is not None else []
     share = _PAIRED_SHARE if known and under_load else 1.0
     if known:
         experiment = _Experiment(lab, recording, known, requests, clock, on_step)
         measured, ladder = experiment.run(share * budget_s, extent.launches)
         trials += measured
-    _write(lab, trials, ladder, {})
+    found = {
+        "ladders": [asdict(ladder)] if ladder else [],
+        "cache_plans": [asdict(each) for each in plans],
+    }
+    _write(lab, trials, found)
     if under_load:
         trials += try_under_load(
             lab,
@@ -107,7 +123,7 @@ def prove(
             launches=extent.load_launches,
             on_step=on_step,
         )
-    _write(lab, trials, ladder, _patches(recording, findings, trials))
+    _write(lab, trials, found | {"patches": _patches(recording, findings, trials)})
     return tuple(trials)
 
 
@@ -128,14 +144,8 @@ def _patches(
     return found
 
 
-def _write(
-    lab: Lab, trials: Sequence[Trial], ladder: Ladder | None, patches: Mapping[str, str]
-) -> None:
-    document = {
-        "trials": [asdict(each) for each in trials],
-        "ladders": [asdict(ladder)] if ladder else [],
-        "patches": dict(patches),
-    }
+def _write(lab: Lab, trials: Sequence[Trial], more: Mapping[str, object]) -> None:
+    document = {"trials": [asdict(each) for each in trials], **more}
     write_document(lab.recording, "trials", document)
 
 
@@ -163,7 +173,9 @@ def _requests(
 def requests_of(
     lab: Lab, recording: Recording, routes: Sequence[str]
 ) -> dict[str, list[SentRequest]]:
-    """Return route → sampled requests of the load, latest first; without routes that have none.
+    """Return route → requests of the load, latest first; without routes that have none.
+
+    The latest are the likeliest to be answered again: sessions end while a load goes on.
 
     Args:
         lab: Of the run that the load belongs to.
@@ -172,9 +184,14 @@ def requests_of(
     """
     known = {row.request_id: row.route for row in recording.requests if row.request_id}
     found: dict[str, list[SentRequest]] = {route: [] for route in routes}
-    for request in sent_requests(lab.run.private, known):
-        if request.route in found and request.status < 400:
-            found[request.route].append(request)
+    for each in read_transcripts(lab.run.private):
+        route = known.get(each.request_id, "")
+        # after a redirect the id is that of another request
+        if route in found and each.status < 400 and route.startswith(f"{each.method} "):
+            request = SentRequest(
+                route, each.method, each.path, each.headers, each.body, each.status
+            )
+            found[route].append(request)
     return {route: _latest(each, _CANDIDATES_PER_ROUTE) for route, each in found.items() if each}
 
 

@@ -1,22 +1,15 @@
 """Requests that the load really sent, replayed one by one against several targets."""
 
-import base64
 import http.client
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from flask_assay.experiments.interventions.response_cache import CACHE_HEADER
 from flask_assay.experiments.interventions.switchboard import ARM_HEADER, STATEMENTS_HEADER
 from flask_assay.model.clock import Clock
 from flask_assay.model.owned import AllowedTarget
 
-__all__ = ["Answer", "Client", "SentRequest", "sent_requests"]
-
-# Of the transport, not of the request; the client sets its own.
-_OWN_HEADERS = frozenset(
-    {"host", "connection", "content-length", "accept-encoding", "x-assay-request"}
-)
+__all__ = ["Answer", "Client", "SentRequest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +44,7 @@ class Answer:
         wall_s: From the first byte sent to the last byte received.
         location: Target of a redirect.
         statements: SQL statements that the target executed for it; None if it does not tell.
+        is_hit: Whether the cache of an experiment answered.
     """
 
     status: int
@@ -59,43 +53,7 @@ class Answer:
     wall_s: float
     location: str = ""
     statements: int | None = None
-
-
-def sent_requests(private: Path, routes: dict[int, str]) -> list[SentRequest]:
-    """Return the sampled requests of the load.
-
-    Args:
-        private: Private directory of the run.
-        routes: Request id → route, from the probe's rows.
-    """
-    found: list[SentRequest] = []
-    for path in sorted(private.glob("requests-*.jsonl")):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue  # torn by the end of its writer
-            route = routes.get(int(entry["request_id"]))
-            if route is not None:
-                found.append(_request(entry, route))
-    return found
-
-
-def _request(entry: dict[str, object], route: str) -> SentRequest:
-    headers = entry["headers"]
-    assert isinstance(headers, dict)
-    return SentRequest(
-        route=route,
-        method=str(entry["method"]),
-        path=str(entry["path"]),
-        headers=tuple(
-            (str(name), str(value))
-            for name, value in headers.items()
-            if str(name).lower() not in _OWN_HEADERS
-        ),
-        body=base64.b64decode(str(entry.get("body_b64") or "")),
-        status=int(str(entry["status"])),
-    )
+    is_hit: bool = False
 
 
 class Client:
@@ -144,4 +102,5 @@ class Client:
             wall_s=wall_s,
             location=response.getheader("Location") or "",
             statements=int(told) if told else None,
+            is_hit=response.getheader(CACHE_HEADER) == "hit",
         )

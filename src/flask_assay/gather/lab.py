@@ -82,6 +82,7 @@ class Lab:
         valkey: The Redis server.
         recording: Directory of the recording.
         databases: The app's databases, once they were created.
+        initial: The app's databases as they were before the load, for those who repeat it.
         stub_environment: Variables that the services hook gave.
         load_plan: The run's load, once it was decided.
         free_space: How to ask for free bytes.
@@ -95,6 +96,7 @@ class Lab:
     valkey: ValkeyServer | ExternalValkey
     recording: Path
     databases: Databases | None = None
+    initial: Databases | None = None
     stub_environment: dict[str, str] = field(default_factory=dict)
     load_plan: LoadPlan | None = None
     free_space: FreeSpace = free_bytes
@@ -152,15 +154,23 @@ class Lab:
         further = {key: copies[each.name] for key, each in self.databases.further.items()}
         return Databases(copies[self.databases.main.name], further)
 
+    def keep_initial(self) -> None:
+        """Copy the databases before the load changes them. No target may be connected."""
+        self.initial = self.clone_databases("initial")
+
     def copy(self, label: str) -> Copy:
         """Return a fresh copy of databases and Redis. No target may be connected.
 
         Redis is copied too, as one arm's cache must not answer another arm's requests.
         """
+        return Copy(self.clone_databases(label), self.copy_valkey())
+
+    def copy_valkey(self) -> ValkeyServer:
+        """Return another Redis server with the same data."""
         if isinstance(self.valkey, ValkeyServer):
-            return Copy(self.clone_databases(label), self.valkey.clone())
+            return self.valkey.clone()
         # a server that the user gave is not copied; every arm starts with an empty one of ours
-        return Copy(self.clone_databases(label), provision_valkey(self.supervisor))
+        return provision_valkey(self.supervisor)
 
     def discard(self, copy: Copy) -> None:
         """Drop a copy."""

@@ -58,7 +58,7 @@ class LoadPlan:
         work_dir: Directory for this plan's file and the status file.
         target: The one address that load may be put on.
         project_root: Working directory of the worker, where the user's modules are found.
-        private_dir: Where sample requests go, outside of the recording; None for none.
+        private_dir: Where the requests are kept in full, outside of the recording; None for none.
         locustfile: The user's locustfile; None if journeys are given.
         journeys: Derived journeys; empty if a locustfile is given.
         user_classes: Names of the locustfile's user classes to run; empty for all.
@@ -74,7 +74,6 @@ class LoadPlan:
         steady_s: Seconds that are judged.
         drain_s: Most seconds that users get to finish what they are doing.
         seed: Seed of arrivals, choices and samples.
-        sample_count: Requests kept in full per name, for replay.
         early_failure_count: Requests after which "all failed" is reported.
     """
 
@@ -98,7 +97,6 @@ class LoadPlan:
     steady_s: float = 30.0
     drain_s: float = 10.0
     seed: int = 1
-    sample_count: int = 30
     early_failure_count: int = 50
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from flask_assay.model.effect import Ladder, Trial
+from flask_assay.model.effect import CachePlan, Ladder, Trial
 from flask_assay.model.finding import AuditResult, Finding
 
 __all__ = [
@@ -249,6 +249,7 @@ class Diagnosis:
         warnings: What makes the numbers less than they seem, in sentences.
         profile: Sampled CPU stacks by endpoint.
         ladders: Remedies one on top of the other, measured together.
+        cache_plans: What caches of several lifetimes did with the load.
     """
 
     schema_version: int
@@ -273,3 +274,4 @@ class Diagnosis:
     warnings: tuple[str, ...] = ()
     profile: Profile = field(default_factory=Profile)
     ladders: tuple[Ladder, ...] = ()
+    cache_plans: tuple[CachePlan, ...] = ()

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Effect", "Ladder", "OracleVerdict", "Rung", "Trial", "TrialOutcome"]
+__all__ = [
+    "CachePlan",
+    "CachePoint",
+    "Effect",
+    "Ladder",
+    "OracleVerdict",
+    "Rung",
+    "Trial",
+    "TrialOutcome",
+]
 
 
 class OracleVerdict(StrEnum):
@@ -148,3 +157,45 @@ class Ladder:
     launch_count: int
     rungs: tuple[Rung, ...]
     no_effect: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CachePoint:
+    """What a cache of one lifetime does with the same requests: predicted, and measured.
+
+    Attributes:
+        ttl_s: Lifetime of an entry, seconds.
+        predicted_hit_ratio: Hits among requests, by the recorded trace.
+        predicted_stale_ratio: Stale ones among hits, by the recorded trace.
+        hit_ratio: Hits among requests of a real cache at which the load was repeated.
+        stale_ratio: Of those, answers that the app itself gave differently at that moment.
+    """
+
+    ttl_s: float
+    predicted_hit_ratio: float
+    predicted_stale_ratio: float
+    hit_ratio: float
+    stale_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class CachePlan:
+    """Lifetimes to choose from for the answers of one route.
+
+    Attributes:
+        route: Endpoint label ("GET /top").
+        is_per_identity: Whether each caller has entries of their own, as the view reads who asks.
+        chosen_ttl_s: Lifetime that is proposed; None if answers are better deleted on write.
+        request_count: Requests of the trace that were repeated, in their order and at their time.
+        left_out_count: Requests of the trace that were not.
+        write_count: Requests that write, repeated between them.
+        points: By lifetime, shortest first.
+    """
+
+    route: str
+    is_per_identity: bool
+    chosen_ttl_s: float | None
+    request_count: int
+    left_out_count: int
+    write_count: int
+    points: tuple[CachePoint, ...]

@@ -2,6 +2,7 @@
 
 The cache is wrapped around the view, decorators included; a hit still pays Flask and the
 server. Keys hold path, query string and, where the view reads identity, the credentials.
+When a recorded trace is replayed, each request says what time it is.
 """
 
 import time
@@ -10,8 +11,11 @@ from typing import Any
 
 from flask_assay.experiments.interventions.stand_in import always
 
-__all__ = ["apply"]
+__all__ = ["CACHE_HEADER", "CLOCK_HEADER", "apply"]
 
+CACHE_HEADER = "X-Assay-Cache"
+CLOCK_HEADER = "X-Assay-Clock"
+_CLOCK_KEY = "HTTP_X_ASSAY_CLOCK"
 _MOST_ENTRIES = 10_000
 
 
@@ -41,12 +45,15 @@ def apply(
     def cached(**values: Any) -> Any:
         if request.method != "GET" or not is_on():
             return app.ensure_sync(view)(**values)
-        now, at = time.monotonic(), key()
+        told = request.environ.get(_CLOCK_KEY)
+        now, at = float(told) if told else time.monotonic(), key()
         entry = entries.get(at)
         if entry is not None and now - entry[0] < ttl_s:
-            return app.response_class(entry[1], status=entry[2], headers=entry[3])
+            response = app.response_class(entry[1], status=entry[2], headers=entry[3])
+            response.headers[CACHE_HEADER] = "hit"
+            return response
         response = app.make_response(app.ensure_sync(view)(**values))
-        if _is_cacheable(response) and len(entries) < _MOST_ENTRIES:
+        if _is_cacheable(response) and (at in entries or len(entries) < _MOST_ENTRIES):
             entries[at] = (now, response.get_data(), response.status_code, list(response.headers))
         return response
 

@@ -1,4 +1,4 @@
-"""Where every finished request ends: in the rows, the live figures and perhaps a sample."""
+"""Where every finished request ends: in the rows, the live figures and the transcript."""
 
 from collections.abc import Mapping
 from random import Random
@@ -6,8 +6,8 @@ from random import Random
 from flask_assay.load.histogram import LiveStatistics
 from flask_assay.load.plan import LoadPlan
 from flask_assay.load.recorder import LoadRecorder
-from flask_assay.load.sampling import Reservoir, SampleRequest, write_samples
 from flask_assay.load.schedule import ArrivalQueue, arrival_times
+from flask_assay.load.transcript import Said, Transcript
 from flask_assay.load.worker.calls import BODY_LIMIT, CallBook, Sent
 from flask_assay.model.clock import Clock
 from flask_assay.model.rows import ClientFlag, ClientRow, Phase
@@ -15,13 +15,14 @@ from flask_assay.model.rows import ClientFlag, ClientRow, Phase
 __all__ = ["Desk"]
 
 ARRIVAL = "(arrival)"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Desk:
     """Takes finished requests and files them.
 
     Args:
-        plan: Says how many samples are kept, and where.
+        plan: Says whether what was sent is kept, and where.
         recorder: Writes the rows.
         clock: Where time comes from.
         pid: Of this worker.
@@ -32,7 +33,7 @@ class Desk:
         self._recorder = recorder
         self._clock = clock
         self._pid = pid
-        self._samples = Reservoir(plan.sample_count, random=Random(plan.seed))
+        self._transcript = Transcript(plan.private_dir, pid) if plan.private_dir else None
         self.book = CallBook(self._file, clock=clock, pid=pid)
         self.live = LiveStatistics()
         self.arrivals: ArrivalQueue | None = None
@@ -59,6 +60,8 @@ class Desk:
         """Write the rows so far, and report calls that nobody asked about."""
         self.book.close_abandoned()
         self._recorder.flush()
+        if self._transcript is not None:
+            self._transcript.flush()
 
     def end_arrivals(self) -> list[int]:
         """End the schedule and return the due times that no user came to."""
@@ -67,7 +70,7 @@ class Desk:
         return self.arrivals.close(self._clock.monotonic_ns())
 
     def finish(self, unstarted: list[int]) -> None:
-        """Report what is open, censor what never started, write samples and counts."""
+        """Report what is open, censor what never started, write what is left."""
         self.book.close_all()
         returned = self.end_arrivals()
         now = self._clock.monotonic_ns()
@@ -75,8 +78,8 @@ class Desk:
             self._recorder.record(self._censored(due, now))
         self.censored_count = len(unstarted) + len(returned)
         self._recorder.flush()
-        if self._plan.private_dir is not None:
-            write_samples(self._plan.private_dir, self._pid, self._samples)
+        if self._transcript is not None:
+            self._transcript.flush()
 
     def write_counters(self, more: Mapping[str, object]) -> None:
         """Write the counts by which a reader checks that nothing was lost."""
@@ -98,8 +101,8 @@ class Desk:
     def _file(self, row: ClientRow, sent: Sent | None) -> None:
         self._recorder.record(row)
         self.live.add(row.start_ns + row.wall_ns, row.wall_ns, row.name, row.error)
-        if sent is not None and row.phase == Phase.STEADY:
-            self._samples.offer(row.name, lambda: _sample(row, sent))
+        if self._transcript is not None and sent is not None and _can_be_repeated(row, sent):
+            self._transcript.add(_said(row, sent))
 
     def _censored(self, due_ns: int, now_ns: int) -> ClientRow:
         return ClientRow(
@@ -118,9 +121,14 @@ class Desk:
         )
 
 
-def _sample(row: ClientRow, sent: Sent) -> SampleRequest | None:
-    if len(sent.body) > BODY_LIMIT:
-        return None
-    return SampleRequest(
-        row.name, sent.method, sent.path, sent.headers, sent.body, row.status, row.request_id
+def _can_be_repeated(row: ClientRow, sent: Sent) -> bool:
+    """Whether what was sent first stands for the row; after a redirect only what it wrote does."""
+    is_first = not row.flags & ClientFlag.REDIRECTED
+    return len(sent.body) <= BODY_LIMIT and (is_first or sent.method not in _SAFE)
+
+
+def _said(row: ClientRow, sent: Sent) -> Said:
+    headers = tuple(sent.headers.items())
+    return Said(
+        row.request_id, row.start_ns, sent.method, sent.path, headers, sent.body, row.status
     )

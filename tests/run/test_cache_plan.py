@@ -1,0 +1,130 @@
+"""The plan of a cache on a real run: what the trace predicts, and what a real cache does with it."""
+
+import json
+
+import pytest
+from tests.run.command_rig import assay, recordings, write_project
+
+pytestmark = pytest.mark.load
+
+POLL = """
+from flask import Flask, jsonify, request, session
+from flask_sqlalchemy import SQLAlchemy
+
+db = SQLAlchemy()
+
+class Vote(db.Model):
+    id = db.Column(db.Integer, primary_key=True)
+    choice = db.Column(db.Integer, nullable=False)
+    person = db.Column(db.Integer, nullable=False)
+
+def seed():
+    db.session.execute(db.text(
+        "INSERT INTO vote (choice, person) SELECT i % 20, i % 4 FROM generate_series(1, 60000) i"))
+    db.session.commit()
+
+def create_app():
+    app = Flask(__name__)
+    app.secret_key = "tests only"
+    app.config["SQLALCHEMY_DATABASE_URI"] = "postgresql:///poll"
+    db.init_app(app)
+
+    def counts(query):
+        found = query.with_entities(Vote.choice, db.func.count()).group_by(Vote.choice)
+        return jsonify({str(choice): count for choice, count in found.order_by(Vote.choice)})
+
+    @app.post("/enter")
+    def enter():
+        session["person"] = int(request.form["person"])
+        return "in"
+
+    @app.post("/votes")
+    def vote():
+        db.session.add(Vote(choice=int(request.form["choice"]), person=session["person"]))
+        db.session.commit()
+        return "thanks"
+
+    @app.get("/counts")
+    def everybody():
+        return counts(Vote.query)
+
+    @app.get("/counts/mine")
+    def mine():
+        return counts(Vote.query.filter_by(person=session["person"]))
+
+    return app
+"""
+
+PEOPLE = """
+import itertools
+import random
+
+from locust import HttpUser, constant, task
+
+NUMBERS = itertools.count()
+
+class Voter(HttpUser):
+    wait_time = constant(0.01)
+
+    def on_start(self):
+        self.number = next(NUMBERS) % 4
+        self.client.post("/enter", data={"person": self.number})
+
+    @task(20)
+    def everybody(self):
+        self.client.get("/counts", params={"v": random.choice("aaab")})
+
+    @task(20)
+    def mine(self):
+        self.client.get("/counts/mine")
+
+    @task(1)
+    def vote(self):
+        if random.random() < 0.3:
+            self.client.post("/votes", data={"choice": random.randrange(20)})
+"""
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("poll")
+    files = {"poll.py": POLL, "people.py": PEOPLE}
+    project = write_project(directory / "project", files)
+    done = assay(
+        project, directory / "base", "run", "--quick", "--seed", "poll:seed", "--users", 4,
+        "--locustfile", "people.py", "--duration-s", 8, "--warm-up-s", 1, "--experiment-s", 8,
+        app="poll",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    return recordings(project)[-1], done
+
+
+@pytest.fixture(scope="module")
+def plans(outcome):
+    document = json.loads((outcome[0] / "diagnosis.json").read_text())
+    return {each["route"]: each for each in document["cache_plans"]}
+
+
+def test_predicted_hits_are_those_of_a_real_cache_within_one_point(plans):
+    assert set(plans) == {"GET /counts", "GET /counts/mine"}
+    for plan in plans.values():
+        assert plan["request_count"] > 50, plan
+        for point in plan["points"]:
+            assert point["hit_ratio"] == pytest.approx(point["predicted_hit_ratio"], abs=0.01), plan
+    hits = [point["hit_ratio"] for point in plans["GET /counts"]["points"]]
+    assert hits == sorted(hits)
+    assert hits[-1] > 0.5
+
+
+def test_predicted_staleness_is_that_of_a_real_cache_within_one_point(plans):
+    for plan in plans.values():
+        assert plan["write_count"] > 0
+        for point in plan["points"]:
+            measured, predicted = point["stale_ratio"], point["predicted_stale_ratio"]
+            assert measured == pytest.approx(predicted, abs=0.01), plan
+    assert plans["GET /counts"]["points"][-1]["stale_ratio"] > 0.05
+
+
+def test_who_asks_is_in_the_key_only_where_the_view_reads_it(plans):
+    assert plans["GET /counts"]["is_per_identity"] is False
+    assert plans["GET /counts/mine"]["is_per_identity"] is True
