@@ -59,6 +59,8 @@ def gather(lab: Lab, progress: Progress, clock: Clock | None = None) -> Run:
     catalog = _catalog(lab)
     for each in _databases(lab):
         lab.postgres.sql(each, "VACUUM (FREEZE, ANALYZE)")
+    if lab.settings.flag("experiments"):
+        lab.keep_initial()
     progress.step("boot the app under Gunicorn")
     target = lab.boot(lab.plan(lab.route(), lab.recording, probe=_probe(lab)))
     _tell_of_server(target, progress)
