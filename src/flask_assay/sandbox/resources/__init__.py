@@ -1,0 +1,1 @@
+"""What a test may use beside the database; each starts when it is asked for."""
