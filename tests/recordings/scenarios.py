@@ -418,6 +418,71 @@ def twice_indexed(build, *, columns=("customer_id",)):
             request.work(2)
 
 
+def learned(route, site, entity, **facts):
+    """Return one group of ``learning.json``: 20 objects a request, in five requests."""
+    group = {
+        "route": route, "kind": "query", "site": site, "origin": site, "path": [], "entity": entity,
+        "files": ["shop/models.py"], "requests": 5, "instances": 100, "touched": 100,
+        "columns": {}, "relationships": {},
+    }  # fmt: skip
+    return group | facts
+
+
+def learning(build, route, groups, *, statement, rows=20, dict_readers=()):
+    """Write what a learning pass saw, beside the requests of a route that loads such rows."""
+    for number in range(REQUESTS):
+        with build.request(route) as request:
+            request.query(statement, rows=rows, digest=number + 1, ms=4, site=groups[0]["site"])
+            request.work(5)
+    document = {"requests": {route: 5}, "groups": groups, "dict_readers": list(dict_readers)}
+    build.document("learning", document)
+
+
+def counted_in_python(build, *, touched=0):
+    site = "shop/badges.py:9 badges"
+    group = learned("GET /badges", site, "Review", touched=touched)
+    learning(
+        build,
+        "GET /badges",
+        [group],
+        statement="SELECT r.id, r.body FROM small r WHERE r.code = ?",
+    )
+
+
+def wide_column(build, *, read=0):
+    columns = {
+        "title": {"loaded": 100, "read": 100, "bytes": 2_000},
+        "body": {"loaded": 100, "read": read, "bytes": 600_000},
+    }
+    group = learned("GET /news", "shop/news.py:7 news", "Article", columns=columns)
+    learning(
+        build,
+        "GET /news",
+        [group],
+        statement="SELECT a.id, a.title, a.body FROM small a ORDER BY a.id LIMIT ?",
+    )
+
+
+def eager(build, *, read=0):
+    site = "shop/suppliers.py:5 suppliers"
+    parents = learned("GET /suppliers", site, "Supplier", relationships={"products": read})
+    children = learned(
+        "GET /suppliers",
+        site,
+        "Product",
+        kind="eager",
+        path=["Supplier.products"],
+        instances=900,
+        touched=9 * read,
+    )
+    learning(
+        build,
+        "GET /suppliers",
+        [parents, children],
+        statement="SELECT s.id, s.name FROM small s ORDER BY s.id LIMIT ?",
+    )
+
+
 Fill = Callable[[RecordingBuilder], None]
 
 SCENARIOS: dict[str, tuple[Fill, Fill]] = {
@@ -455,6 +520,9 @@ SCENARIOS: dict[str, tuple[Fill, Fill]] = {
     "serial-calls": (one_by_one, lambda b: one_by_one(b, count=1)),
     "contended-rows": (locked, lambda b: locked(b, waiting=0)),
     "redundant-index": (twice_indexed, lambda b: twice_indexed(b, columns=("status",))),
+    "unread-rows": (counted_in_python, lambda b: counted_in_python(b, touched=100)),
+    "unread-columns": (wide_column, lambda b: wide_column(b, read=90)),
+    "unused-eager-load": (eager, lambda b: eager(b, read=90)),
     "write-on-read": (counter, lambda b: counter(b, method="POST")),
 }
 

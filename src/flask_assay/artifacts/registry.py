@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flask_assay.artifacts.attribute_reads import attribute_reads, lazy_load_origins
 from flask_assay.artifacts.cache_calls import cache_calls
 from flask_assay.artifacts.call_sites import call_sites
 from flask_assay.artifacts.coverage import coverage
@@ -51,4 +52,6 @@ ARTIFACTS: tuple[Artifact[Any], ...] = (
     settings,
     view_places,
     coverage,
+    attribute_reads,
+    lazy_load_origins,
 )

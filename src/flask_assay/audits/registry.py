@@ -29,7 +29,10 @@ from flask_assay.audits.checks import (
     transaction_open_during_call,
     unbounded_result,
     uncached_response,
+    unread_columns,
+    unread_rows,
     unreturned_connection,
+    unused_eager_load,
     unvalidated_response,
     worker_mismatch,
     write_on_read,
@@ -67,6 +70,9 @@ _MODULES: tuple[ModuleType, ...] = (
     redundant_index,
     serial_calls,
     unvalidated_response,
+    unread_rows,
+    unread_columns,
+    unused_eager_load,
 )
 
 AUDITS: tuple[Audit, ...] = tuple(

@@ -10,6 +10,7 @@ from flask_assay.gather.catalog import Catalog, Query
 from flask_assay.gather.driving import drive
 from flask_assay.gather.environment import describe_environment
 from flask_assay.gather.lab import Lab
+from flask_assay.gather.learning import learn
 from flask_assay.gather.load_plan import plan_load
 from flask_assay.gather.opening import open_lab, write_status
 from flask_assay.gather.plans import explain, private_statements
@@ -73,6 +74,9 @@ def gather(lab: Lab, progress: Progress, clock: Clock | None = None) -> Run:
             target.stop()
         progress.step("ask PostgreSQL what it saw")
         _write_documents(lab, catalog)
+        if not was_stopped:
+            progress.step("learn which rows and columns are read")
+            learn(lab)
         status = "partial" if was_stopped else "complete"
         reason = "interrupted by the user" if was_stopped else ""
         write_status(lab.recording, lab.app, lab.run.run_id, status, reason, _load(plan))

@@ -15,7 +15,7 @@ must grow with rows: it equals or follows the rows of an earlier statement of th
 or differs between requests, or a relationship loaded it. Executions with equal parameters count
 once; they belong to `duplicate-queries`. Relationships are counted apart, also where they send
 the same statement. Where no frame of the user's code is on the stack, the place is that of the
-statement that loaded the rows. Statements that fetch a list of keys or a slice
+statement that loaded the rows: as a learning pass saw it, else by their number. Statements that fetch a list of keys or a slice
 (`IN (?)` alone, `OFFSET`, keyset pages) are batches and never count.
 
 ## Known problems
@@ -38,6 +38,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from flask_assay.artifacts.attribute_reads import lazy_load_origins
 from flask_assay.artifacts.call_sites import call_sites
 from flask_assay.artifacts.places import key_of, most_frequent, place_of
 from flask_assay.artifacts.request_queries import DISTINCT_MIN, QueryUse, Source, request_queries
@@ -60,7 +61,7 @@ META = Meta(
     audit_id="n-plus-one-queries",
     title="No statement runs once per row",
     failure_title="Statements run once per row",
-    needs=(steady_state, request_queries, call_sites, statement_shapes),
+    needs=(steady_state, request_queries, call_sites, statement_shapes, lazy_load_origins),
 )
 
 _NO_FRAME = (
@@ -141,6 +142,10 @@ def _origin(use: QueryUse, given: Given) -> tuple[str, bool]:
     """Return the loop's place and whether it is only where its rows were loaded."""
     if place_of(use.loop_site) is not None:
         return use.loop_site, False
+    learned = given[lazy_load_origins].get((use.route, use.detail), Counter())
+    known: Counter[str] = Counter({site: n for site, n in learned.items() if place_of(site)})
+    if known:
+        return most_frequent(known), True
     source = _source(use)
     loaders: Counter[str] = Counter()
     for (route, statement, _), sites in given[call_sites].items():

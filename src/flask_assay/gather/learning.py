@@ -1,0 +1,98 @@
+"""The learning pass: some of the load's requests again, with sensors that no timed pass may carry.
+
+It runs on a copy of the data that is thrown away, and none of its times is kept.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flask_assay.errors import AssayError
+from flask_assay.gather.again import Sender, candidates, send_again
+from flask_assay.gather.lab import Copy, Lab
+from flask_assay.load.transcript import Said
+from flask_assay.probe.plan import DEEP_SENSORS, ProbePlan
+from flask_assay.recording.directory import EVENTS, append_line, write_document
+from flask_assay.recording.reader import Recording
+
+__all__ = ["learn", "merged"]
+
+REQUESTS_PER_ROUTE = 5
+REQUESTS_PER_ROUTE_QUICK = 3
+# Values that code takes out of an object's dictionary are read without anybody seeing it.
+_PAST_ATTRIBUTES = re.compile(r"\.__dict__\b|\bvars\(")
+
+
+def learn(lab: Lab) -> None:
+    """Write the document ``learning.json``; what goes wrong costs that document and nothing else.
+
+    Args:
+        lab: Of a run whose load is over; no target is connected.
+    """
+    wanted = candidates(lab.run.private, Recording(lab.recording))
+    if not wanted:
+        return
+    try:
+        copy = lab.copy("learning")
+        try:
+            found = _learn(lab, copy, wanted)
+        finally:
+            lab.discard(copy)
+    except AssayError as error:
+        text = f"The learning pass ended early: {error.what}"
+        append_line(lab.recording, EVENTS, {"event": "incident", "kind": "learning", "text": text})
+        return
+    write_document(lab.recording, "learning", found)
+
+
+def _learn(lab: Lab, copy: Copy, wanted: Mapping[str, list[Said]]) -> dict[str, Any]:
+    directory = lab.run.private / "learning"
+    directory.mkdir()
+    probe = ProbePlan(directory, Path.cwd(), sensors=("requests", *DEEP_SENSORS))
+    plan = lab.plan(
+        lab.route(copy),
+        directory,
+        probe=probe.to_json(),
+        # one request at a time: more processes would only cost memory
+        gunicorn_overrides={"workers": 1},
+    )
+    target = lab.boot(plan)
+    sender = Sender(target.address)
+    most = REQUESTS_PER_ROUTE_QUICK if lab.settings.flag("quick") else REQUESTS_PER_ROUTE
+    try:
+        answered = Counter(route for route, _ in send_again(sender, wanted, most))
+    finally:
+        sender.close()
+        target.stop()
+    found = merged(json.loads(path.read_text()) for path in directory.glob("learned-*.json"))
+    return {
+        "requests": dict(answered),
+        "dict_readers": _dict_readers(Path.cwd(), found["groups"]),
+        **found,
+    }
+
+
+def merged(learned: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what several processes learned, as one list of each kind."""
+    found: dict[str, Any] = {"groups": [], "lazy_loads": [], "eager_loads": []}
+    for each in learned:
+        for name in found:
+            found[name] += each.get(name, ())
+    return found
+
+
+def _dict_readers(root: Path, groups: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the files among those of the groups that read objects past their attributes."""
+    files = {file for group in groups for file in group["files"]}
+    files |= {group["site"].rpartition(":")[0] for group in groups}
+    return sorted(file for file in files if file and _PAST_ATTRIBUTES.search(_text(root / file)))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,90 @@
+"""What the learning pass saw becomes findings, and what it could not see becomes none."""
+
+import pytest
+from tests.recordings.builder import RecordingBuilder
+from tests.recordings.scenarios import (
+    counted_in_python,
+    eager,
+    learned,
+    learning,
+    record,
+    wide_column,
+)
+
+from flask_assay.diagnosis import diagnose
+from flask_assay.model.finding import Outcome
+
+LEARNED = ("unread-rows", "unread-columns", "unused-eager-load")
+
+
+def found(recording):
+    return {
+        result.audit: result.findings
+        for result in diagnose(recording).results
+        if result.audit in LEARNED and result.findings
+    }
+
+
+def test_without_a_learning_pass_they_do_not_apply(tmp_path):
+    build = RecordingBuilder(tmp_path)
+    with build.request("GET /x"):
+        pass
+    results = [r for r in diagnose(build.write()).results if r.audit in LEARNED]
+    assert {result.outcome for result in results} == {Outcome.NOT_APPLICABLE}
+    assert "repeated" in results[0].reason
+
+
+@pytest.mark.parametrize(
+    ("fill", "reader"),
+    [
+        (counted_in_python, "shop/badges.py"),
+        (wide_column, "shop/models.py"),
+        (eager, "shop/models.py"),
+    ],
+)
+def test_code_that_reads_past_attributes_is_left_alone(fill, reader, tmp_path):
+    def filled(build):
+        fill(build)
+        build.documents["learning"]["dict_readers"] = [reader]
+
+    assert found(record(tmp_path, filled)) == {}
+
+
+def test_an_eager_load_below_an_unused_one_is_no_finding_of_its_own(tmp_path):
+    def filled(build):
+        eager(build)
+        groups = build.documents["learning"]["groups"]
+        below = {"path": ["Supplier.products", "Product.tags"], "entity": "Tag"}
+        groups.append(groups[1] | below)
+
+    [finding] = found(record(tmp_path, filled))["unused-eager-load"]
+    assert "Supplier.products" in finding.title
+
+
+def test_lists_that_are_only_measured_are_unread_rows_however_they_were_loaded(tmp_path):
+    site = "shop/authors.py:3 authors"
+    parents = learned("GET /a", site, "Author", relationships={"posts": 100})
+    children = learned("GET /a", site, "Post", kind="eager", path=["Author.posts"], touched=0)
+    statement = "SELECT s.id FROM small s ORDER BY s.id LIMIT ?"
+    recording = record(
+        tmp_path, lambda b: learning(b, "GET /a", [parents, children], statement=statement)
+    )
+    assert set(found(recording)) == {"unread-rows"}
+
+
+def test_the_time_of_the_statement_at_that_line_is_the_cost(tmp_path):
+    [finding] = found(record(tmp_path, counted_in_python))["unread-rows"]
+    assert finding.cost_per_request_s == pytest.approx(0.004)
+    assert finding.sql.startswith("SELECT r.id, r.body")
+    assert finding.statement_id == "q1"
+
+
+def test_single_rows_are_not_worth_a_word(tmp_path):
+    def filled(build):
+        wide_column(build)
+        build.documents["learning"]["groups"][0] |= {"instances": 5, "touched": 5}
+        build.documents["learning"]["groups"][0]["columns"] = {
+            "body": {"loaded": 5, "read": 0, "bytes": 5_000}
+        }
+
+    assert found(record(tmp_path, filled)) == {}

@@ -1,0 +1,69 @@
+"""Which requests of a load are sent again, in which order, and which answers count."""
+
+from tests.recordings.builder import RecordingBuilder
+
+from flask_assay.gather.again import candidates, send_again
+from flask_assay.load.transcript import Said, Transcript
+
+
+def load_of(tmp_path, *asked):
+    """Return a private directory and a recording of requests (route, path, headers, status)."""
+    build = RecordingBuilder(tmp_path / "recording")
+    transcript = Transcript(tmp_path, 1)
+    for number, (route, path, headers, status) in enumerate(asked, 1):
+        with build.request(route, status=status):
+            pass
+        method = route.split()[0]
+        transcript.add(Said(number, number, method, path, headers, b"", status))
+    transcript.flush()
+    return tmp_path, build.write()
+
+
+A, B = (("Cookie", "a"),), (("Cookie", "b"),)
+
+
+class Answering:
+    def __init__(self, statuses):
+        self.statuses, self.asked = statuses, []
+
+    def send(self, said):
+        self.asked.append(said.path)
+        return self.statuses.get(said.path, 200), 10
+
+
+def test_different_urls_come_before_other_users_of_the_same_and_the_latest_first(tmp_path):
+    asked = [("GET /x", "/x?1", A, 200), ("GET /x", "/x?1", B, 200), ("GET /x", "/x?2", A, 200),
+             ("GET /x", "/x?1", B, 200)]  # fmt: skip
+    found = candidates(*load_of(tmp_path, *asked))
+    assert [(said.path, said.headers) for said in found["GET /x"]] == [
+        ("/x?1", B), ("/x?2", A), ("/x?1", A),
+    ]  # fmt: skip
+
+
+def test_routes_that_write_come_last_and_failures_not_at_all(tmp_path):
+    asked = [("POST /x", "/x", A, 201), ("GET /x", "/x", A, 200), ("GET /y", "/y", A, 500)]
+    assert list(candidates(*load_of(tmp_path, *asked))) == ["GET /x", "POST /x"]
+
+
+def test_a_request_that_was_redirected_is_not_taken_for_its_target(tmp_path):
+    asked = [("GET /after", "/login", A, 200)]
+    private, recording = load_of(tmp_path, *asked)
+    transcript = (tmp_path / "transcript-1.jsonl").read_text().replace('"GET"', '"POST"')
+    (tmp_path / "transcript-1.jsonl").write_text(transcript)
+    assert candidates(private, recording) == {}
+
+
+def test_answers_that_differ_from_the_load_do_not_count_and_others_are_tried(tmp_path):
+    asked = [("GET /x", f"/x?{k}", A, 200) for k in range(8)]
+    wanted = candidates(*load_of(tmp_path, *asked))
+    sender = Answering({"/x?7": 401, "/x?5": 0})
+    assert list(send_again(sender, wanted, 2)) == [("GET /x", 10)] * 2
+    assert sender.asked == ["/x?7", "/x?6", "/x?5", "/x?4"]
+
+
+def test_it_stops_asking_where_nothing_is_answered_as_before(tmp_path):
+    asked = [("GET /x", f"/x?{k}", A, 200) for k in range(20)]
+    wanted = candidates(*load_of(tmp_path, *asked))
+    sender = Answering({f"/x?{k}": 404 for k in range(20)})
+    assert list(send_again(sender, wanted, 2)) == []
+    assert len(sender.asked) == 6

@@ -1,0 +1,20 @@
+"""What several processes learned becomes one document."""
+
+from flask_assay.gather.learning import _dict_readers, merged
+
+
+def test_what_processes_learned_is_put_together():
+    one = {"requests": {"GET /x": 1}, "groups": [1], "lazy_loads": [], "eager_loads": [5]}
+    found = merged([one, {"groups": [2], "lazy_loads": [3], "eager_loads": []}])
+    assert found == {"groups": [1, 2], "lazy_loads": [3], "eager_loads": [5]}
+
+
+def test_files_that_read_past_attributes_are_named(tmp_path):
+    (tmp_path / "models.py").write_text("def to_dict(self):\n    return dict(self.__dict__)\n")
+    (tmp_path / "views.py").write_text("print(variables(1), vars(row))\n")
+    (tmp_path / "clean.py").write_text("__dict__ = 1\nvarsity(2)\n")
+    groups = [
+        {"files": ["models.py", "gone.py"], "site": "views.py:3 show"},
+        {"files": ["clean.py"], "site": "-"},
+    ]
+    assert _dict_readers(tmp_path, groups) == ["models.py", "views.py"]
