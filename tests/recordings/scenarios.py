@@ -483,6 +483,16 @@ def eager(build, *, read=0):
     )
 
 
+def broken(build, *, status=500):
+    for number in range(REQUESTS):
+        is_bad = number % 4 == 0
+        with build.request("GET /orders/<int:id>", status=status if is_bad else 200) as request:
+            request.work(2)
+            if is_bad:
+                site = "shop/orders.py:12 show"
+                request.span(SpanKind.EXCEPTION, "KeyError: ?", ms=0, site=site)
+
+
 Fill = Callable[[RecordingBuilder], None]
 
 SCENARIOS: dict[str, tuple[Fill, Fill]] = {
@@ -520,6 +530,7 @@ SCENARIOS: dict[str, tuple[Fill, Fill]] = {
     "serial-calls": (one_by_one, lambda b: one_by_one(b, count=1)),
     "contended-rows": (locked, lambda b: locked(b, waiting=0)),
     "redundant-index": (twice_indexed, lambda b: twice_indexed(b, columns=("status",))),
+    "failing-requests": (broken, lambda b: broken(b, status=400)),
     "unread-rows": (counted_in_python, lambda b: counted_in_python(b, touched=100)),
     "unread-columns": (wide_column, lambda b: wide_column(b, read=90)),
     "unused-eager-load": (eager, lambda b: eager(b, read=90)),

@@ -8,6 +8,7 @@ from flask_assay.artifacts.call_sites import call_sites
 from flask_assay.artifacts.coverage import coverage
 from flask_assay.artifacts.endpoint_cpu import endpoint_cpu, endpoint_stacks
 from flask_assay.artifacts.external_calls import external_calls
+from flask_assay.artifacts.failures import failures
 from flask_assay.artifacts.lock_waits import lock_waits
 from flask_assay.artifacts.parsed_statements import parsed_statements
 from flask_assay.artifacts.pool_timeline import pool_timeline
@@ -54,4 +55,5 @@ ARTIFACTS: tuple[Artifact[Any], ...] = (
     coverage,
     attribute_reads,
     lazy_load_origins,
+    failures,
 )

@@ -12,6 +12,7 @@ from flask_assay.audits.checks import (
     debug_settings,
     duplicate_queries,
     expired_reload,
+    failing_requests,
     hot_function,
     identity_blind_cache,
     limit_without_order,
@@ -73,6 +74,7 @@ _MODULES: tuple[ModuleType, ...] = (
     unread_rows,
     unread_columns,
     unused_eager_load,
+    failing_requests,
 )
 
 AUDITS: tuple[Audit, ...] = tuple(

@@ -48,6 +48,7 @@ class SpanKind(IntEnum):
     TEMPLATE = 11  # one template rendering
     COMPILE = 12  # one template compilation
     MAIL = 13  # one SMTP session
+    EXCEPTION = 14  # left a view or a hook; its site is where the user's code raised it
 
 
 class SpanFlag(IntFlag):

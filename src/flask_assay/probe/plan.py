@@ -20,6 +20,7 @@ ALL_SENSORS = (
     "outbound-http",
     "mail",
     "templates",
+    "exceptions",
 )
 DEEP_SENSORS = ("orm-reads",)
 """Of a learning pass; they cost what no timed pass may pay."""

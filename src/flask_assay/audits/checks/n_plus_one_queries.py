@@ -15,8 +15,9 @@ must grow with rows: it equals or follows the rows of an earlier statement of th
 or differs between requests, or a relationship loaded it. Executions with equal parameters count
 once; they belong to `duplicate-queries`. Relationships are counted apart, also where they send
 the same statement. Where no frame of the user's code is on the stack, the place is that of the
-statement that loaded the rows: as a learning pass saw it, else by their number. Statements that fetch a list of keys or a slice
-(`IN (?)` alone, `OFFSET`, keyset pages) are batches and never count.
+statement that loaded the rows: as a learning pass saw it, else by their number. Statements that
+fetch a list of keys or a slice (`IN (?)` alone, `OFFSET`, keyset pages) are batches and never
+count.
 
 ## Known problems
 A loop whose length is the same in every request and equals no other statement's rows is taken

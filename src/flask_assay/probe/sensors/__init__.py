@@ -1,6 +1,7 @@
 """The sensors: one measured thing a file, one line here."""
 
 from flask_assay.probe.sensors.endpoint_cpu import SENSOR as ENDPOINT_CPU
+from flask_assay.probe.sensors.exceptions import SENSOR as EXCEPTIONS
 from flask_assay.probe.sensors.identity import SENSOR as IDENTITY
 from flask_assay.probe.sensors.mail import SENSOR as MAIL
 from flask_assay.probe.sensors.orm_reads import SENSOR as ORM_READS
@@ -29,6 +30,7 @@ SENSORS = {
         OUTBOUND_HTTP,
         MAIL,
         TEMPLATES,
+        EXCEPTIONS,
         ORM_READS,
     )
 }
