@@ -1,20 +1,16 @@
-"""Fixtures: one app for the session, clean tables, cache and stubs for each test."""
+"""Fixtures: the app with stubs for other services, clients of it, and rows.
+
+The database, the cache and their isolation come from flask-assay: see `pyproject.toml`.
+"""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
-import flask_migrate
 import pytest
 from factories import PASSWORD, UserFactory
 from flask import Flask
 from flask.testing import FlaskClient
-from shop import create_app, db
-from shop.extensions import cache
 from shop.models import User
 from shop.stubs import Stubs
-from sqlalchemy import event, text
-
-pytest_plugins = ["servers"]
 
 
 @pytest.fixture(scope="session")
@@ -24,37 +20,19 @@ def started_stubs() -> Iterator[Stubs]:
 
 
 @pytest.fixture(scope="session")
-def environment(servers: dict[str, str], started_stubs: Stubs) -> Iterator[pytest.MonkeyPatch]:
-    """What a deployment sets, set for the suite; the developer's own variables do not count."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in (servers | started_stubs.variables).items():
-            patch.setenv(name, value)
-        yield patch
+def app(assay_app: Flask, started_stubs: Stubs) -> Flask:
+    """The app that `pyproject.toml` names, with stubs in place of other services."""
+    assay_app.config.update(started_stubs.variables)
+    return assay_app
 
 
-@pytest.fixture(scope="session")
-def app(environment) -> Iterator[Flask]:
-    """The app on a migrated database: what is tested is what is deployed."""
-    app = create_app("TestingConfig")
-    with app.app_context():
-        flask_migrate.upgrade()
-    yield app
-    with app.app_context():
-        db.engine.dispose()
-
-
-@pytest.fixture(autouse=True)
-def clean(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Empty tables and cache after each test that used the app."""
-    yield
-    if "app" not in request.fixturenames:
-        return
-    app = request.getfixturevalue("app")
-    tables = ", ".join(table.name for table in db.metadata.sorted_tables)
-    with app.app_context():
-        db.session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
-        db.session.commit()
-        cache.clear()
+@pytest.fixture
+def environment(monkeypatch, started_stubs: Stubs) -> pytest.MonkeyPatch:
+    """What a deployment sets; the developer's own variables do not count."""
+    places = {"DATABASE_URL": "postgresql://db.example/shop", "REDIS_URL": "redis://cache.example"}
+    for name, value in (places | started_stubs.variables).items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
 
 
 @pytest.fixture
@@ -107,28 +85,6 @@ def user(create) -> User:
 def buyer(user: User, log_in) -> FlaskClient:
     """A client of the user `user`."""
     return log_in(user)
-
-
-@pytest.fixture
-def statements(app: Flask) -> Callable:
-    """Return a context manager that lists the SQL statements sent inside it."""
-
-    @contextmanager
-    def listening() -> Iterator[list[str]]:
-        sent: list[str] = []
-
-        def note(connection, cursor, statement, *rest):
-            sent.append(statement)
-
-        with app.app_context():
-            engine = db.engine
-        event.listen(engine, "before_cursor_execute", note)
-        try:
-            yield sent
-        finally:
-            event.remove(engine, "before_cursor_execute", note)
-
-    return listening
 
 
 @pytest.fixture

@@ -34,12 +34,11 @@ def test_a_page_escapes_what_users_wrote(client, create):
     assert "&lt;b&gt;Lamp&lt;/b&gt;" in page
 
 
-def test_a_product_page_needs_two_statements_whatever_the_reviews(client, create, statements):
+def test_a_product_page_needs_two_statements_whatever_the_reviews(client, create, assay_queries):
     product = create(ProductFactory)
     create(lambda: ReviewFactory.create_batch(10, product_id=product.id))
-    with statements() as sent:
+    with assay_queries(exactly=2):
         assert client.get(f"/p/{product.id}").status_code == 200
-    assert len(sent) == 2
 
 
 def test_people_get_a_page_about_an_error_and_programs_get_json(client):

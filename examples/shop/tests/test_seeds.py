@@ -66,7 +66,7 @@ def test_a_database_in_use_is_not_seeded(app, seeded):
         seed(0.02)
 
 
-def test_the_command_says_what_it_made(app, clean):
+def test_the_command_says_what_it_made(app):
     result = app.test_cli_runner().invoke(args=["seed", "--scale", "0.02"])
     assert result.exit_code == 0, result.output
     assert "products" in result.output

@@ -18,9 +18,10 @@ class QueueConfig(TestingConfig):
 
 
 @pytest.fixture
-def queueing_app(app):
+def queueing_app(stubs):
     """An app beside the suite's own, on the same database, with a queue."""
     queueing_app = create_app(QueueConfig)
+    queueing_app.config.update(stubs.variables)
     yield queueing_app
     with queueing_app.app_context():
         db.engine.dispose()
@@ -39,7 +40,7 @@ def done() -> Iterator[Callable[[int], list[str]]]:
     task_postrun.disconnect(note)
 
 
-def test_workers_do_what_the_app_enqueued(queueing_app, create, user, stubs, done):
+def test_workers_do_what_the_app_enqueued(queueing_app, create, user, stubs, assay_mail, done):
     order = create(OrderFactory, user_id=user.id)
     with queueing_app.app_context():
         enqueue(pay_order, order.id)
@@ -48,4 +49,4 @@ def test_workers_do_what_the_app_enqueued(queueing_app, create, user, stubs, don
         finished = done(3)
     assert sorted(finished) == [task.name for task in (pay_order, send_receipt, send_text)]
     assert len(stubs.calls("POST", "/v1/payment_intents")) == 1
-    assert len(stubs.calls("POST", "/Messages.json")) == len(stubs.mails) == 1
+    assert len(stubs.calls("POST", "/Messages.json")) == len(assay_mail) == 1

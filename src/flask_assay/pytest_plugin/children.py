@@ -3,12 +3,17 @@
 import contextlib
 import sys
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 from flask_assay.pytest_plugin.host import Host
 from flask_assay.sandbox.signals import SignalKind
 
 __all__ = ["ChildWatch"]
+
+
+_LOOK_UPS = frozenset({"platform", "ctypes.util", "uuid"})
+"""Modules that start a process to learn about the machine; SDKs ask them at their first call."""
 
 
 class ChildWatch:
@@ -40,6 +45,15 @@ class ChildWatch:
         if event == "os.fork":
             text = "a forked process would share the sandbox's connection"
             self._host.sandbox.note(SignalKind.HARD, "fork", text)
-        elif event == "subprocess.Popen":
+        elif event == "subprocess.Popen" and not _is_look_up():
             text = "another process cannot see what a test has not really committed"
             self._host.sandbox.note(SignalKind.DOUBT, "child-process", text)
+
+
+def _is_look_up() -> bool:
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        if frame.f_globals.get("__name__") in _LOOK_UPS:
+            return True
+        frame = frame.f_back
+    return False

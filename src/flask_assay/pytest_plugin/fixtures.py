@@ -56,10 +56,10 @@ def assay_client(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture
 def assay_db(request: pytest.FixtureRequest) -> Any:
-    """The test's database: ``gear``, ``url``, ``reset()``, ``sql()``."""
+    """The test's database: ``gear``, ``url``, ``reset()``, ``down()``, ``sql()``."""
     from flask_assay.pytest_plugin.resources.database import TestDatabase
 
-    return TestDatabase(_host(request).sandbox)
+    return TestDatabase(_host(request))
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def assay_queries(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture
 def assay_live_server(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The app behind a real socket, in a thread of this process, in the test's sandbox."""
-    from flask_assay.pytest_plugin.resources.live_server import LiveServer
+    from flask_assay.sandbox.resources.live_server import LiveServer
 
     with LiveServer(app_of(request)) as server:
         yield server

@@ -48,7 +48,8 @@ class Host:
         self._environment = pytest.MonkeyPatch()
         self._worker = os.environ.get(WORKER_VARIABLE, "")
         self._lock = threading.RLock()
-        self.is_over = False
+        self.is_over = self.is_down = False
+        self._connected = 0
 
     @property
     def is_worker(self) -> bool:
@@ -94,6 +95,12 @@ class Host:
         """Whether there is a sandbox."""
         return self._sandbox is not None
 
+    @property
+    def uses(self) -> int:
+        """A number that grows whenever anything uses a database."""
+        current = self._sandbox._current if self._sandbox is not None else None
+        return self._connected + (current.journal.statements if current is not None else 0)
+
     def provide(self) -> Provision:
         """Return server and templates, made or found on first use."""
         if self.provision is None:
@@ -135,6 +142,9 @@ class Host:
 
     def connect(self, driver: str, source: dict[str, Any], *, is_pooled: bool) -> Any:
         """Return a connection for an app that asked for `source`."""
+        self._connected += 1
+        if self.is_down:
+            raise _refusal(driver)
         return self.sandbox.connect(driver, source, is_pooled=is_pooled)
 
     def place(self, source: dict[str, Any]) -> Place:
@@ -143,12 +153,15 @@ class Host:
 
     def is_current(self, connection: Any) -> bool:
         """Whether a pooled connection may be used."""
+        if self.is_down:
+            return False
         if self._sandbox is None:
             return not type(connection).__module__.startswith("psycopg")
         return self._sandbox.is_current(connection)
 
     def checked_out(self, connection: Any) -> None:
         """Note that a connection was handed to the app."""
+        self._connected += 1
         if self._sandbox is not None:
             self._sandbox.checked_out(connection)
 
@@ -156,6 +169,15 @@ class Host:
         """Note an SQLAlchemy session that began a transaction."""
         if self._sandbox is not None:
             self._sandbox.used_session(session)
+
+
+def _refusal(driver: str) -> Exception:
+    """Return what a driver raises when nobody listens."""
+    import importlib
+
+    error = getattr(importlib.import_module(driver), "OperationalError", ConnectionRefusedError)
+    refused: Exception = error("connection refused: assay_db.down()")
+    return refused
 
 
 def placeholder_url() -> str:

@@ -30,9 +30,11 @@ class Layers:
         if fixturedef.scope == "function" or sandbox is None:
             yield
         elif sandbox.gear == "clone" or sandbox.is_touched:
-            # Rows of this fixture go with the test's clone, or with what the test did already.
-            self._late.append((fixturedef, request))
+            before = self._host.uses
             yield
+            if self._host.uses != before:
+                # Its rows go with the test's clone, or with what the test did already.
+                self._late.append((fixturedef, request))
         else:
             with sandbox.outside():
                 self._settle(fixturedef, request)

@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from flask_assay.errors import UsageError
+from flask_assay.sandbox.pings import patched_pings
 from flask_assay.sandbox.place import Place
 
 __all__ = ["SERVER_ARGUMENTS", "Attachment", "Target", "startup_settings"]
@@ -218,6 +219,8 @@ class Attachment:
         ):
             event.listen(owner, name, listener)
             self._undo.append(partial(event.remove, owner, name, listener))
+        for owner, name, value in patched_pings(self._is_current):
+            self._replace(owner, name, value)
 
     def _do_connect(self, dialect: Any, _record: Any, cargs: Any, cparams: Any) -> Any:
         if dialect.name != "postgresql":
@@ -235,6 +238,10 @@ class Attachment:
 
             raise exc.DisconnectionError("the connection belongs to another test's database")
         self.target.checked_out(dbapi_connection)
+
+    def _is_current(self, dbapi_connection: Any) -> bool:
+        """Ask the target of the moment: it changes while a template is built."""
+        return self.target.is_current(dbapi_connection)
 
     def _after_begin(self, session: Any, _transaction: Any, _connection: Any) -> None:
         self.target.used_session(session)

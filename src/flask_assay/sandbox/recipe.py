@@ -1,5 +1,6 @@
 """What a template is made of: the app, its schema, its base data, and the hash of all that."""
 
+import ast
 import contextlib
 import hashlib
 import importlib
@@ -22,7 +23,8 @@ class Recipe:
     """How a project's template is made; each text is "module:attribute".
 
     Attributes:
-        app: An app or a factory without required arguments; "" for none.
+        app: An app, a factory without required arguments, or a call of one with literal
+            arguments, such as ``shop:create_app("TestingConfig")``; "" for none.
         schema: "auto" (migrations if there are any, else ``create_all``), "none" (the suite
             makes its own), or a callable.
         seed: A callable that adds base data; "" for none.
@@ -42,16 +44,18 @@ class Recipe:
         """
         if not self.app:
             return None
-        found = load_object(self.app, "assay_app")
+        path, arguments, named = _call_in(self.app)
+        found = load_object(path, "assay_app")
         if hasattr(found, "test_client"):
             return found
         try:
-            return found()
+            return found(*arguments, **named)
         except Exception as error:
             raise TargetError(
-                f"assay_app: {self.app}() failed: {error}",
+                f"assay_app: {self.app} failed: {error}",
                 why="The app is made once to learn its schema.",
-                todo="Name a factory that works without arguments, for example one in conftest.py.",
+                todo="Name a factory that works without arguments, or write its arguments as "
+                'literals: shop:create_app("TestingConfig").',
             ) from error
 
     def digest(self, app: Any) -> str:
@@ -95,8 +99,9 @@ class Recipe:
         if ":" in self.schema:
             _call(load_object(self.schema, "assay_schema"), app)
         elif self.schema == "auto" and app is not None:
-            if _migrations(app):
-                importlib.import_module("flask_migrate").upgrade()
+            directories = _migrations(app)
+            if directories:
+                importlib.import_module("flask_migrate").upgrade(directory=str(directories[0]))
             else:
                 extension = app.extensions.get("sqlalchemy")
                 database = getattr(extension, "db", extension)
@@ -108,12 +113,38 @@ class Recipe:
 def _step(what: str) -> Iterator[None]:
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # Flask-Migrate exits where it finds no migrations
         raise TargetError(
             f"the test template could not be built: {what}: {error}",
             why="Every test starts from a copy of one database, which is built once.",
             todo="Run the same step against an empty PostgreSQL database to see it fail alone.",
         ) from error
+
+
+def _call_in(text: str) -> tuple[str, list[Any], dict[str, Any]]:
+    """Split a call with literal arguments, as ``flask --app`` takes it too.
+
+    Example:
+        >>> _call_in('shop:create_app("TestingConfig", debug=True)')
+        ('shop:create_app', ['TestingConfig'], {'debug': True})
+    """
+    module, _, rest = text.partition(":")
+    path, bracket, _ = rest.partition("(")
+    if not bracket:
+        return text, [], {}
+    try:
+        call = ast.parse(rest.strip(), mode="eval").body
+        if not isinstance(call, ast.Call):
+            raise SyntaxError("it is no call")  # noqa: TRY301, TRY004 - told with the others
+        arguments = [ast.literal_eval(one) for one in call.args]
+        named = {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
+    except (SyntaxError, ValueError) as error:
+        raise UsageError(
+            f"assay_app = {text}: {error}",
+            why="Arguments are literals, as in flask --app.",
+            todo='Write it as shop:create_app("TestingConfig"), or name a factory of the suite.',
+        ) from error
+    return f"{module}:{path.strip()}", arguments, named
 
 
 def load_object(text: str, setting: str) -> Any:

@@ -162,7 +162,10 @@ def test_two_runs_at_once_do_not_meet(tmp_path):
     outcomes = []
     threads = [
         threading.Thread(
-            target=lambda place: outcomes.append(run_pytest(place, "-n", "2")), args=(p,)
+            target=lambda place: outcomes.append(
+                run_pytest(place, "-n", "2", "--dist", "loadfile")
+            ),
+            args=(p,),
         )
         for p in projects
     ]

@@ -1,9 +1,11 @@
 """The test's database, for tests that want to know."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
+from flask_assay.pytest_plugin.host import Host
 from flask_assay.sandbox.checkout import Gear
-from flask_assay.sandbox.sandbox import Sandbox
 
 __all__ = ["TestDatabase"]
 
@@ -12,13 +14,13 @@ class TestDatabase:
     """What ``assay_db`` is.
 
     Args:
-        sandbox: Of this process.
+        host: Of this process.
     """
 
     __test__ = False
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    def __init__(self, host: Host) -> None:
+        self._host, self._sandbox = host, host.sandbox
 
     @property
     def gear(self) -> Gear:
@@ -34,6 +36,18 @@ class TestDatabase:
     def reset(self) -> None:
         """Go back to the template's state in the middle of a test."""
         self._sandbox.reset()
+
+    @contextlib.contextmanager
+    def down(self) -> Iterator[None]:
+        """Refuse every connection for a while, as if the server were gone.
+
+        A connection that the app has checked out already goes on working.
+        """
+        self._host.is_down = True
+        try:
+            yield
+        finally:
+            self._host.is_down = False
 
     def sql(self, text: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         """Run one statement in the test's sandbox, committed, and return its rows."""

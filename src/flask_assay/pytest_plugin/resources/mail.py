@@ -30,6 +30,8 @@ class _Handler(socketserver.StreamRequestHandler):
                 self._say("250-assay\r\n250-AUTH PLAIN LOGIN\r\n250 SMTPUTF8")
             elif verb == b"AUTH":
                 self._authenticate(line)
+            elif verb == b"MAIL":
+                self._say(self.server.answer())  # type: ignore[attr-defined]  # a _Server
             else:
                 self._say("250 ok")
 
@@ -59,17 +61,45 @@ class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, messages: list[EmailMessage]) -> None:
+    def __init__(self, outbox: "Outbox") -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self._messages = messages
+        self._outbox = outbox
+
+    def answer(self) -> str:
+        return self._outbox.next_answer()
 
     def accept(self, data: bytes) -> None:
         message = email.message_from_bytes(data, policy=email.policy.default)
-        self._messages.append(message)
+        self._outbox.append(message)
 
 
 class Outbox(list[EmailMessage]):
     """The messages of one test, in the order of their arrival."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._refusals: list[int] = []
+        self._lock = threading.Lock()
+
+    def refuse(self, status: int = 451, *, times: int = 1) -> None:
+        """Refuse the next messages: 451 is "try again later", 550 is "never".
+
+        Args:
+            status: SMTP's code, above 399.
+            times: How many messages.
+
+        Raises:
+            ValueError: The code is no refusal.
+        """
+        if not 400 <= status <= 599:
+            raise ValueError(f"refuse({status}): codes of refusals are 400 to 599")
+        with self._lock:
+            self._refusals += [status] * times
+
+    def next_answer(self) -> str:
+        """Return what the server says to the next sender."""
+        with self._lock:
+            return f"{self._refusals.pop(0)} refused by the test" if self._refusals else "250 ok"
 
     def __enter__(self) -> Self:
         self._server = _Server(self)
