@@ -493,6 +493,21 @@ def broken(build, *, status=500):
                 request.span(SpanKind.EXCEPTION, "KeyError: ?", ms=0, site=site)
 
 
+def memo(build, *, until=40):
+    points = []
+    for number in range(REQUESTS):
+        points.append([build.now_ns, min(number, until)])
+        with build.request("GET /labels", gap_ms=500) as request:
+            request.work(2)
+    container = {
+        "file": "shop/labels.py", "name": "_rendered", "line": 40, "function": "label", "pid": 100,
+        "points": points,
+    }  # fmt: skip
+    build.document("containers", {"containers": [container]})
+    grown = [{"name": "shop/labels.py:_rendered", "route": "GET /labels", "count": 5}]
+    build.document("learning", {"requests": {"GET /labels": 5}, "groups": [], "grown": grown})
+
+
 Fill = Callable[[RecordingBuilder], None]
 
 SCENARIOS: dict[str, tuple[Fill, Fill]] = {
@@ -531,6 +546,7 @@ SCENARIOS: dict[str, tuple[Fill, Fill]] = {
     "contended-rows": (locked, lambda b: locked(b, waiting=0)),
     "redundant-index": (twice_indexed, lambda b: twice_indexed(b, columns=("status",))),
     "failing-requests": (broken, lambda b: broken(b, status=400)),
+    "unbounded-cache": (memo, lambda b: memo(b, until=22)),
     "unread-rows": (counted_in_python, lambda b: counted_in_python(b, touched=100)),
     "unread-columns": (wide_column, lambda b: wide_column(b, read=90)),
     "unused-eager-load": (eager, lambda b: eager(b, read=90)),

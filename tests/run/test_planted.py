@@ -24,7 +24,6 @@ ROW = re.compile(
 )
 TRUE_TOO = re.compile(r"\| (?P<routes>[^|]+) \| `(?P<audit>[a-z-]+)` \| [^|]+ \|")
 KNOWN = {audit.meta.audit_id for audit in AUDITS}
-NOT_BY_LINE = {"memory-growth"}  # seen in a process, not on a line
 LONG_RUNS = {"memo without a bound", "slow function of our own"}  # need more seconds
 
 
@@ -59,8 +58,8 @@ def legacy(tmp_path_factory):
 
 
 def finds(row, finding):
-    if finding.audit != row["audit"] or row["audit"] in NOT_BY_LINE:
-        return finding.audit == row["audit"]
+    if finding.audit != row["audit"]:
+        return False
     if row["route"] and row["route"] not in finding.routes:
         return False
     return str(finding.place) == f"{row['file']}:{row['line']}"

@@ -9,6 +9,7 @@ from flask_assay.artifacts.coverage import coverage
 from flask_assay.artifacts.endpoint_cpu import endpoint_cpu, endpoint_stacks
 from flask_assay.artifacts.external_calls import external_calls
 from flask_assay.artifacts.failures import failures
+from flask_assay.artifacts.growing_containers import growing_containers
 from flask_assay.artifacts.lock_waits import lock_waits
 from flask_assay.artifacts.parsed_statements import parsed_statements
 from flask_assay.artifacts.pool_timeline import pool_timeline
@@ -56,4 +57,5 @@ ARTIFACTS: tuple[Artifact[Any], ...] = (
     attribute_reads,
     lazy_load_origins,
     failures,
+    growing_containers,
 )

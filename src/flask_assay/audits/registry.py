@@ -28,6 +28,7 @@ from flask_assay.audits.checks import (
     slow_external_call,
     template_compiled_per_request,
     transaction_open_during_call,
+    unbounded_cache,
     unbounded_result,
     uncached_response,
     unread_columns,
@@ -75,6 +76,7 @@ _MODULES: tuple[ModuleType, ...] = (
     unread_columns,
     unused_eager_load,
     failing_requests,
+    unbounded_cache,
 )
 
 AUDITS: tuple[Audit, ...] = tuple(

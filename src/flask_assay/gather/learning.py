@@ -67,7 +67,8 @@ def _learn(lab: Lab, copy: Copy, wanted: Mapping[str, list[Said]]) -> dict[str, 
     finally:
         sender.close()
         target.stop()
-    found = merged(json.loads(path.read_text()) for path in directory.glob("learned-*.json"))
+    learned = [*directory.glob("learned-*.json"), *directory.glob("grown-*.json")]
+    found = merged(json.loads(path.read_text()) for path in learned)
     return {
         "requests": dict(answered),
         "dict_readers": _dict_readers(Path.cwd(), found["groups"]),
@@ -77,7 +78,7 @@ def _learn(lab: Lab, copy: Copy, wanted: Mapping[str, list[Said]]) -> dict[str, 
 
 def merged(learned: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what several processes learned, as one list of each kind."""
-    found: dict[str, Any] = {"groups": [], "lazy_loads": [], "eager_loads": []}
+    found: dict[str, Any] = {"groups": [], "lazy_loads": [], "eager_loads": [], "grown": []}
     for each in learned:
         for name in found:
             found[name] += each.get(name, ())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flask_assay.gather.catalog import Catalog, Query
+from flask_assay.gather.containers import growing_containers
 from flask_assay.gather.driving import drive
 from flask_assay.gather.environment import describe_environment
 from flask_assay.gather.lab import Lab
@@ -161,6 +162,7 @@ def _write_documents(lab: Lab, catalog: Catalog) -> None:
     write_document(lab.recording, "environment", describe_environment() | further)
     plans = explain(_asks(lab).values(), private_statements(lab.run.private))
     write_document(lab.recording, "plans", plans)
+    write_document(lab.recording, "containers", growing_containers(lab.recording, Path.cwd()))
     effective = [
         {"name": name, "value": value, "origin": lab.settings.origins[name]}
         for name, value in lab.settings.values.items()

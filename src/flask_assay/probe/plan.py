@@ -21,8 +21,9 @@ ALL_SENSORS = (
     "mail",
     "templates",
     "exceptions",
+    "containers",
 )
-DEEP_SENSORS = ("orm-reads",)
+DEEP_SENSORS = ("orm-reads", "container-growth")
 """Of a learning pass; they cost what no timed pass may pay."""
 
 

@@ -5,8 +5,10 @@ from tests.recordings.builder import RecordingBuilder
 from tests.recordings.scenarios import (
     counted_in_python,
     eager,
+    growing,
     learned,
     learning,
+    memo,
     record,
     wide_column,
 )
@@ -88,3 +90,16 @@ def test_single_rows_are_not_worth_a_word(tmp_path):
         }
 
     assert found(record(tmp_path, filled)) == {}
+
+
+def test_a_growing_process_is_blamed_on_the_global_that_grew_with_it(tmp_path):
+    def filled(build):
+        growing(build)
+        memo(build)
+
+    [finding] = [
+        f for f in diagnose(record(tmp_path, filled)).findings if f.audit == "memory-growth"
+    ]
+    assert str(finding.place) == "shop/labels.py:40"
+    assert finding.routes == ("GET /labels",)
+    assert "_rendered grew with it" in finding.detail

@@ -5,8 +5,8 @@ from flask_assay.gather.learning import _dict_readers, merged
 
 def test_what_processes_learned_is_put_together():
     one = {"requests": {"GET /x": 1}, "groups": [1], "lazy_loads": [], "eager_loads": [5]}
-    found = merged([one, {"groups": [2], "lazy_loads": [3], "eager_loads": []}])
-    assert found == {"groups": [1, 2], "lazy_loads": [3], "eager_loads": [5]}
+    found = merged([one, {"groups": [2], "lazy_loads": [3], "eager_loads": []}, {"grown": [7]}])
+    assert found == {"groups": [1, 2], "lazy_loads": [3], "eager_loads": [5], "grown": [7]}
 
 
 def test_files_that_read_past_attributes_are_named(tmp_path):

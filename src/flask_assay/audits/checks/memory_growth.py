@@ -8,7 +8,8 @@ Worker processes whose resident size rises through the whole steady state, by at
 It ends in the kernel's hands: the worker is killed in the middle of requests.
 
 ## How it is detected
-A robust slope through the samples whose interval lies above zero.
+A robust slope through the samples whose interval lies above zero. If a global of the user's
+modules grew as well, the place is the line that fills it.
 
 ## Known problems
 A run of a minute cannot tell a leak from a cache that has not reached its bound. Size rises in
@@ -24,6 +25,7 @@ Python, "tracemalloc".
 
 from collections.abc import Sequence
 
+from flask_assay.artifacts.growing_containers import GrowingContainer, growing_containers
 from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import Given
 from flask_assay.artifacts.worker_timeline import ProcessTimeline, worker_timeline
@@ -40,7 +42,7 @@ META = Meta(
     audit_id="memory-growth",
     title="Workers keep their size",
     failure_title="Workers keep growing",
-    needs=(steady_state, worker_timeline),
+    needs=(steady_state, worker_timeline, growing_containers),
     state=State.PREVIEW,
 )
 
@@ -75,14 +77,18 @@ def _finding(worst: ProcessTimeline, count: int, given: Given) -> Finding:
     slope = theil_sen([t for t, _ in points], [size for _, size in points])
     steady = given[steady_state]
     per_request = _growth(worst) / max(1, len(steady.requests))
+    suspect = next((one for one in given[growing_containers] if one.still_grows), None)
     return Finding(
         audit=META.audit_id,
         key="workers",
         severity=Severity.WARNING,
         title=f"A worker grew by {_growth(worst) / 2**20:.0f} MiB and was still growing",
+        routes=tuple(suspect.routes) if suspect is not None else (),
         detail=(
             f"{count} worker(s) grew through the whole steady state of {steady.duration_s:.0f} s."
+            + (_blame(suspect) if suspect is not None else "")
         ),
+        place=suspect.place if suspect is not None else None,
         evidence=(
             Evidence(
                 "growth",
@@ -96,3 +102,7 @@ def _finding(worst: ProcessTimeline, count: int, given: Given) -> Finding:
             Evidence("size at the end", points[-1][1], "bytes"),
         ),
     )
+
+
+def _blame(suspect: GrowingContainer) -> str:
+    return f" {suspect.name} grew with it, by {suspect.grown_count:,} entries."

@@ -1,5 +1,7 @@
 """The sensors: one measured thing a file, one line here."""
 
+from flask_assay.probe.sensors.containers import GROWTH as CONTAINER_GROWTH
+from flask_assay.probe.sensors.containers import SENSOR as CONTAINERS
 from flask_assay.probe.sensors.endpoint_cpu import SENSOR as ENDPOINT_CPU
 from flask_assay.probe.sensors.exceptions import SENSOR as EXCEPTIONS
 from flask_assay.probe.sensors.identity import SENSOR as IDENTITY
@@ -31,6 +33,8 @@ SENSORS = {
         MAIL,
         TEMPLATES,
         EXCEPTIONS,
+        CONTAINERS,
         ORM_READS,
+        CONTAINER_GROWTH,
     )
 }
