@@ -9,8 +9,9 @@ from pathlib import Path
 from flask_assay.errors import TargetError, UsageError
 from flask_assay.experiments.arms import BASE, NULL, ArmPlan, spare_arm
 from flask_assay.experiments.estimate import LEVEL, effects_of, outcome_of
-from flask_assay.experiments.launch import Bench, LaunchResult, rehearse, run_launch
+from flask_assay.experiments.launch import Bench, LaunchResult, run_launch
 from flask_assay.experiments.prove import requests_of
+from flask_assay.experiments.rehearsal import rehearse
 from flask_assay.experiments.writes import writing_routes
 from flask_assay.gather.inside.target_plan import PLAN_VARIABLE
 from flask_assay.gather.lab import Copy, Databases, Lab
@@ -72,7 +73,7 @@ def confirm(
         )
         bench = Bench(lab, base, (), arms, requests, clock, is_apart=True)
         spare = replace(spare_arm(routes), databases=base.databases)
-        bench = replace(bench, requests=rehearse(bench, spare, _REQUESTS))
+        bench = replace(bench, requests=rehearse(bench, spare, _REQUESTS).requests)
         if not bench.requests:
             raise UsageError(
                 f"no request to {', '.join(finding.routes)} could be sent again",

@@ -1,7 +1,7 @@
 """A hypothesis: a remedy that an intervention can apply, and the routes it should help."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from flask_assay.experiments.registry import INTERVENTIONS
 from flask_assay.model.effect import Trial, TrialOutcome
@@ -19,19 +19,26 @@ class Hypothesis:
         remedy: What to change.
         routes: Routes that it should help.
         number: Its place in the order of the findings.
+        statements: Route → shapes of the statements that its findings are about.
     """
 
     remedy_id: str
     remedy: Remedy
     routes: frozenset[str]
     number: int = 0
+    statements: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def share(self) -> float:
         """Share of its routes' requests that it helps: a cache's predicted hit ratio, else 1."""
         return float(str(self.remedy.parameters.get("predicted_hit_ratio", 1.0)))
 
-    def untried(self, reason: str) -> Trial:
+    @property
+    def least_executions(self) -> int:
+        """Executions of the statement in one request, below which there is nothing to save."""
+        return 2 if INTERVENTIONS[self.remedy.intervention].saves_repeats else 1
+
+    def untried(self, reason: str, outcome: TrialOutcome = TrialOutcome.NOT_TRIED) -> Trial:
         """Return the trial that was not made, with its reason."""
         intervention = INTERVENTIONS[self.remedy.intervention]
         return Trial(
@@ -39,7 +46,7 @@ class Hypothesis:
             intervention=self.remedy.intervention,
             parameters=self.remedy.parameters,
             summary=self.remedy.summary,
-            outcome=TrialOutcome.NOT_TRIED,
+            outcome=outcome,
             reason=reason,
             is_simulated=intervention.is_simulated or intervention.is_what_if,
         )
@@ -58,10 +65,15 @@ def hypotheses(findings: Sequence[Finding]) -> list[Hypothesis]:
                 continue
             same = f"{remedy.intervention} {sorted(remedy.parameters.items(), key=str)}"
             routes = frozenset(finding.routes)
+            shapes = dict.fromkeys(routes, frozenset({finding.sql} if finding.sql else ()))
             known = found.get(same)
             if known is not None:
-                found[same] = replace(known, routes=known.routes | routes)
+                both = {
+                    route: known.statements.get(route, frozenset()) | shapes.get(route, frozenset())
+                    for route in known.routes | routes
+                }
+                found[same] = replace(known, routes=known.routes | routes, statements=both)
             else:
                 remedy_id = f"{finding.audit}/{finding.key}/{number}"
-                found[same] = Hypothesis(remedy_id, remedy, routes, len(found))
+                found[same] = Hypothesis(remedy_id, remedy, routes, len(found), shapes)
     return list(found.values())

@@ -7,6 +7,7 @@ process of its own.
 """
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -17,15 +18,14 @@ from statistics import fmean
 from flask_assay.experiments.arms import BASE, NULL, ArmPlan
 from flask_assay.experiments.oracle import Oracle, worst
 from flask_assay.experiments.replay import Answer, Client, SentRequest
+from flask_assay.experiments.schedule import LEAST_ROUNDS, WARM_UP_ROUNDS
 from flask_assay.gather.lab import Copy, Databases, Lab
 from flask_assay.gather.target import Target
 from flask_assay.model.clock import Clock
 from flask_assay.model.effect import OracleVerdict
 
-__all__ = ["Bench", "Host", "LaunchResult", "rehearse", "run_launch"]
+__all__ = ["Bench", "Host", "LaunchResult", "run_launch"]
 
-_WARM_UP_ROUNDS = 1
-_LEAST_ROUNDS = 4
 # A slow app gets its least number of rounds, but no more than this many times the budget.
 _MOST_OVERRUN = 3
 
@@ -66,42 +66,15 @@ class LaunchResult:
             geometric mean of base and null; for the null arm itself it is the base.
         verdicts: (arm, route) → worst verdict of the launch's requests.
         statements: (arm, route) → mean statements per request (base, arm).
+        body_bytes: (arm, route) → mean bytes of a body (base, arm).
         reached: Names of the databases that somebody was connected to.
     """
 
     pairs: Mapping[Key, list[tuple[float, float]]]
     verdicts: Mapping[Key, tuple[OracleVerdict, str]]
     statements: Mapping[Key, tuple[float, float]] = field(default_factory=dict)
+    body_bytes: Mapping[Key, tuple[float, float]] = field(default_factory=dict)
     reached: frozenset[str] = frozenset()
-
-
-def rehearse(bench: Bench, arm: ArmPlan, most: int) -> dict[str, list[SentRequest]]:
-    """Return the requests that the unchanged app answers as it answered the load.
-
-    Sessions end and data change while a load goes on, so not every sampled request can be
-    repeated on what it left.
-
-    Args:
-        bench: Its requests are all that could be replayed.
-        arm: Unchanged, with data that nobody else uses where requests write.
-        most: Requests kept per route.
-    """
-    host = Host(bench, [arm])
-    found: dict[str, list[SentRequest]] = {}
-    try:
-        for route, available in bench.requests.items():
-            kept: list[SentRequest] = []
-            for request in available:
-                answer = host.client.send(request, arm=arm.name)
-                if answer.status // 100 == request.status // 100:
-                    kept.append(request)
-                if len(kept) == most:
-                    break
-            if kept:
-                found[route] = kept
-    finally:
-        host.stop()
-    return found
 
 
 def run_launch(bench: Bench, rng: random.Random, *, budget_s: float) -> LaunchResult:
@@ -119,20 +92,23 @@ def run_launch(bench: Bench, rng: random.Random, *, budget_s: float) -> LaunchRe
             stack.callback(host.stop)
             seats |= {arm.name: host for arm in arms}
         session = _Session(bench, seats, rng)
-        for _ in range(_WARM_UP_ROUNDS):
+        for _ in range(WARM_UP_ROUNDS):
             session.round()
-        session.rounds.clear()
+        session.forget()
         _measure(session, bench.clock, budget_s)
         return session.result(_reached(bench))
 
 
 def _measure(session: "_Session", clock: Clock, budget_s: float) -> None:
-    end = clock.monotonic_ns() + int(budget_s * 1e9)
-    latest = end + int((_MOST_OVERRUN - 1) * budget_s * 1e9)
-    while (now := clock.monotonic_ns()) < end or (
-        len(session.rounds) < _LEAST_ROUNDS and now < latest
-    ):
-        session.round()
+    """Give each route its least number of pairs, then each route the same time."""
+    begin = clock.monotonic_ns()
+    end = begin + int(budget_s * 1e9)
+    latest = begin + int(_MOST_OVERRUN * budget_s * 1e9)
+    for _ in range(LEAST_ROUNDS):
+        if clock.monotonic_ns() < latest:
+            session.round()
+    while clock.monotonic_ns() < end:
+        session.turn(session.least_served())
 
 
 def _hosted(bench: Bench) -> list[list[ArmPlan]]:
@@ -168,7 +144,12 @@ class Host:
         if arms[0].directory:
             plan = replace(plan, directory=arms[0].directory)
         self._target: Target = lab.boot(plan)
+        self._clock = bench.clock
         self.client = Client(self._target.address, bench.clock)
+
+    def impatient(self, timeout_s: float) -> Client:
+        """Return another client, which gives up after so long and does not ask again."""
+        return Client(self._target.address, self._clock, timeout_s=timeout_s, attempts=1)
 
     def stop(self) -> None:
         """End the process; nothing it holds is needed any more."""
@@ -200,21 +181,37 @@ class _Session:
 
     def __init__(self, bench: Bench, seats: Mapping[str, Host], rng: random.Random) -> None:
         self._bench, self._seats, self._rng = bench, seats, rng
-        self._number = 0
         self._visited: set[tuple[str, str, int]] = set()
-        self.rounds: list[dict[str, tuple[SentRequest, dict[str, Answer]]]] = []
+        self._numbers: Counter[str] = Counter()
+        self._spent_s: dict[str, float] = {}
+        self._seen: dict[str, list[tuple[SentRequest, dict[str, Answer]]]] = {}
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what was measured so far: it was warm-up."""
+        self._spent_s = dict.fromkeys(self._bench.requests, 0.0)
+        self._seen = {route: [] for route in self._bench.requests}
 
     def round(self) -> None:
         """Send one request of each route to all of its arms."""
-        answers: dict[str, tuple[SentRequest, dict[str, Answer]]] = {}
-        for route, available in self._bench.requests.items():
-            at = self._number % len(available)
-            taking = [arm for arm in self._bench.arms if route in arm.routes]
-            self._rng.shuffle(taking)
-            by_arm = {arm.name: self._send(arm, route, at) for arm in taking}
-            answers[route] = (available[at], by_arm)
-        self._number += 1
-        self.rounds.append(answers)
+        for route in self._bench.requests:
+            self.turn(route)
+
+    def least_served(self) -> str:
+        """Return the route that took the least time so far."""
+        return min(self._spent_s, key=self._spent_s.__getitem__)
+
+    def turn(self, route: str) -> None:
+        """Send the next request of a route to all of its arms, in random order."""
+        available = self._bench.requests[route]
+        at = self._numbers[route] % len(available)
+        self._numbers[route] += 1
+        taking = [arm for arm in self._bench.arms if route in arm.routes]
+        self._rng.shuffle(taking)
+        begin = self._bench.clock.monotonic_ns()
+        by_arm = {arm.name: self._send(arm, route, at) for arm in taking}
+        self._spent_s[route] += (self._bench.clock.monotonic_ns() - begin) / 1e9
+        self._seen[route].append((available[at], by_arm))
 
     def _send(self, arm: ArmPlan, route: str, at: int) -> Answer:
         client = self._seats[arm.name].client
@@ -231,8 +228,9 @@ class _Session:
         pairs: dict[Key, list[tuple[float, float]]] = {}
         verdicts: dict[Key, tuple[OracleVerdict, str]] = {}
         statements: dict[Key, tuple[float, float]] = {}
+        sizes: dict[Key, tuple[float, float]] = {}
         for route in self._bench.requests:
-            seen = [each[route] for each in self.rounds if _is_same(*each[route])]
+            seen = [each for each in self._seen[route] if _is_same(*each)]
             oracle = Oracle()
             for _, answers in seen:
                 oracle.learn(answers[BASE], answers[NULL])
@@ -241,6 +239,11 @@ class _Session:
                 both = [(answers[BASE], answers[name]) for _, answers in seen]
                 pairs[name, route] = [_pair(answers, name) for _, answers in seen]
                 verdicts[name, route] = worst(oracle.compare(*each) for each in both)
+                if both:
+                    sizes[name, route] = (
+                        fmean(len(one.body) for one, _ in both),
+                        fmean(len(other.body) for _, other in both),
+                    )
                 counted = [
                     (one.statements, other.statements)
                     for one, other in both
@@ -250,7 +253,11 @@ class _Session:
                     means = (fmean(each) for each in zip(*counted, strict=True))
                     statements[name, route] = (next(means), next(means))
         return LaunchResult(
-            {key: each for key, each in pairs.items() if each}, verdicts, statements, reached
+            {key: each for key, each in pairs.items() if each},
+            verdicts,
+            statements,
+            sizes,
+            reached,
         )
 
 

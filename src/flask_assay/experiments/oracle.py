@@ -4,6 +4,7 @@ The unchanged target is run twice, as A and as null arm: what differs between th
 volatile (a clock, a token) and masked. Whatever else differs is a finding, never a saving.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable
@@ -22,6 +23,7 @@ _ORDER = (
     OracleVerdict.DIFFERENT,
     OracleVerdict.ERROR,
 )
+_OK, _NOT_MODIFIED = 200, 304
 # hashes, numbers, and signed tokens with their dots (session, CSRF)
 _TOKENS = re.compile(rb"[A-Za-z0-9_.\-]{20,}|[0-9a-fA-F]{8,}|[0-9]+")
 
@@ -47,13 +49,9 @@ class Oracle:
 
     def compare(self, unchanged: Answer, changed: Answer) -> tuple[OracleVerdict, str]:
         """Return how one changed answer compares, and what differed (paths only)."""
-        if changed.status == 0 or unchanged.status == 0:
-            return OracleVerdict.ERROR, "no response"
-        if changed.status != unchanged.status:
-            worse = OracleVerdict.ERROR if changed.status >= 500 else OracleVerdict.DIFFERENT
-            return worse, f"status {unchanged.status} became {changed.status}"
-        if changed.content_type != unchanged.content_type:
-            return OracleVerdict.DIFFERENT, "content type"
+        head = _compare_head(unchanged, changed)
+        if head is not None:
+            return head
         if changed.body == unchanged.body:
             return OracleVerdict.EQUAL, ""
         left, right = _decoded(unchanged), _decoded(changed)
@@ -80,6 +78,29 @@ class Oracle:
         if json.dumps(_canonical(left)) == json.dumps(_canonical(right)):
             return OracleVerdict.REORDERED, ", ".join(paths[:5])
         return OracleVerdict.DIFFERENT, ", ".join(paths[:5])
+
+
+def _compare_head(unchanged: Answer, changed: Answer) -> tuple[OracleVerdict, str] | None:
+    """Return the verdict if it does not depend on the body, else None."""
+    if changed.status == 0 or unchanged.status == 0:
+        return OracleVerdict.ERROR, "no response"
+    if changed.status == _NOT_MODIFIED and unchanged.status == _OK:
+        return _compare_validator(unchanged, changed)
+    if changed.status != unchanged.status:
+        worse = OracleVerdict.ERROR if changed.status >= 500 else OracleVerdict.DIFFERENT
+        return worse, f"status {unchanged.status} became {changed.status}"
+    if changed.content_type != unchanged.content_type:
+        return OracleVerdict.DIFFERENT, "content type"
+    return None
+
+
+def _compare_validator(unchanged: Answer, changed: Answer) -> tuple[OracleVerdict, str]:
+    """Return whether a client that was told "not modified" has the body that it would get."""
+    # not for safety: it is how Werkzeug makes an ETag of a body
+    digest = hashlib.sha1(unchanged.body, usedforsecurity=False).hexdigest()
+    if changed.etag == digest:
+        return OracleVerdict.EQUAL, "304: the client has this body"
+    return OracleVerdict.DIFFERENT, "304, but the body is another one"
 
 
 def worst(verdicts: Iterable[tuple[OracleVerdict, str]]) -> tuple[OracleVerdict, str]:

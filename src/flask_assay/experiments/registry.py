@@ -20,6 +20,8 @@ class Intervention:
         learns: Whether the first visit of a request only prepares the following ones.
         is_simulated: Whether it shows what a rewrite would save instead of being one.
         is_what_if: Whether it shows an upper bound that no rewrite needs to reach.
+        mends: Whether it makes something right, which no time shows.
+        saves_repeats: Whether it helps only where a statement runs more than once in a request.
     """
 
     name: str
@@ -28,10 +30,12 @@ class Intervention:
     learns: bool = False
     is_simulated: bool = False
     is_what_if: bool = False
+    mends: bool = False
+    saves_repeats: bool = False
 
     def fits(self, parameters: Mapping[str, object]) -> bool:
         """Whether these parameters name a change that it can make."""
-        if self.name in {"external-what-if", "offload"}:  # calls only: "POST api.example"
+        if self.name in {"external-what-if", "timeout"}:  # calls only: "POST api.example"
             return " " in str(parameters.get("target", ""))
         return True
 
@@ -54,9 +58,9 @@ INTERVENTIONS: Mapping[str, Intervention] = {
     each.name: each
     for each in (
         Intervention("index", "database"),
-        Intervention("eager-load", "target"),
-        Intervention("batch", "target", learns=True, is_simulated=True),
-        Intervention("memo", "target", is_simulated=True),
+        Intervention("eager-load", "target", saves_repeats=True),
+        Intervention("batch", "target", learns=True, is_simulated=True, saves_repeats=True),
+        Intervention("memo", "target", is_simulated=True, saves_repeats=True),
         Intervention("response-cache", "target", learns=True),
         Intervention("invalidate-on-write", "target", learns=True),
         Intervention("keep-after-commit", "target"),
@@ -64,6 +68,9 @@ INTERVENTIONS: Mapping[str, Intervention] = {
         Intervention("fold-cache-trips", "target", learns=True, is_simulated=True),
         Intervention("external-what-if", "target", learns=True, is_what_if=True),
         Intervention("offload", "target", learns=True, is_what_if=True),
+        Intervention("validators", "target", learns=True),
+        Intervention("timeout", "target", mends=True),
+        Intervention("identity-key", "target", mends=True),
         Intervention("nothing", "target"),
         Intervention("pool-size", "target", needs_load=True),
         Intervention("workers", "server", needs_load=True),

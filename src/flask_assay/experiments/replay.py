@@ -5,7 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask_assay.experiments.interventions.response_cache import CACHE_HEADER
-from flask_assay.experiments.interventions.switchboard import ARM_HEADER, STATEMENTS_HEADER
+from flask_assay.experiments.interventions.switchboard import (
+    ARM_HEADER,
+    SHAPES_HEADER,
+    STATEMENTS_HEADER,
+)
 from flask_assay.model.clock import Clock
 from flask_assay.model.owned import AllowedTarget
 
@@ -43,7 +47,9 @@ class Answer:
         body: Bytes.
         wall_s: From the first byte sent to the last byte received.
         location: Target of a redirect.
+        etag: Its validator, without quotes.
         statements: SQL statements that the target executed for it; None if it does not tell.
+        shapes: Executions by the mark of their statement's shape; None if it does not tell.
         is_hit: Whether the cache of an experiment answered.
     """
 
@@ -52,7 +58,9 @@ class Answer:
     body: bytes
     wall_s: float
     location: str = ""
+    etag: str = ""
     statements: int | None = None
+    shapes: Mapping[str, int] | None = None
     is_hit: bool = False
 
 
@@ -63,24 +71,33 @@ class Client:
         target: Where to.
         clock: Source of time.
         timeout_s: Of each socket operation.
+        attempts: How often a request is sent that gets no answer.
     """
 
-    def __init__(self, target: AllowedTarget, clock: Clock, *, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self, target: AllowedTarget, clock: Clock, *, timeout_s: float = 30.0, attempts: int = 2
+    ) -> None:
+        self._attempts = attempts
         self._connection = http.client.HTTPConnection(target.host, target.port, timeout=timeout_s)
         self._clock = clock
 
-    def send(self, request: SentRequest, *, arm: str = "") -> Answer:
-        """Send one request to an arm of the target; no redirect is followed."""
+    def send(self, request: SentRequest, *, arm: str = "", tells: bool = False) -> Answer:
+        """Send one request to an arm of the target; no redirect is followed.
+
+        Args:
+            request: What to send.
+            arm: Name of the arm.
+            tells: Whether the answer shall name the shapes of its statements.
+        """
         headers = dict(request.headers) | ({ARM_HEADER: arm} if arm else {})
-        try:
-            return self._send(request, headers)
-        except (http.client.HTTPException, OSError):
-            self._connection.close()
-        try:
-            return self._send(request, headers)
-        except (http.client.HTTPException, OSError):
-            self._connection.close()
-            return Answer(0, "", b"", 0.0)
+        if tells:
+            headers[SHAPES_HEADER] = "1"
+        for _ in range(self._attempts):
+            try:
+                return self._send(request, headers)
+            except (http.client.HTTPException, OSError):
+                self._connection.close()
+        return Answer(0, "", b"", 0.0)
 
     def close(self) -> None:
         """Close the connection."""
@@ -101,6 +118,15 @@ class Client:
             body=body,
             wall_s=wall_s,
             location=response.getheader("Location") or "",
+            etag=(response.getheader("ETag") or "").strip('"'),
             statements=int(told) if told else None,
+            shapes=_shapes(response.getheader(SHAPES_HEADER)),
             is_hit=response.getheader(CACHE_HEADER) == "hit",
         )
+
+
+def _shapes(told: str | None) -> Mapping[str, int] | None:
+    if told is None:
+        return None
+    pairs = (each.partition("=") for each in told.split(",") if each)
+    return {mark: int(count) for mark, _, count in pairs}

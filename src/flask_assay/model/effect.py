@@ -32,7 +32,9 @@ class TrialOutcome(StrEnum):
     FASTER = "faster"
     SLOWER = "slower"
     NO_EFFECT = "no-effect"  # the interval contains zero
+    MENDED = "mended"  # what was wrong is right; time does not show it
     REFUSED = "refused"  # the responses changed
+    NOT_REPRODUCED = "not-reproduced"  # repeated requests did not show the finding
     NOT_TRIED = "not-tried"
 
 
@@ -148,6 +150,7 @@ class Ladder:
         launch_count: Launches that each figure stands on.
         rungs: From the first remedy to all of them.
         no_effect: (remedy id, summary) of what was tried and showed no effect, alone or on top.
+        note: What was left out, in a sentence.
     """
 
     routes: tuple[str, ...]
@@ -157,6 +160,7 @@ class Ladder:
     launch_count: int
     rungs: tuple[Rung, ...]
     no_effect: tuple[tuple[str, str], ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,9 +183,13 @@ def _traces(diagnosis: Diagnosis) -> list[tuple[str, list[RequestTrace]]]:
 
 def _trials(diagnosis: Diagnosis) -> list[tuple[str, list[Trial]]]:
     groups = (
-        ("Measured", (TrialOutcome.FASTER, TrialOutcome.SLOWER)),
+        ("Measured", (TrialOutcome.FASTER, TrialOutcome.SLOWER, TrialOutcome.MENDED)),
         ("Tried, no effect", (TrialOutcome.NO_EFFECT,)),
         ("Refused: the responses changed", (TrialOutcome.REFUSED,)),
+        (
+            "Not reproduced: the problem did not show in the repeated requests",
+            (TrialOutcome.NOT_REPRODUCED,),
+        ),
         ("Not tried", (TrialOutcome.NOT_TRIED,)),
     )
     trials = summary.other_trials(diagnosis)

@@ -47,8 +47,8 @@ def lead(ladder: Ladder) -> str:
     return (
         f"Mean time per request over {what}, each as often as the load asked for it, with one "
         f"remedy after the other; {figures.percent(ladder.level)} intervals over {launches}. "
-        "Measured together: savings do not add up."
-    )
+        f"Measured together: savings do not add up. {ladder.note}"
+    ).rstrip()
 
 
 def rows(ladder: Ladder) -> Sequence[Row]:

@@ -46,6 +46,8 @@ OUTCOME_WORDS: Mapping[TrialOutcome, str] = {
     TrialOutcome.SLOWER: "slower",
     TrialOutcome.NO_EFFECT: "no effect",
     TrialOutcome.REFUSED: "refused",
+    TrialOutcome.MENDED: "mended",
+    TrialOutcome.NOT_REPRODUCED: "not reproduced",
     TrialOutcome.NOT_TRIED: "not tried",
 }
 ORACLE_WORDS: Mapping[OracleVerdict, str] = {

@@ -1,5 +1,6 @@
 """The oracle: equal, reordered, volatile and different answers are told apart."""
 
+import hashlib
 import json
 
 import pytest
@@ -71,3 +72,12 @@ def test_a_signed_token_is_masked_with_its_short_middle_part():
     oracle = Oracle()
     oracle.learn(one, two)
     assert oracle.compare(one, two)[0] is V.VOLATILE
+
+
+def test_not_modified_is_equal_if_the_client_has_the_body_that_it_would_get():
+    etag = hashlib.sha1(b"[1]").hexdigest()
+    unchanged = Answer(200, "application/json", b"[1]", 0.1)
+    same = Answer(304, "", b"", 0.1, etag=etag)
+    assert Oracle().compare(unchanged, same)[0] is V.EQUAL
+    other = Answer(200, "application/json", b"[2]", 0.1)
+    assert Oracle().compare(other, same)[0] is V.DIFFERENT

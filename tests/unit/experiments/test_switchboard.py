@@ -10,8 +10,10 @@ from sqlalchemy.pool import StaticPool
 from flask_assay.experiments.interventions import memo
 from flask_assay.experiments.interventions.switchboard import (
     ARM_HEADER,
+    SHAPES_HEADER,
     STATEMENTS_HEADER,
     Switchboard,
+    shape_mark,
 )
 
 ARMS = {
@@ -65,6 +67,12 @@ def told(client, arm):
 
 def test_a_change_is_in_force_for_its_arm_only_and_statements_are_counted(client):
     assert [told(client, arm) for arm in ("base", "memo", "", "memo", "unknown")] == [3, 1, 3, 1, 3]
+
+
+def test_a_response_names_the_shapes_of_its_statements_only_if_asked(client):
+    asked = client.get("/", headers={SHAPES_HEADER: "1"})
+    assert asked.headers[SHAPES_HEADER] == f"{shape_mark('SELECT ? WHERE ? = ?')}=3"
+    assert SHAPES_HEADER not in client.get("/").headers
 
 
 def test_an_arm_with_a_copy_connects_to_it_and_the_engine_keeps_its_own(board):

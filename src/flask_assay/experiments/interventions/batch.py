@@ -20,10 +20,7 @@ from flask_assay.experiments.interventions.stand_in import (
     Executor,
     StandInCursor,
     always,
-    intercept,
-    is_read,
-    of_shape,
-    on_endpoint,
+    answer_reads,
 )
 
 __all__ = ["apply", "batched"]
@@ -84,8 +81,6 @@ def apply(
     """
     from flask import g, request
 
-    is_here = on_endpoint(parameters["endpoint"], is_on)
-    is_wanted = of_shape(parameters["statement"])
     foreseen: dict[str, list[Mapping[str, Any]]] = {}
 
     def current() -> _Batch:
@@ -94,26 +89,25 @@ def apply(
             batch = g._assay_batch = _Batch(foreseen.get(request.full_path, ()))
         return batch
 
-    def around(execute: Executor, cursor: Any, statement: str, values: Any, context: Any) -> None:
-        if context is None or not is_here():
+    def answer(execute: Executor, cursor: Any, statement: str, values: Any, context: Any) -> None:
+        if not isinstance(values, Mapping):
             execute(cursor, statement, values, context)
             return
         batch = current()
-        if not is_wanted(statement) or not isinstance(values, Mapping):
-            batch.is_over = batch.is_over or not is_read(statement)
-            execute(cursor, statement, values, context)
-            return
         batch.seen.append(dict(values))
         foreseen[request.full_path] = batch.seen
         if not batch.answers and not batch.is_over:
             _fetch(batch, execute, cursor, statement, context)
-        answer = None if batch.is_over else batch.answers.get(repr(dict(values)))
-        if answer is None:
+        known = None if batch.is_over else batch.answers.get(repr(dict(values)))
+        if known is None:
             execute(cursor, statement, values, context)
         else:
-            context.cursor = StandInCursor(cursor, *answer)
+            context.cursor = StandInCursor(cursor, *known)
 
-    return intercept(around)
+    def forget() -> None:
+        current().is_over = True
+
+    return answer_reads(parameters, is_on, answer=answer, forget=forget)
 
 
 def _fetch(batch: _Batch, execute: Executor, cursor: Any, statement: str, context: Any) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask_assay.experiments.interventions.stand_in import always, on_endpoint
+from flask_assay.experiments.interventions.stand_in import always, on_endpoint, put
 
 __all__ = ["apply"]
 
@@ -39,8 +39,4 @@ def apply(
             kept[key] = original(self, source)
         return kept[key]
 
-    def restore() -> None:
-        Environment.from_string = original  # type: ignore[method-assign]
-
-    Environment.from_string = from_string  # type: ignore[method-assign]
-    return restore
+    return put(Environment, "from_string", from_string)

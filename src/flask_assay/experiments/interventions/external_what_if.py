@@ -2,7 +2,7 @@
 
 An upper bound, simulated: the first answer to each request is kept, later ones are made of it
 without a byte on the wire. Covers ``http.client`` and what stands on it (urllib3, requests,
-botocore); httpx and aiohttp are not covered.
+botocore), and httpx; aiohttp is not covered.
 """
 
 import http.client
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from flask_assay.experiments.interventions.stand_in import always, on_endpoint
+from flask_assay.experiments.interventions.stand_in import always, on_endpoint, put, undo
 
 __all__ = ["apply"]
 
@@ -75,21 +75,46 @@ class _Calls:
     def attach(self) -> Callable[[], None]:
         """Answer from memory from now on; return what takes it back."""
         owner: Any = http.client.HTTPConnection
-        put, get = owner.putrequest, owner.getresponse
+        begin, get = owner.putrequest, owner.getresponse
 
         def putrequest(connection: Any, method: str, url: str, *given: Any, **named: Any) -> None:
             if self._is_wanted(method, connection.host):
                 self._prepare(connection, (method, connection.host, connection.port, url))
-            put(connection, method, url, *given, **named)
+            begin(connection, method, url, *given, **named)
 
         def getresponse(connection: Any) -> Any:
             return self._answer(connection, get)
 
-        def restore() -> None:
-            owner.putrequest, owner.getresponse = put, get
+        restore = [
+            put(owner, "putrequest", putrequest),
+            put(owner, "getresponse", getresponse),
+            *self._attach_httpx(),
+        ]
+        return undo(restore)
 
-        owner.putrequest, owner.getresponse = putrequest, getresponse
-        return restore
+    def _attach_httpx(self) -> list[Callable[[], None]]:
+        try:
+            import httpx
+        except ImportError:
+            return []
+        original = httpx.HTTPTransport.handle_request
+        answers: dict[tuple[str, str, bytes], tuple[int, Any, bytes]] = {}
+
+        def handle_request(transport: Any, request: Any) -> Any:
+            if not self._is_wanted(request.method, request.url.host):
+                return original(transport, request)
+            key = (request.method, str(request.url), request.read())
+            if key in answers:
+                time.sleep(self._delay_s)  # noqa: TID251 - what the call is said to take
+            else:
+                response = original(transport, request)
+                body = b"".join(response.iter_raw())
+                response.close()
+                answers[key] = (response.status_code, response.headers, body)
+            status, headers, body = answers[key]
+            return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))
+
+        return [put(httpx.HTTPTransport, "handle_request", handle_request)]
 
     def _prepare(self, connection: Any, key: tuple[str, str, Any, str]) -> None:
         if key in self._answers:

@@ -8,7 +8,7 @@ written meanwhile is missed.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask_assay.experiments.interventions.stand_in import always, on_endpoint
+from flask_assay.experiments.interventions.stand_in import always, on_endpoint, put
 
 __all__ = ["apply"]
 
@@ -51,8 +51,4 @@ def apply(
         memory: dict[Any, Any] = g.setdefault("_assay_folded", {})
         return memory[given[1]] if given[1] in memory else original(self, *given, **options)
 
-    def restore() -> None:
-        owner.execute_command = original
-
-    owner.execute_command = execute_command
-    return restore
+    return put(owner, "execute_command", execute_command)

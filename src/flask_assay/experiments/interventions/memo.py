@@ -11,10 +11,7 @@ from flask_assay.experiments.interventions.stand_in import (
     Executor,
     StandInCursor,
     always,
-    intercept,
-    is_read,
-    of_shape,
-    on_endpoint,
+    answer_reads,
 )
 
 __all__ = ["apply"]
@@ -35,23 +32,15 @@ def apply(
     """
     from flask import g
 
-    is_here = on_endpoint(parameters["endpoint"], is_on)
-    is_wanted = of_shape(parameters["statement"])
-
-    def around(execute: Executor, cursor: Any, statement: str, values: Any, context: Any) -> None:
-        if context is None or not is_here():
-            execute(cursor, statement, values, context)
-            return
+    def answer(execute: Executor, cursor: Any, statement: str, values: Any, context: Any) -> None:
         memory: dict[str, tuple[Any, list[Any]]] = g.setdefault("_assay_memo", {})
-        if not is_wanted(statement):
-            if not is_read(statement):
-                memory.clear()
-            execute(cursor, statement, values, context)
-            return
         key = f"{statement}\0{values!r}"
         if key not in memory:
             execute(cursor, statement, values, context)
             memory[key] = (cursor.description, cursor.fetchall())
         context.cursor = StandInCursor(cursor, *memory[key])
 
-    return intercept(around)
+    def forget() -> None:
+        g.pop("_assay_memo", None)
+
+    return answer_reads(parameters, is_on, answer=answer, forget=forget)

@@ -1,9 +1,24 @@
-"""A cursor that answers from rows already fetched, for interventions that save round trips."""
+"""What interventions inside the target have in common: where they apply, and how they answer.
 
-from collections.abc import Callable, Iterator, Sequence
+A cursor that answers from rows already fetched stands in for round trips that a rewrite would
+save.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["Executor", "StandInCursor", "always", "intercept", "is_read", "of_shape", "on_endpoint"]
+__all__ = [
+    "Executor",
+    "StandInCursor",
+    "always",
+    "answer_reads",
+    "intercept",
+    "is_read",
+    "of_shape",
+    "on_endpoint",
+    "put",
+    "undo",
+]
 
 Executor = Callable[[Any, str, Any, Any], None]
 
@@ -27,6 +42,23 @@ def on_endpoint(endpoint: str, is_on: Callable[[], bool]) -> Callable[[], bool]:
     return is_here
 
 
+def put(owner: Any, name: str, value: Any) -> Callable[[], None]:
+    """Replace an attribute of a class or module; return what puts the original back."""
+    original = vars(owner)[name]
+    setattr(owner, name, value)
+    return lambda: setattr(owner, name, original)
+
+
+def undo(restore: Sequence[Callable[[], None]]) -> Callable[[], None]:
+    """Return one function that takes back several changes, the last one first."""
+
+    def undo_all() -> None:
+        for each in reversed(restore):
+            each()
+
+    return undo_all
+
+
 class StandInCursor:
     """Rows in hand, with the part of the DBAPI cursor that SQLAlchemy reads a result by.
 
@@ -34,14 +66,17 @@ class StandInCursor:
         cursor: The real one, for everything else that a dialect asks of it.
         description: Of the cursor that fetched the rows.
         rows: All rows.
+        rowcount: Rows that a statement that writes is said to have changed.
     """
 
     arraysize = 1
 
-    def __init__(self, cursor: Any, description: Any, rows: Sequence[Any]) -> None:
+    def __init__(
+        self, cursor: Any, description: Any, rows: Sequence[Any], rowcount: int | None = None
+    ) -> None:
         self._cursor = cursor
         self.description = description
-        self.rowcount = len(rows)
+        self.rowcount = len(rows) if rowcount is None else rowcount
         self._rows = rows
         self._at = 0
 
@@ -115,8 +150,38 @@ def intercept(around: Callable[[Executor, Any, str, Any, Any], None]) -> Callabl
 
         around(execute, cursor, statement, parameters, context)
 
-    def restore() -> None:
-        DefaultDialect.do_execute = original  # type: ignore[method-assign]
+    return put(DefaultDialect, "do_execute", do_execute)
 
-    DefaultDialect.do_execute = do_execute  # type: ignore[method-assign]
-    return restore
+
+def answer_reads(
+    parameters: Mapping[str, Any],
+    is_on: Callable[[], bool],
+    *,
+    answer: Callable[[Executor, Any, str, Any, Any], None],
+    forget: Callable[[], None],
+) -> Callable[[], None]:
+    """Answer the reads of one shape on one endpoint in another way.
+
+    Args:
+        parameters: "endpoint", and "statement", the shape.
+        is_on: Whether the current request has the change.
+        answer: Called as ``execute`` is, with ``execute`` before it, for each such read.
+        forget: Called before any statement that does more than read: what was kept may be old.
+
+    Returns:
+        What takes it back.
+    """
+    is_here = on_endpoint(parameters["endpoint"], is_on)
+    is_wanted = of_shape(parameters["statement"])
+
+    def around(execute: Executor, cursor: Any, statement: str, values: Any, context: Any) -> None:
+        if context is None or not is_here():
+            execute(cursor, statement, values, context)
+        elif is_wanted(statement):
+            answer(execute, cursor, statement, values, context)
+        else:
+            if not is_read(statement):
+                forget()
+            execute(cursor, statement, values, context)
+
+    return intercept(around)

@@ -5,28 +5,71 @@ one process and its luck, and only what they change is left between them. A chan
 database is a copy that the arm's requests are sent to: each engine gets one more pool per copy.
 """
 
+import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any
 from weakref import WeakKeyDictionary
 
-__all__ = ["ARM_HEADER", "STATEMENTS_HEADER", "Switchboard"]
+__all__ = [
+    "ARM_HEADER",
+    "SHAPES_HEADER",
+    "STATEMENTS_HEADER",
+    "Switchboard",
+    "shape_mark",
+]
 
 ARM_HEADER = "X-Assay-Arm"
 STATEMENTS_HEADER = "X-Assay-Statements"
+SHAPES_HEADER = "X-Assay-Shapes"
 _NOTHING: Mapping[str, str] = {}
 _ENVIRON_KEY = "HTTP_X_ASSAY_ARM"
+_SHAPES_KEY = "HTTP_X_ASSAY_SHAPES"
+_MOST_SHAPES = 100
+
+
+def shape_mark(shape: str) -> str:
+    """Return the short name by which a response tells that a statement of this shape ran.
+
+    Args:
+        shape: As ``model.sql_shape`` makes it.
+    """
+    return hashlib.sha256(shape.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 class _Request:
     """What one request wakes, and what it has executed."""
 
-    __slots__ = ("changes", "databases", "statements")
+    __slots__ = ("changes", "databases", "statements", "texts")
 
-    def __init__(self, changes: frozenset[int], databases: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        changes: frozenset[int],
+        databases: Mapping[str, str],
+        texts: Counter[str] | None = None,
+    ) -> None:
         self.changes = changes
         self.databases = databases
         self.statements = 0
+        self.texts = texts
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Return what the response tells about it."""
+        told = [(STATEMENTS_HEADER, str(self.statements))]
+        if self.texts is not None:
+            told.append((SHAPES_HEADER, _marks(self.texts)))
+        return told
+
+
+def _marks(texts: Counter[str]) -> str:
+    """Return "mark=executions" of the most frequent shapes, separated by commas."""
+    from flask_assay.model.sql_shape import sql_shape
+
+    shapes: Counter[str] = Counter()
+    for text, count in texts.items():
+        shapes[shape_mark(sql_shape(text))] += count
+    return ",".join(f"{mark}={count}" for mark, count in shapes.most_common(_MOST_SHAPES))
 
 
 class Switchboard:
@@ -75,13 +118,13 @@ class Switchboard:
 
         def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             changes, databases = self._arms.get(environ.pop(_ENVIRON_KEY, ""), (frozenset(), {}))
-            request = _Request(changes, databases)
+            texts = Counter[str]() if environ.pop(_SHAPES_KEY, "") else None
+            request = _Request(changes, databases, texts)
             # stays until the thread's next request: a streamed body belongs to the same arm
             self._current.set(request)
 
             def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-                told = [*headers, (STATEMENTS_HEADER, str(request.statements))]
-                return start_response(status, told, *error)
+                return start_response(status, [*headers, *request.headers()], *error)
 
             found: Iterable[bytes] = app(environ, start)
             return found
@@ -105,6 +148,8 @@ class Switchboard:
             request = current.get()
             if request is not None:
                 request.statements += len(given[0]) if is_many and given else 1
+                if request.texts is not None:
+                    request.texts[str(statement)] += 1
             return original(dialect, cursor, statement, *given, **named)
 
         return execute

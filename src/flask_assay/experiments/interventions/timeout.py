@@ -1,0 +1,95 @@
+"""The service behind a call stops answering; the call has a timeout, or waits as it does now.
+
+What is behind the socket is really silent: the app waits in the system call that it would wait
+in, and gets the error that its client library makes of it.
+"""
+
+import http.client
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask_assay.experiments.interventions.stand_in import always, on_endpoint, put, undo
+
+__all__ = ["apply"]
+
+
+def apply(
+    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
+) -> Callable[[], None]:
+    """Let an endpoint's calls to one target meet silence from now on.
+
+    Args:
+        app: The loaded Flask app.
+        parameters: "endpoint"; "target", method and host; and "timeout_s", the timeout that the
+            call is given; without it the call keeps its own.
+        is_on: Whether the current request has the change.
+
+    Returns:
+        What takes it back.
+    """
+    is_here = on_endpoint(parameters["endpoint"], is_on)
+    target = str(parameters["target"])
+    given = parameters.get("timeout_s")
+    timeout_s = None if given is None else float(given)
+
+    def is_wanted(method: str, host: str) -> bool:
+        return f"{method} {host}" == target and is_here()
+
+    restore = [*_http_client(is_wanted, timeout_s), *_httpx(is_wanted, timeout_s)]
+    return undo(restore)
+
+
+def _http_client(
+    is_wanted: Callable[[str, str], bool], timeout_s: float | None
+) -> list[Callable[[], None]]:
+    owner: Any = http.client.HTTPConnection
+    begin, get = owner.putrequest, owner.getresponse
+
+    def putrequest(connection: Any, method: str, url: str, *given: Any, **named: Any) -> None:
+        connection._assay_method = method
+        begin(connection, method, url, *given, **named)
+
+    def getresponse(connection: Any) -> Any:
+        method = vars(connection).pop("_assay_method", "")
+        if connection.sock is None or not is_wanted(method, connection.host):
+            return get(connection)
+        here, other = socket.socketpair()
+        own = connection.sock.gettimeout()
+        here.settimeout(own if timeout_s is None else timeout_s)
+        connection.sock.close()
+        connection.sock = here
+        try:
+            return get(connection)
+        finally:
+            connection.close()  # nothing may come after half an exchange
+            other.close()
+
+    return [put(owner, "putrequest", putrequest), put(owner, "getresponse", getresponse)]
+
+
+def _httpx(
+    is_wanted: Callable[[str, str], bool], timeout_s: float | None
+) -> list[Callable[[], None]]:
+    try:
+        import httpx
+    except ImportError:
+        return []
+    original = httpx.HTTPTransport.handle_request
+
+    def handle_request(transport: Any, request: Any) -> Any:
+        if not is_wanted(request.method, request.url.host):
+            return original(transport, request)
+        own = (request.extensions.get("timeout") or {}).get("read")
+        _wait(own if timeout_s is None else timeout_s)
+        raise httpx.ReadTimeout("timed out", request=request)
+
+    return [put(httpx.HTTPTransport, "handle_request", handle_request)]
+
+
+def _wait(seconds: float | None) -> None:
+    """Wait for so long, or for ever."""
+    while seconds is None:
+        time.sleep(60.0)  # noqa: TID251 - as long as the service is silent
+    time.sleep(seconds)  # noqa: TID251 - as long as the timeout allows

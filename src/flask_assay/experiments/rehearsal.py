@@ -1,0 +1,123 @@
+"""Look which requests can be repeated, how long they take, and whether they show the problem.
+
+Sessions end and data change while a load goes on, so not every request can be sent again on what
+it left. And one that can need not run the statement that a finding is about: a remedy that
+changes nothing there would be called useless.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+from flask_assay.experiments.arms import ArmPlan
+from flask_assay.experiments.hypothesis import Hypothesis
+from flask_assay.experiments.interventions.switchboard import shape_mark
+from flask_assay.experiments.launch import Bench, Host
+from flask_assay.experiments.replay import Answer, SentRequest
+
+__all__ = ["Rehearsal", "rehearse"]
+
+_NOT_ANSWERED = "its requests, sent again, were not answered as they were under load"
+_NOT_SHOWN = "none of the {count} requests that could be repeated ran its statement{often}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What can be measured.
+
+    Attributes:
+        requests: Route → requests to replay, in order.
+        request_s: Route → seconds that one of them takes in the unchanged app.
+        shown: The hypotheses, each with the routes on which its problem shows.
+        not_shown: Remedy id → why it can not be measured on any route.
+    """
+
+    requests: Mapping[str, Sequence[SentRequest]]
+    request_s: Mapping[str, float]
+    shown: tuple[Hypothesis, ...]
+    not_shown: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    request: SentRequest
+    answer: Answer
+
+    def shows(self, each: Hypothesis) -> bool:
+        """Whether the request ran what the hypothesis wants to save; unknown counts as yes."""
+        wanted = each.statements.get(self.request.route)
+        if not wanted or self.answer.shapes is None:
+            return True
+        return any(
+            self.answer.shapes.get(shape_mark(shape), 0) >= each.least_executions
+            for shape in wanted
+        )
+
+
+def rehearse(bench: Bench, arm: ArmPlan, most: int, wanted: Sequence[Hypothesis] = ()) -> Rehearsal:
+    """Send requests to the unchanged app and keep those that it answers as under load.
+
+    Args:
+        bench: Its requests are all that could be replayed, likeliest first.
+        arm: Unchanged, with data that nobody else uses where requests write.
+        most: Requests kept per route.
+        wanted: What shall be measured with them.
+    """
+    host = Host(bench, [arm])
+    kept: dict[str, list[_Kept]] = {}
+    try:
+        for route, available in bench.requests.items():
+            concerned = [each for each in wanted if route in each.routes]
+            found = _route(host, arm.name, available, most, concerned)
+            if found:
+                kept[route] = found
+    finally:
+        host.stop()
+    shown = [each for each in (_where_shown(each, kept) for each in wanted) if each.routes]
+    ids = {each.remedy_id for each in shown}
+    return Rehearsal(
+        {route: [each.request for each in found] for route, found in kept.items()},
+        {route: median(each.answer.wall_s for each in found) for route, found in kept.items()},
+        tuple(shown),
+        {each.remedy_id: _why(each, kept) for each in wanted if each.remedy_id not in ids},
+    )
+
+
+def _route(
+    host: Host, arm: str, available: Sequence[SentRequest], most: int, wanted: Sequence[Hypothesis]
+) -> list[_Kept]:
+    """Return the first that are answered, the last of them replaced if it takes that to show."""
+    kept: list[_Kept] = []
+    missing = list(wanted)
+    replaceable = most
+    for request in available:
+        if len(kept) == most and not missing:
+            break
+        answer = host.client.send(request, arm=arm, tells=True)
+        if answer.status // 100 != request.status // 100:
+            continue
+        one = _Kept(request, answer)
+        helps = [each for each in missing if one.shows(each)]
+        if len(kept) < most:
+            kept.append(one)
+        elif helps and replaceable > 1:
+            replaceable -= 1
+            kept[replaceable] = one
+        missing = [each for each in missing if each not in helps]
+    return kept
+
+
+def _where_shown(each: Hypothesis, kept: Mapping[str, Sequence[_Kept]]) -> Hypothesis:
+    routes = {
+        route for route in each.routes
+        if any(one.shows(each) for one in kept.get(route, ()))
+    }  # fmt: skip
+    return replace(each, routes=frozenset(routes))
+
+
+def _why(each: Hypothesis, kept: Mapping[str, Sequence[_Kept]]) -> str:
+    count = sum(len(kept.get(route, ())) for route in each.routes)
+    if not count:
+        return _NOT_ANSWERED
+    often = " more than once" if each.least_executions > 1 else ""
+    return _NOT_SHOWN.format(count=count, often=often)

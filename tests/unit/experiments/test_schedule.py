@@ -1,0 +1,55 @@
+"""What fits into the time of an experiment: the dearest findings first, and nothing silently."""
+
+from flask_assay.experiments.arms import BASE, NULL, arms_of
+from flask_assay.experiments.hypothesis import Hypothesis
+from flask_assay.experiments.schedule import LEAST_LAUNCHES, schedule
+from flask_assay.model.finding import Remedy
+
+
+def hypothesis(number, *routes):
+    remedy = Remedy("keep-after-commit", {"endpoint": str(number)}, f"Do {number}.")
+    return Hypothesis(f"audit/{number}/0", remedy, frozenset(routes), number)
+
+
+def planned(wanted, *, budget_s, request_s=0.02, most=8):
+    routes = sorted({route for each in wanted for route in each.routes})
+    seconds = dict.fromkeys(routes, request_s)
+    arms = arms_of(wanted, routes)
+    return arms, schedule(arms, wanted, seconds, budget_s=budget_s, most_launches=most)
+
+
+def names(plan):
+    return [arm.name for arm in plan.arms]
+
+
+def test_with_time_for_all_every_arm_is_measured_in_all_launches():
+    wanted = [hypothesis(n, f"GET /{n // 2}") for n in range(4)]
+    arms, plan = planned(wanted, budget_s=60)
+    assert list(plan.arms) == list(arms)
+    assert plan.launches == 8
+    assert (plan.left_out, plan.combinations_left_out) == ((), 0)
+
+
+def test_with_less_time_launches_go_before_remedies():
+    wanted = [hypothesis(n, f"GET /{n}") for n in range(4)]
+    arms, plan = planned(wanted, budget_s=LEAST_LAUNCHES * 3.5)
+    assert len(plan.arms) == len(arms)
+    assert LEAST_LAUNCHES <= plan.launches < 8
+
+
+def test_combinations_go_first_and_the_cheapest_findings_next():
+    wanted = [hypothesis(n, f"GET /{n // 3}") for n in range(12)]
+    arms, plan = planned(wanted, budget_s=16)
+    kept = [arm.remedies for arm in plan.arms if len(arm.remedies) == 1]
+    assert plan.left_out
+    assert plan.combinations_left_out == sum(len(arm.remedies) > 1 for arm in arms)
+    left = [each.remedy_id for each in wanted if (each.remedy_id,) in kept]
+    assert [*left, *plan.left_out] == [each.remedy_id for each in wanted]
+    assert plan.launches == LEAST_LAUNCHES
+
+
+def test_base_and_null_stay_on_the_routes_that_are_left_only():
+    wanted = [hypothesis(n, f"GET /{n}") for n in range(20)]
+    _, plan = planned(wanted, budget_s=1)
+    assert names(plan) == [BASE, NULL, "audit/0/0"]
+    assert all(arm.routes == {"GET /0"} for arm in plan.arms)
