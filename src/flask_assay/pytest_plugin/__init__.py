@@ -12,6 +12,7 @@ __all__ = [
     "pytest_addoption",
     "pytest_configure",
     "pytest_load_initial_conftests",
+    "pytest_report_header",
 ]
 
 _INI = (
@@ -23,6 +24,7 @@ _INI = (
     ("assay_database_env", "variable that the app takes its database URL from", ""),
 )
 _PLUGIN = "flask-assay-isolation"
+_compat = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,13 +49,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     for name, text, default in _INI:
         parser.addini(name, text, default=default)
+    parser.addini(
+        "assay_compat",
+        "whose fixtures to offer: pytest-flask, pytest-flask-sqlalchemy, flask-testing",
+        type="args",
+        default=[],
+    )
 
 
 def _is_wanted(config: pytest.Config) -> bool:
     mode = config.known_args_namespace.assay_gear or config.getini("assay_sandbox")
     if mode == "off":
         return False
-    return bool(config.getini("assay_app")) or mode != "auto"
+    isolates = "pytest-flask-sqlalchemy" in config.getini("assay_compat")
+    return bool(config.getini("assay_app")) or mode != "auto" or isolates
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -65,6 +74,16 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         host = Host(early_config)
         early_config.pluginmanager.register(host, _PLUGIN)
         host.attach()
+    if early_config.getini("assay_compat"):
+        from flask_assay.pytest_plugin import compat
+
+        early_config.stash[_compat] = compat.install(early_config)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say whose place we take."""
+    line = config.stash.get(_compat, "")
+    return f"assay: {line}" if line else None
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -33,7 +33,7 @@ class LiveServer:
         self._server: Any = None
         self._lock = threading.Lock()
         self._running: dict[int, str] = {}
-        self._open: dict[int, socket.socket] = {}
+        self._open: dict[socket.socket, int] = {}
 
     def __enter__(self) -> Self:
         from werkzeug.serving import make_server
@@ -42,9 +42,9 @@ class LiveServer:
         self._server = make_server(
             self.host, self.port, self._counted, threaded=True, fd=self._socket.fileno()
         )
-        self._server.daemon_threads = False
-        self._server.block_on_close = True
+        self._accept = self._server.process_request
         self._handle = self._server.process_request_thread
+        self._server.process_request = self._accepted
         self._server.process_request_thread = self._connected
         self.thread = threading.Thread(
             target=self._server.serve_forever,
@@ -55,15 +55,19 @@ class LiveServer:
         self.thread.start()
         return self
 
-    def _connected(self, request: socket.socket, client: Any) -> None:
-        key = threading.get_ident()
+    def _accepted(self, request: socket.socket, client: Any) -> None:
         with self._lock:
-            self._open[key] = request
+            self._open[request] = 0
+        self._accept(request, client)
+
+    def _connected(self, request: socket.socket, client: Any) -> None:
+        with self._lock:
+            self._open[request] = threading.get_ident()
         try:
             self._handle(request, client)
         finally:
             with self._lock:
-                self._open.pop(key, None)
+                del self._open[request]
 
     def _counted(self, environ: Any, start_response: Any) -> Any:
         key = threading.get_ident()
@@ -88,6 +92,9 @@ class LiveServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.stop(STOP_S)
+
+    def stop(self, timeout_s: float) -> None:
         """Stop, and wait for requests in flight. Idempotent.
 
         Raises:
@@ -99,22 +106,21 @@ class LiveServer:
         serving, self.thread = self.thread, None
         self._server.shutdown()
         try:
-            # Werkzeug closes, and waits for requests, where it serves.
-            wait_until(lambda: self._has_ended(serving), timeout_s=STOP_S, what="it stops")
+            wait_until(lambda: self._has_ended(serving), timeout_s=timeout_s, what="it stops")
         except WaitTimeoutError as late:
             names = ", ".join(self._running.values()) or "an open connection"
             raise TimeoutError(
-                f"the live server could not stop within {STOP_S:.0f} s: {names}"
+                f"the live server could not stop within {timeout_s:g} s: {names}"
             ) from late
 
     def _has_ended(self, serving: threading.Thread) -> bool:
         """Hang up where no request is running: browsers keep connections they do not use."""
         with self._lock:
-            idle = [one for key, one in self._open.items() if key not in self._running]
-        for connection in idle:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RD)
-        return not serving.is_alive()
+            idle = [one for one, thread in self._open.items() if thread not in self._running]
+            for connection in idle:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RD)
+            return not self._open and not serving.is_alive()
 
 
 def _bound(host: str, port: int) -> socket.socket:
