@@ -1,12 +1,16 @@
 """What the sandbox must know about a template, asked for once."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from flask_assay.sandbox.place import TemplateFacts
+from flask_assay.sandbox.place import SequenceFact, TemplateFacts
 
-__all__ = ["Facts", "from_json", "read_facts", "to_json"]
+__all__ = ["VERSION", "Facts", "from_json", "read_facts", "to_json"]
+
+VERSION = 2
+"""Of facts that are kept beside a template; rises whenever their meaning does."""
 
 Query = Callable[[str], Sequence[Sequence[Any]]]
 
@@ -14,9 +18,37 @@ _NOT_OURS = (
     "nspname NOT IN ('pg_catalog', 'information_schema', 'flask_assay') AND nspname !~ '^pg_'"
 )
 _SEQUENCES = f"""
-SELECT format('%I.%I', nspname, relname), c.oid::bigint
+SELECT format('%I.%I', nspname, relname), c.oid::bigint, lower(relname),
+  ARRAY(
+    SELECT lower(t.relname)::text FROM pg_depend d JOIN pg_class t ON t.oid = d.refobjid
+    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+      AND d.refclassid = 'pg_class'::regclass
+    UNION
+    SELECT lower(t.relname)::text FROM pg_depend d
+    JOIN pg_attrdef a ON d.classid = 'pg_attrdef'::regclass AND a.oid = d.objid
+    JOIN pg_class t ON t.oid = a.adrelid
+    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid),
+  EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_class'::regclass
+    AND d.refobjid = c.oid AND d.classid <> 'pg_attrdef'::regclass AND d.deptype = 'n')
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind = 'S' AND {_NOT_OURS} ORDER BY 1"""
+_UNPREDICTABLE = f"""
+SELECT DISTINCT lower(relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+WHERE {_NOT_OURS} AND (
+  EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal)
+  OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid)
+  OR EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid AND relkind IN ('r', 'p', 'f'))
+  OR EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = atttypid
+             WHERE attrelid = c.oid AND typtype = 'd' AND typdefault IS NOT NULL)
+  OR EXISTS (
+    SELECT FROM pg_depend d JOIN pg_proc p ON p.oid = d.refobjid
+    WHERE d.refclassid = 'pg_proc'::regclass
+      AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = p.oid AND deptype = 'e')
+      AND (d.classid, d.objid) IN (
+        SELECT 'pg_attrdef'::regclass::oid, oid FROM pg_attrdef WHERE adrelid = c.oid
+        UNION
+        SELECT 'pg_constraint'::regclass::oid, oid FROM pg_constraint WHERE conrelid = c.oid)))
+ORDER BY 1"""
 _CONSTRAINTS = f"""
 SELECT format('%I.%I', nspname, conname), condeferred
 FROM pg_constraint c JOIN pg_namespace n ON n.oid = connamespace
@@ -31,6 +63,7 @@ _FUNCTIONS = f"""
 SELECT DISTINCT lower(proname) FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace
 WHERE {_NOT_OURS}
   AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = p.oid AND deptype = 'e') ORDER BY 1"""
+_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*$")
 _CATALOGS = (
     "pg_class", "pg_attribute", "pg_type", "pg_enum", "pg_proc", "pg_constraint", "pg_trigger",
     "pg_index", "pg_namespace", "pg_policy", "pg_attrdef", "pg_largeobject_metadata",
@@ -66,10 +99,16 @@ def read_facts(query: Query) -> Facts:
     """
     tables = query(_TABLES)
     constraints = query(_CONSTRAINTS)
-    sequences, fully = _sequences(query)
+    sequences, quick, fully = _sequences(query)
+    unpredictable = frozenset(row[0] for row in query(_UNPREDICTABLE))
+    if any(not _PLAIN.match(name) for name in unpredictable):
+        # No statement's words can show that such a table is used: none can be trusted then.
+        unpredictable |= {"insert", "copy", "merge", "default"}
     link = TemplateFacts(
-        restore_sequences=sequences,
+        restore_sequences=quick,
         restore_sequences_fully=fully,
+        sequences=sequences,
+        unpredictable=unpredictable,
         has_deferrable=bool(constraints),
         initially_deferred=tuple(name for name, deferred in constraints if deferred),
         tables=frozenset(row[1] for row in tables),
@@ -89,15 +128,18 @@ def read_facts(query: Query) -> Facts:
     )
 
 
-def _sequences(query: Query) -> tuple[str, str]:
-    """Return statements that put moved sequences back: a quick one, and one that sees all.
+def _sequences(query: Query) -> tuple[tuple[SequenceFact, ...], str, str]:
+    """Return all sequences and statements that put them back: a quick one, one that sees all.
 
     The quick one reads no sequence as a table: planning a hundred of these takes longer than a
     test. It does not see ``setval(…, false)``. A clone has its template's object ids.
     """
-    values, parts = [], []
-    for name, number in query(_SEQUENCES):
+    found, values, parts = [], [], []
+    for name, number, plain, users, is_hidden in query(_SEQUENCES):
         ((value, is_called),) = query(f"SELECT last_value, is_called FROM {name}")
+        words = (plain, *users)
+        is_named = not is_hidden and all(_PLAIN.match(word) for word in words)
+        found.append(SequenceFact(number, value, is_called, words if is_named else ()))
         called = "true" if is_called else "false"
         values.append(f"({number}, {value}::bigint, {called})")
         parts.append(
@@ -105,12 +147,12 @@ def _sequences(query: Query) -> tuple[str, str]:
             f"WHERE last_value <> {value} OR is_called <> {called}"
         )
     if not parts:
-        return "", ""
+        return (), "", ""
     quick = (
         f"SELECT setval(s::regclass, v, c) FROM (VALUES {', '.join(values)}) AS t (s, v, c) "
         "WHERE pg_sequence_last_value(s::regclass) IS DISTINCT FROM CASE WHEN c THEN v END"
     )
-    return quick, " UNION ALL ".join(parts)
+    return tuple(found), quick, " UNION ALL ".join(parts)
 
 
 def _fingerprint(tables: list[str]) -> str:
@@ -156,7 +198,10 @@ def to_json(facts: Facts) -> dict[str, Any]:
 def from_json(data: dict[str, Any]) -> Facts:
     """Return the facts that `to_json` described."""
     link = dict(data["link"])
-    for name in ("tables", "functions", "clock_tables"):
+    for name in ("tables", "functions", "clock_tables", "unpredictable"):
         link[name] = frozenset(link[name])
+    link["sequences"] = tuple(
+        SequenceFact(**{**one, "words": tuple(one["words"])}) for one in link["sequences"]
+    )
     link["initially_deferred"] = tuple(link["initially_deferred"])
     return Facts(**{**data, "link": TemplateFacts(**link)})

@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 from weakref import WeakSet
 
+from flask_assay.sandbox.doubts import SAVEPOINTS, Doubts
 from flask_assay.sandbox.logical import FailedTransactionError, Logical, Session
 from flask_assay.sandbox.place import Place, TemplateFacts
+from flask_assay.sandbox.sequences import Sequences
 from flask_assay.sandbox.signals import (
     GearChangeError,
     IsolationLeakError,
@@ -40,13 +42,11 @@ SELECT string_agg(format('%I.%I', nspname, conname), ', ') INTO names
 FROM pg_constraint c JOIN pg_namespace n ON n.oid = connamespace WHERE condeferred;
 IF names IS NOT NULL THEN EXECUTE 'SET CONSTRAINTS ' || names || ' DEFERRED'; END IF;
 END $assay$"""
-_SAVEPOINTS = frozenset({Kind.SAVEPOINT, Kind.RELEASE, Kind.ROLLBACK_TO})
 _TEMPORARY = re.compile(r"\bon\s+commit\s+(?:drop|delete)\b", re.IGNORECASE)
 _SET_CONFIG = re.compile(
     r"set_config\(\s*'([\w.]+)'\s*,.*?,\s*(true|false|'t'|'f'|'true'|'false')\s*\)",
     re.IGNORECASE | re.DOTALL,
 )
-_TRIVIAL = frozenset({"select", "as", "show", "version", "pg_catalog", "current_schema"})
 _ADVICE = (
     "Give this test a database of its own, which costs it one copy of the template:\n"
     '    @pytest.mark.assay(gear="clone")'
@@ -63,6 +63,8 @@ class Link(ABC):
         universe: Savepoints.
         journal: Of the test that runs.
         logicals: Logical connections that exist.
+        sequences: What the scopes have moved.
+        due: Commands that end scopes which are over; they ride on the next message.
     """
 
     driver = ""
@@ -73,13 +75,15 @@ class Link(ABC):
         self.journal = Journal()
         self.logicals: WeakSet[Logical] = WeakSet()
         self.universe = self._new_universe()
+        self.sequences = Sequences(facts)
+        self.due: list[str] = []
         self.is_lost = self.is_paused = False
         self.siblings: list[Link] = [self]
         self._is_watching = True
         self._is_begin_sent = False
         self._settings: set[str] = set()
         self._last: Statement | None = None
-        self._written: dict[int, list[Statement]] = {}
+        self._doubts = Doubts(self)
 
     def _new_universe(self) -> Universe:
         return Universe(
@@ -103,7 +107,11 @@ class Link(ABC):
 
     @abstractmethod
     def send(self, commands: list[str]) -> None:
-        """Send commands of ours."""
+        """Send commands of ours, if there are any, after those that are due."""
+
+    @abstractmethod
+    def read(self, text: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query of ours."""
 
     @abstractmethod
     def logical(self, parameters: dict[str, Any]) -> Any:
@@ -117,21 +125,51 @@ class Link(ABC):
 
     def enter(self, journal: Journal, *, label: str) -> None:
         """Begin a scope; what is noticed from now on belongs to `journal`."""
+        question = self.sequences.question()
+        if question and self.is_open and not self.is_lost:
+            self.flush()
+            if not self.is_aborted():
+                self.sequences.answered(self.read(question))
+        self.sequences.enter()
         self.journal = journal
         self.universe.enter(label)
 
-    def leave(self) -> list[str]:
-        """End the innermost scope: what must be sent to undo it."""
+    def leave(self) -> None:
+        """End the innermost scope; what undoes it goes out at once only if it must.
+
+        Raises:
+            Exception: Of the driver; the connection is of no further use.
+        """
+        with self.lock:
+            commands = self._leave()
+            if not self.is_open:
+                return
+            self.due += commands
+            if self.is_lost or self.journal.signals:
+                self.flush()
+
+    def flush(self) -> None:
+        """Send what is due, for those who look at the database from elsewhere."""
+        with self.lock:
+            if self.is_open:
+                self.send(self.take_due())
+
+    def take_due(self) -> list[str]:
+        """Return what must go out before anything else; it is the caller's from here on."""
+        due, self.due = self.due, []
+        return due
+
+    def _leave(self) -> list[str]:
         commands = self.universe.leave()
-        self._written.clear()
+        restore = self.sequences.leave()
+        self._doubts.forget()
         self._is_watching = True
         for logical in self.logicals:
             logical.session.forget()
             logical.session.current = dict(logical.session.lasting)
         self._settings = {name for one in self.logicals for name in one.session.lasting}
-        if self.journal.locked and commands:
-            commands.append("SELECT pg_advisory_unlock_all()")
-        return commands
+        unlock = ["SELECT pg_advisory_unlock_all()"] if self.journal.locked else []
+        return commands + restore + unlock
 
     # -- statements -----------------------------------------------------------------------
 
@@ -156,12 +194,12 @@ class Link(ABC):
         self._refuse_second_driver(statement)
         is_new = logical.ident not in self.universe.open
         try:
-            if statement.kind in _SAVEPOINTS and statement.kind is not Kind.SAVEPOINT:
+            if statement.kind in SAVEPOINTS and statement.kind is not Kind.SAVEPOINT:
                 self.universe.check_savepoint(logical.ident, statement.name)
             commands = self.universe.statement(
                 logical.ident,
                 read_only=logical.is_read_only,
-                guarded=statement.kind not in _SAVEPOINTS
+                guarded=statement.kind not in SAVEPOINTS
                 or (statement.kind is not Kind.SAVEPOINT and not is_known),
             )
         except NotFaithfulError as error:
@@ -169,9 +207,10 @@ class Link(ABC):
         if self.universe.aborted_by is None:
             commands += self._session_commands(logical, is_new=is_new)
             commands += self._fenced(logical, statement)
-        self._doubt(logical, statement, is_new=is_new)
+        self._doubts.look(logical, statement, is_new=is_new)
         self._last = statement
-        return commands
+        self.sequences.note(statement)
+        return self.take_due() + commands
 
     def _refuse_failed(self, statement: Statement, *, is_known: bool) -> None:
         """Answer for a failed transaction whose failure the server has been made to forget."""
@@ -192,6 +231,9 @@ class Link(ABC):
     def _refuse_second_driver(self, statement: Statement) -> None:
         if len(self.siblings) == 1 or self.universe.begun:
             return
+        for other in self.siblings:
+            if other is not self:
+                other.flush()
         if any(other.universe.begun for other in self.siblings):
             text = "two drivers cannot share one transaction"
             self._hard("second-driver", text, statement)
@@ -267,19 +309,12 @@ class Link(ABC):
         if "set_config" in statement.words:
             self._note_set_config(logical, statement)
         if writes:
-            self._written.setdefault(ident, []).append(statement)
+            self._doubts.wrote(ident, statement)
         if statement.is_ddl:
             # The catalog is not the template's any more: which constraints there are must be
             # looked up, and new ones may be deferrable.
             self.universe.deferrable, self.universe.redefer = True, _REDEFER
-        self._note_sequences(statement, writes=writes)
         self.check_watch()
-
-    def _note_sequences(self, statement: Statement, *, writes: bool) -> None:
-        journal, words = self.journal, statement.words
-        journal.wrote = journal.wrote or writes or statement.moves_sequences
-        if "setval" in words or not words.isdisjoint(self.facts.functions):
-            journal.sets_sequences = True
 
     def _writes(self, statement: Statement) -> bool:
         return statement.is_write or not statement.words.isdisjoint(self.facts.functions)
@@ -343,19 +378,13 @@ class Link(ABC):
             return []
         if txn.failed:
             return self.rollback(logical)
-        commands = self._ended(logical, self.universe.commit(logical.ident))
+        commands = self.universe.commit(logical.ident)
+        self._doubts.forget(logical.ident)
         local = sorted(logical.session.local)
         logical.session.merge()
         current = logical.session.current
         self.universe.owed += [current.get(name, f"RESET {name}") for name in local]
         return commands
-
-    def _note_clock(self, logical: Logical) -> None:
-        """Doubt a clock that a second transaction reads: it shows the first one's time."""
-        self.journal.clock_readers.add(self.universe.open[logical.ident].ident)
-        if len(self.journal.clock_readers) == 2:
-            text = "now() stands still: all transactions of the test are one to the server"
-            self.note(SignalKind.DOUBT_IF_FAILED, "frozen-now", text, None)
 
     def rollback(self, logical: Logical) -> list[str]:
         """Undo a logical transaction; return what must be sent now.
@@ -371,10 +400,7 @@ class Link(ABC):
         except NotFaithfulError as error:
             self._hard("interleaved", str(error), None)
         logical.session.forget()
-        return self._ended(logical, commands)
-
-    def _ended(self, logical: Logical, commands: list[str]) -> list[str]:
-        self._written.pop(logical.ident, None)
+        self._doubts.forget(logical.ident)
         return commands
 
     def closed(self, logical: Logical) -> None:
@@ -454,37 +480,6 @@ class Link(ABC):
             + ("\nThe database is replaced before the next test." if is_sent else ""),
             todo="Commit with the connection's or session's own commit().\n" + _ADVICE,
         ) from cause
-
-    def _doubt(self, logical: Logical, statement: Statement, *, is_new: bool) -> None:
-        self._doubt_locks(statement)
-        if logical.isolation and is_new:
-            text = f"{logical.isolation} is not in effect inside a savepoint"
-            self.note(SignalKind.DOUBT, "isolation", text, statement)
-        if statement.uses_clock or not self.facts.clock_tables.isdisjoint(statement.words):
-            self._note_clock(logical)
-        if len(self.universe.open) > 1:
-            self._doubt_overlap(logical, statement)
-
-    def _doubt_locks(self, statement: Statement) -> None:
-        if statement.locks:
-            self.journal.locked = True
-            if len(self.universe.open) > 1:
-                text = "locks do not conflict between connections that are one to the server"
-                self.note(SignalKind.DOUBT, "locks", text, statement)
-
-    def _doubt_overlap(self, logical: Logical, statement: Statement) -> None:
-        """Doubt what touches a table that another open transaction has written."""
-        for ident, writes in self._written.items():
-            if ident != logical.ident and any(self._overlap(statement, one) for one in writes):
-                text = "it sees another connection's uncommitted rows"
-                self.note(SignalKind.DOUBT, "dirty-read", text, statement)
-
-    def _overlap(self, one: Statement, other: Statement) -> bool:
-        if one.words <= _TRIVIAL or one.kind in _SAVEPOINTS:
-            return False
-        shared = one.words & other.words & self.facts.tables
-        unknown = one.words.isdisjoint(self.facts.tables)
-        return bool(shared) or unknown or other.words.isdisjoint(self.facts.tables)
 
 
 def _redefer(names: tuple[str, ...]) -> str:

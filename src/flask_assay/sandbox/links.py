@@ -7,20 +7,7 @@ from typing import Any
 from flask_assay.sandbox.checkout import Template
 from flask_assay.sandbox.place import Place
 
-__all__ = ["address", "from_psycopg_pool", "leave", "new_link"]
-
-
-def leave(link: Any) -> None:
-    """End a link's innermost scope on the wire."""
-    with link.lock:
-        commands = link.leave()
-        if not commands or not link.is_open:
-            return
-        if "ROLLBACK" in commands and link.journal.wrote and link.facts.restore_sequences:
-            facts = link.facts
-            is_set = link.journal.sets_sequences
-            commands.append(facts.restore_sequences_fully if is_set else facts.restore_sequences)
-        link.send(commands)
+__all__ = ["address", "from_psycopg_pool", "new_link"]
 
 
 def new_link(driver: str, place: Place, template: Template, connect: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Place", "TemplateFacts"]
+__all__ = ["Place", "SequenceFact", "TemplateFacts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,23 @@ class Place:
         return {**known, "password": self.password} if self.password else known
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class SequenceFact:
+    """A sequence of the template.
+
+    Attributes:
+        number: Its object id; a clone has its template's.
+        value: Its last value.
+        is_called: Whether that value was handed out.
+        words: Lower-case names whose mention lets a statement move it; () if any may.
+    """
+
+    number: int
+    value: int
+    is_called: bool
+    words: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class TemplateFacts:
     """What a rollback cannot undo by itself, or needs to know about the template.
@@ -41,6 +58,9 @@ class TemplateFacts:
     Attributes:
         restore_sequences: One statement that puts moved sequences back; "" if there are none.
         restore_sequences_fully: Slower, and right after ``setval(…, false)`` as well.
+        sequences: All of them.
+        unpredictable: Lower-case names of tables and views whose use may move sequences that
+            no statement names: triggers, rules, defaults that call functions.
         has_deferrable: It has deferrable constraints or constraint triggers.
         initially_deferred: Quoted, qualified names of those that are initially deferred.
         tables: Lower-case table names.
@@ -50,6 +70,8 @@ class TemplateFacts:
 
     restore_sequences: str = ""
     restore_sequences_fully: str = ""
+    sequences: tuple[SequenceFact, ...] = ()
+    unpredictable: frozenset[str] = frozenset()
     has_deferrable: bool = False
     initially_deferred: tuple[str, ...] = ()
     tables: frozenset[str] = frozenset()

@@ -14,7 +14,7 @@ from flask_assay.sandbox.attach import SERVER_ARGUMENTS, Attachment, startup_set
 from flask_assay.sandbox.checkout import Checkin, Gear, Kept, Template
 from flask_assay.sandbox.clones import Clone, ClonePool
 from flask_assay.sandbox.link import Link
-from flask_assay.sandbox.links import address, from_psycopg_pool, leave, new_link
+from flask_assay.sandbox.links import address, from_psycopg_pool, new_link
 from flask_assay.sandbox.place import Place
 from flask_assay.sandbox.signals import (
     GearChangeError,
@@ -146,7 +146,16 @@ class Sandbox:
         if self._current is not None and self._current.gear == "clone":
             return self.server.place(self._clone(template).db)
         with self._lock:
+            self._flush()
             return self.server.place(self._database(template))
+
+    def _flush(self) -> None:
+        """End on the server what has ended here, before somebody else looks."""
+        for (key, _), link in list(self._links.items()):
+            try:
+                link.flush()
+            except Exception:  # noqa: BLE001 - whatever broke it, the cure is the same
+                self._replace_database(key)
 
     def _clone(self, template: Template) -> Clone:
         assert self._current is not None
@@ -314,7 +323,7 @@ class Sandbox:
                 kept = self._keep(key, link)
                 continue
             try:
-                leave(link)
+                link.leave()
             except Exception:  # noqa: BLE001 - whatever broke it, the cure is the same
                 link.is_lost = True
             if link.is_lost or link.journal.has(SignalKind.LEAK):
@@ -375,7 +384,7 @@ class Sandbox:
             current.clones.clear()
             return
         for link in self._links.values():
-            leave(link)
+            link.leave()
             link.enter(current.journal, label=current.journal.label)
 
     def own_connection(self) -> Any:
@@ -409,7 +418,7 @@ class Sandbox:
         self._layers.pop()
         for (key, _), link in list(self._links.items()):
             try:
-                leave(link)
+                link.leave()
             except Exception:  # noqa: BLE001 - whatever broke it, the cure is the same
                 self._replace_database(key)
                 continue
@@ -427,7 +436,7 @@ class Sandbox:
             yield
             return
         for link in self._links.values():
-            leave(link)
+            link.leave()
             link.journal = self._layers[-1] if self._layers else self.journal
         self._current = None
         try:
@@ -454,6 +463,9 @@ class Sandbox:
 
         Only meaningful outside of a test and of layers: committed rows are looked at.
         """
+        self._flush()
+        for link in self._links.values():
+            link.sequences.suspect_all()
         return [
             key
             for key, db in self._databases.items()

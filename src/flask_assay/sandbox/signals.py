@@ -84,8 +84,6 @@ class Journal:
         messages: How many messages went to the server, ours included.
         queries: The statements, if somebody asked for them.
         clock_readers: Transactions that read the transaction's clock.
-        wrote: Something was written or a sequence was moved.
-        sets_sequences: ``setval`` was called, or could have been by a function of the app's.
         locked: Locks were taken that a rollback may not release.
     """
 
@@ -95,8 +93,6 @@ class Journal:
     messages: int = 0
     queries: list[Query] | None = None
     clock_readers: set[int] = field(default_factory=set)
-    wrote: bool = False
-    sets_sequences: bool = False
     locked: bool = False
 
     def note(self, signal: Signal) -> None:

@@ -43,6 +43,7 @@ class Statement:
         locks: It takes advisory locks or row locks.
         uses_clock: It reads the transaction's clock.
         moves_sequences: It may advance or set a sequence.
+        is_opaque: It runs something that its words do not show: DO, CALL, EXECUTE.
     """
 
     text: str
@@ -53,6 +54,7 @@ class Statement:
     locks: bool = False
     uses_clock: bool = False
     moves_sequences: bool = False
+    is_opaque: bool = False
 
     @property
     def is_write(self) -> bool:
@@ -98,6 +100,7 @@ _CLOCK = frozenset(
     }
 )
 _SEQUENCES = frozenset({"nextval", "setval"})
+_OPAQUE = frozenset({"do", "call", "execute"})
 _WRITING_FUNCTIONS = frozenset(
     {"set_config", "pg_notify", "dblink", "lo_create", "lo_creat", "lo_import", "lo_unlink"}
 )
@@ -158,16 +161,18 @@ _CONSEQUENCE = {
 
 
 def _with_flags(text: str, kind: Kind, name: str, words: frozenset[str]) -> Statement:
-    first = _WORD.search(_SKIP.sub(" ", text).lower())
+    found = [_WORD.search(part) for part in _SKIP.sub(" ", text).lower().split(";")]
+    firsts = frozenset(one.group() for one in found if one is not None)
     return Statement(
         text=text,
         kind=kind,
         name=name,
         words=words,
-        is_ddl=first is not None and first.group() in _DDL,
+        is_ddl=not firsts.isdisjoint(_DDL),
         locks=_takes_locks(words),
         uses_clock=not words.isdisjoint(_CLOCK),
         moves_sequences=kind is Kind.WRITE or not words.isdisjoint(_SEQUENCES),
+        is_opaque=not firsts.isdisjoint(_OPAQUE),
     )
 
 

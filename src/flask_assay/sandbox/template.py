@@ -11,7 +11,7 @@ from weakref import WeakSet
 from flask_assay.sandbox.admin import Admin, ServerAddress
 from flask_assay.sandbox.attach import SERVER_ARGUMENTS, Attachment
 from flask_assay.sandbox.checkout import Template
-from flask_assay.sandbox.facts import from_json, read_facts, to_json
+from flask_assay.sandbox.facts import VERSION, from_json, read_facts, to_json
 from flask_assay.sandbox.links import address
 from flask_assay.sandbox.place import Place
 from flask_assay.sandbox.recipe import Recipe
@@ -127,7 +127,7 @@ def provide(supervisor: Supervisor, recipe: Recipe, attachment: Attachment) -> P
 
 
 def _place(supervisor: Supervisor, digest: str) -> Path:
-    return supervisor.run.cache / f"template-{digest}"
+    return supervisor.run.cache / f"template-{digest}-{VERSION}"
 
 
 def _cached(supervisor: Supervisor, digest: str) -> Path | None:

@@ -1,7 +1,7 @@
 """Each case in the rollback gear shows what a database of its own shows, or says that it cannot.
 
 ``oracle.json`` holds what each case comes to on real connections to a clone of its own;
-``test_the_oracle_is_what_a_real_database_says`` makes it again and compares.
+``test_oracle.py`` makes it again and compares.
 """
 
 import json
@@ -59,14 +59,6 @@ def test_a_case_is_right_or_announced(name, rollback, driver):
     seen = as_data(verdict.outcome)
     assert result in {"right", "said so", "doubted"}, f"{result}: {seen!r}, oracle {wanted!r}"
     assert result == SAID.get(name, result)
-
-
-@pytest.mark.slow
-def test_the_oracle_is_what_a_real_database_says(server, template, driver):
-    oracle = Ours(server, template, driver, "clone")
-    outcomes = {name: as_data(oracle.run(case).outcome) for name, case in CASES.items()}
-    oracle.close()
-    assert outcomes == ORACLE[driver]
 
 
 def test_every_case_of_the_list_that_needs_no_process_is_there():

@@ -66,16 +66,23 @@ class Psycopg2Link(Link):
         return value
 
     def send(self, commands: list[str]) -> None:
-        """Send commands of ours in one message.
+        """Send commands of ours, and before them what is due, in one message.
 
         Raises:
             psycopg2.Error: One of them failed.
         """
         if not commands:
             return
+        commands = self.take_due() + commands
         with self.raw.cursor() as cursor:
             cursor.execute("; ".join(commands))
         self.sent(commands)
+
+    def read(self, text: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query of ours."""
+        with self.raw.cursor() as cursor:
+            cursor.execute(text)
+            return list(cursor.fetchall())
 
     def is_aborted(self) -> bool:
         """Whether the server considers the transaction failed."""

@@ -88,6 +88,7 @@ class Psycopg3Link(Link):
         """Send commands of ours in one message; a generator, as psycopg's own are."""
         if not commands:
             return
+        commands = self.take_due() + commands
         pgconn = self.raw.pgconn
         pgconn.send_query("; ".join(commands).encode())
         results = yield from generators.execute(pgconn)
@@ -95,6 +96,10 @@ class Psycopg3Link(Link):
             if result.status == _FATAL:
                 raise psycopg.errors.error_from_result(result, encoding=pgconn._encoding)
         self.sent(commands)
+
+    def read(self, text: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query of ours."""
+        return list(self.raw.execute(text, prepare=False).fetchall())
 
     def is_aborted(self) -> bool:
         """Whether the server considers the transaction failed."""
