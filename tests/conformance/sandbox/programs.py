@@ -30,10 +30,27 @@ STEPS = st.tuples(st.sampled_from(ACTIONS), st.integers(0, 2))
 PROGRAMS = st.lists(STEPS, min_size=1, max_size=14)
 LEAKS = (
     "INSERT INTO account (name) VALUES ('leak'); COMMIT",
-    "ROLLBACK",
+    "COMMIT",
+    "commit work",
+    "/* done */ COMMIT -- now",
     "END",
+    "END TRANSACTION",
     "COMMIT AND CHAIN",
+    "COMMIT; BEGIN",
+    "SELECT 1; COMMIT; SELECT 2",
+    "ROLLBACK",
+    "ABORT",
+    "ROLLBACK AND CHAIN",
+    "ROLLBACK; INSERT INTO account (name) VALUES ('leak')",
+    "PREPARE TRANSACTION 'leak'",
+    "BEGIN; COMMIT",
+    "CALL commits()",
+    "DO $$ BEGIN INSERT INTO account (name) VALUES ('leak'); COMMIT; END $$",
+    "DO $$ BEGIN ROLLBACK; END $$",
 )
+"""SQL that ends, or would end, the transaction that a test is undone with."""
+OUTSIDE = "from outside"
+"""A row written by a connection that the sandbox does not know."""
 
 
 @dataclass
@@ -167,10 +184,36 @@ class Pair:
     def __init__(self, ours, real_place, reset):
         self.ours, self._reset = ours, reset
         self._module = importlib.import_module(ours.driver)
-        original = ours.sandbox.attachment.originals[ours.driver]
-        options = "-c lock_timeout=2s"
-        self._real = lambda: original(**real_place.parameters(), options=options)
-        self._app = lambda: self._module.connect(host=APP_HOST, dbname="shop", user="app")
+        self._original = ours.sandbox.attachment.originals[ours.driver]
+        self._parameters = real_place.parameters()
+        self._look = None
+
+    def _app(self):
+        return self._module.connect(host=APP_HOST, dbname="shop", user="app")
+
+    def _real(self):
+        return self._original(**self._parameters, options="-c lock_timeout=2s")
+
+    def state(self):
+        """What is committed in the sandbox's database: rows, catalog, sequences."""
+        sandbox = self.ours.sandbox
+        sandbox._flush()
+        (template,) = sandbox.templates.values()
+        db = sandbox._database(template)
+        if self._look is None or self._look[0] != db.name:
+            if self._look is not None:
+                self._look[1].close()
+            self._look = (db.name, sandbox.admin.connect(db.name))
+        cursor = self._look[1].cursor()
+        cursor.execute(
+            f"SELECT ({template.facts.fingerprint}), (SELECT string_agg(sequencename || "
+            "coalesce(last_value, 0), ',' ORDER BY 1) FROM pg_sequences)"
+        )
+        return cursor.fetchone()
+
+    def close(self):
+        if self._look is not None:
+            self._look[1].close()
 
     def run(self, program):
         """Return "right", "said so", "doubted", or a description of the difference."""
@@ -201,22 +244,37 @@ class Pair:
         seen, wanted = here.finish(), there.finish()
         return "right" if as_rows(seen) == as_rows(wanted) else f"end: {seen!r}, real {wanted!r}"
 
-    def leak(self, program, text):
-        """Run a program and inject a statement that leaves the sandbox; say if it was caught."""
-        journal = self.ours.sandbox.checkout("leak")
+    def leak(self, program, text, who, at):
+        """Run a program with a statement that leaves the sandbox in it; say if it was caught."""
+        sandbox = self.ours.sandbox
+        journal = sandbox.checkout("leak")
         here = Side(self._app)
         try:
-            for action, who in program:
-                here.step(action, who)
-                if journal.has(SignalKind.HARD):
-                    return True
-            here.send(0, text)
+            for action, actor in program[:at]:
+                here.step(action, actor)
+            if text is OUTSIDE:
+                self._write_from_outside()
+            else:
+                here.send(who, text)
+            for action, actor in program[at:]:
+                here.step(action, actor)
         except (GearChangeError, IsolationLeakError):
             pass
-        finally:
-            caught = journal.has(SignalKind.LEAK) or journal.has(SignalKind.HARD)
-            self.ours.sandbox.checkin()
+        sandbox.checkin()
+        caught = journal.has(SignalKind.LEAK) or journal.has(SignalKind.HARD)
+        if text is OUTSIDE:
+            caught = bool(sandbox.leaked())
+            sandbox.heal()
         return caught
+
+    def _write_from_outside(self):
+        sandbox = self.ours.sandbox
+        (template,) = sandbox.templates.values()
+        place = sandbox.server.place(sandbox._database(template))
+        connection = self._original(**place.parameters(), options="-c lock_timeout=2s")
+        connection.cursor().execute("INSERT INTO country VALUES ('xx', 'from outside')")
+        connection.commit()
+        connection.close()
 
 
 def as_rows(value):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conformance.sandbox.harness import Ours, make_template
-from tests.conformance.sandbox.programs import LEAKS, PROGRAMS, Pair
+from tests.conformance.sandbox.programs import LEAKS, OUTSIDE, PROGRAMS, Pair
 
 pytestmark = pytest.mark.services
 
@@ -29,14 +29,22 @@ def pair(request, server):
         cursor.execute("DELETE FROM note; DELETE FROM account WHERE name <> 'seeded'")
         cursor.close()
 
-    yield Pair(ours, server.place(real), reset)
+    pair = Pair(ours, server.place(real), reset)
+    yield pair
+    pair.close()
     owner.close()
     assert ours.sandbox.leaked() == []
     ours.close()
 
 
-def _check(pair, program):
+@pytest.fixture(scope="module")
+def pristine(pair):
+    return pair.state()
+
+
+def _check(pair, program, pristine):
     verdict = pair.run(program)
+    assert pair.state() == pristine
     assert verdict in {"right", "said so", "doubted"}, verdict
     if len({who for _, who in program}) == 1 and not any(a == "thread" for a, _ in program):
         assert verdict == "right", f"a false alarm: {verdict}"
@@ -44,8 +52,8 @@ def _check(pair, program):
 
 @settings(max_examples=60, **LIMITS)
 @given(program=PROGRAMS)
-def test_a_program_ends_as_on_real_connections(pair, program):
-    _check(pair, program)
+def test_a_program_ends_as_on_real_connections(pair, pristine, program):
+    _check(pair, program, pristine)
 
 
 FOUND = [
@@ -59,18 +67,41 @@ FOUND = [
 
 
 @pytest.mark.parametrize("program", FOUND)
-def test_a_program_that_once_went_wrong(pair, program):
-    _check(pair, program)
+def test_a_program_that_once_went_wrong(pair, pristine, program):
+    _check(pair, program, pristine)
 
 
 @pytest.mark.slow
 @settings(max_examples=10_000, **LIMITS)
 @given(program=PROGRAMS)
-def test_ten_thousand_programs_end_as_on_real_connections(pair, program):
-    _check(pair, program)
+def test_ten_thousand_programs_end_as_on_real_connections(pair, pristine, program):
+    _check(pair, program, pristine)
+
+
+LEAKING = {
+    "program": PROGRAMS,
+    "text": st.sampled_from([*LEAKS, OUTSIDE]),
+    "who": st.integers(0, 2),
+    "at": st.integers(0, 14),
+}
 
 
 @settings(max_examples=20, **LIMITS)
-@given(program=PROGRAMS, text=st.sampled_from(LEAKS))
-def test_an_injected_leak_is_always_caught(pair, program, text):
-    assert pair.leak(program, text)
+@given(**LEAKING)
+def test_an_injected_leak_is_always_caught(pair, pristine, program, text, who, at):
+    assert pair.leak(program, text, who, at)
+    assert pair.state() == pristine
+
+
+@pytest.mark.slow
+@settings(max_examples=400, **LIMITS)
+@given(**LEAKING)
+def test_four_hundred_injected_leaks_are_all_caught(pair, pristine, program, text, who, at):
+    assert pair.leak(program, text, who, at)
+    assert pair.state() == pristine
+
+
+@pytest.mark.parametrize("text", [*LEAKS, OUTSIDE])
+def test_each_kind_of_leak_is_caught(pair, pristine, text):
+    assert pair.leak([("write", 0), ("commit", 0)], text, 0, 1)
+    assert pair.state() == pristine
