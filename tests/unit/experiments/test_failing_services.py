@@ -102,6 +102,21 @@ def test_a_silent_service_is_given_up_after_the_timeout(service, switch, fetch):
     assert client.get("/").status_code == 200
 
 
+def test_two_such_changes_in_one_process_know_their_own_requests(service, fetch):
+    url, _ = service
+    app = served(fetch, url)
+    one, other = Switch(), Switch()
+    call = {"endpoint": "view", "target": "GET 127.0.0.1", "timeout_s": 0.05}
+    restore = [timeout.apply(app, call, each) for each in (one, other)]
+    client = app.test_client()
+    for one.is_on, other.is_on in ((True, False), (False, True)):
+        assert client.get("/").status_code == 504
+    other.is_on = False
+    assert client.get("/").status_code == 200
+    for each in reversed(restore):
+        each()
+
+
 def test_without_a_timeout_of_ours_the_call_keeps_its_own(service, switch):
     url, _ = service
     app = served(lambda target: requests.get(target, timeout=0.05).text, url)

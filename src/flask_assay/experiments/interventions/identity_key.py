@@ -63,7 +63,7 @@ def apply(
     )
 
 
-def _family(owner: type) -> list[type]:
+def _family(owner: Any) -> list[Any]:
     """Return a class and all that stand on it, each once."""
     found = [owner]
     for subclass in owner.__subclasses__():

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from flask_assay.experiments.interventions.stand_in import always, on_endpoint, put, undo
 
@@ -46,13 +47,15 @@ def _http_client(
 ) -> list[Callable[[], None]]:
     owner: Any = http.client.HTTPConnection
     begin, get = owner.putrequest, owner.getresponse
+    # apart from other changes of this kind in the same process
+    methods: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
     def putrequest(connection: Any, method: str, url: str, *given: Any, **named: Any) -> None:
-        connection._assay_method = method
+        methods[connection] = method
         begin(connection, method, url, *given, **named)
 
     def getresponse(connection: Any) -> Any:
-        method = vars(connection).pop("_assay_method", "")
+        method = methods.pop(connection, "")
         if connection.sock is None or not is_wanted(method, connection.host):
             return get(connection)
         here, other = socket.socketpair()
