@@ -1,12 +1,14 @@
 """What a setting names, without any server."""
 
+import contextlib
 import sys
 from functools import partial
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
+import sqlalchemy as sa
 
-from flask_assay.errors import UsageError
+from flask_assay.errors import TargetError, UsageError
 from flask_assay.sandbox.recipe import Recipe
 
 
@@ -44,3 +46,48 @@ def test_an_app_is_named_made_or_called_with_literals(text, made_with):
 def test_a_call_that_is_not_of_literals_is_explained(call):
     with pytest.raises(UsageError, match="Arguments are literals"):
         Recipe(f"somebodys_app:{call}").load_app()
+
+
+@pytest.fixture
+def migrated(tmp_path, monkeypatch):
+    """An app whose migrations lie beside its modules, as in an installed package."""
+    (tmp_path / "migrations" / "versions").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path.parent)
+    app = App()
+    app.root_path = str(tmp_path)
+    app.extensions = {"migrate": SimpleNamespace(directory="migrations")}
+    app.app_context = contextlib.nullcontext
+    return app
+
+
+def test_migrations_are_run_from_where_they_were_found(migrated, tmp_path, monkeypatch):
+    asked = []
+    flask_migrate = ModuleType("flask_migrate")
+    flask_migrate.upgrade = lambda directory=None: asked.append(directory)
+    monkeypatch.setitem(sys.modules, "flask_migrate", flask_migrate)
+    Recipe("somebodys_app:app").build(migrated)
+    assert asked == [str(tmp_path / "migrations")]
+
+
+def test_a_step_that_exits_is_told_as_a_step_that_failed(migrated, monkeypatch):
+    flask_migrate = ModuleType("flask_migrate")
+    flask_migrate.upgrade = lambda directory=None: sys.exit(1)
+    monkeypatch.setitem(sys.modules, "flask_migrate", flask_migrate)
+    with pytest.raises(TargetError, match="make the schema"):
+        Recipe("somebodys_app:app").build(migrated)
+
+
+def test_tables_that_refer_to_each_other_are_hashed_without_a_warning():
+    metadata = sa.MetaData()
+    for name, other in (("ship", "captain"), ("captain", "ship")):
+        sa.Table(
+            name,
+            metadata,
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("other", sa.ForeignKey(f"{other}.id")),
+        )
+    app = App()
+    app.extensions = {"sqlalchemy": SimpleNamespace(db=SimpleNamespace(metadata=metadata))}
+    before = Recipe("somebodys_app:app").digest(app)
+    metadata.tables["ship"].append_column(sa.Column("name", sa.Text))
+    assert Recipe("somebodys_app:app").digest(app) != before
