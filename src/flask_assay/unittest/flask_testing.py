@@ -16,13 +16,12 @@ import flask
 from flask import message_flashed, template_rendered
 
 from flask_assay.sandbox.recipe import Recipe
-from flask_assay.sandbox.resources.live_server import LiveServer
+from flask_assay.sandbox.resources.live_server import STOP_S, LiveServer
 from flask_assay.unittest.case import AssayTestCase
 
 __all__ = ["ContextVariableDoesNotExist", "LiveServerTestCase", "TestCase"]
 
 _REDIRECTS = (301, 302, 303, 305, 307)
-_STOP_S = 10.0
 
 
 class ContextVariableDoesNotExist(Exception):  # noqa: N818 - the name that suites import
@@ -197,7 +196,7 @@ class LiveServerTestCase(_Sandboxed, _AppCase):
     def _post_teardown(self) -> None:
         try:
             if self._server is not None:
-                self._server.stop(_STOP_S)
+                self._server.stop(STOP_S)
         finally:
             super()._post_teardown()
 
