@@ -19,7 +19,16 @@ from flask_assay.model.document import (
     StatementSummary,
     TraceSpan,
 )
-from flask_assay.model.effect import Effect, Ladder, OracleVerdict, Rung, Trial, TrialOutcome
+from flask_assay.model.effect import (
+    CachePlan,
+    CachePoint,
+    Effect,
+    Ladder,
+    OracleVerdict,
+    Rung,
+    Trial,
+    TrialOutcome,
+)
 from flask_assay.model.finding import (
     AuditResult,
     Evidence,
@@ -60,8 +69,23 @@ PLAN_ITEMS = (
 )
 
 
+def spread(before, after):
+    """Two humps on one logarithmic axis of 28 bins."""
+    low, high = min(before, after) * 0.7, max(before, after) * 2.2
+    ratio = (high / low) ** (1 / 28)
+
+    def hump(middle, at):
+        bound = low * ratio ** (at + 0.5)
+        return round(90 * math.exp(-(((math.log(bound / middle)) / 0.22) ** 2)))
+
+    return tuple((low * ratio ** (at + 1), hump(before, at), hump(after, at)) for at in range(28))
+
+
 def effect(route, before, after, low, high, **more):
-    given = {"level": 0.95, "launch_count": 7, "pair_count": 420, "oracle": OracleVerdict.EQUAL}
+    given = {
+        "level": 0.95, "launch_count": 7, "pair_count": 420, "oracle": OracleVerdict.EQUAL,
+        "distribution": spread(before, after),
+    }  # fmt: skip
     return Effect(route, before, after, after - before, low, high, **{**given, **more})
 
 
@@ -244,6 +268,37 @@ FINDINGS = (
         evidence=(
             Evidence("wait for a connection, p95", 14.2, "ms", 2180, 11.9, 17.0),
             Evidence("pool size + overflow", "5 + 0"),
+        ),
+    ),
+)
+
+CACHE_PLANS = (
+    CachePlan(
+        "GET /categories",
+        is_per_identity=False,
+        chosen_ttl_s=15.0,
+        request_count=1212,
+        left_out_count=0,
+        write_count=431,
+        points=(
+            CachePoint(1.0, 0.592, 0.0, 0.592, 0.0),
+            CachePoint(5.0, 0.878, 0.011, 0.878, 0.011),
+            CachePoint(15.0, 0.959, 0.042, 0.956, 0.039),
+            CachePoint(60.0, 0.981, 0.188, 0.981, 0.181),
+        ),
+    ),
+    CachePlan(
+        "GET /orders",
+        is_per_identity=True,
+        chosen_ttl_s=None,
+        request_count=640,
+        left_out_count=956,
+        write_count=431,
+        points=(
+            CachePoint(1.0, 0.11, 0.21, 0.11, 0.21),
+            CachePoint(5.0, 0.34, 0.38, 0.34, 0.37),
+            CachePoint(15.0, 0.55, 0.49, 0.55, 0.49),
+            CachePoint(60.0, 0.71, 0.62, 0.71, 0.62),
         ),
     ),
 )
@@ -858,6 +913,7 @@ def series():
         ),
         Series("rss_bytes:postgres", t, tuple(141e6 + 2e5 * i for i in range(92))),
         Series("connections", t, tuple(float(round(10 * r)) for r in ramp)),
+        Series("cache_hit_ratio", t, tuple(0.9 - 0.6 * math.exp(-i / 9) for i in range(92))),
     )
 
 
@@ -972,6 +1028,7 @@ def sample() -> Diagnosis:
         ),
         profile=_profile(),
         ladders=(LADDER,),
+        cache_plans=CACHE_PLANS,
     )
 
 

@@ -142,7 +142,7 @@ def test_each_chart_is_drawn(browser, pages, width, scheme):
             return inked;
         })
     """)
-    assert len(drawn) == 5
+    assert len(drawn) == 6
     assert min(drawn) > 500
 
 

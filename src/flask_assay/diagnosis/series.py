@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from flask_assay.model.document import Series
-from flask_assay.model.rows import ClientFlag, ClientRow, RequestFlag
+from flask_assay.model.rows import ClientFlag, ClientRow, RequestFlag, SpanFlag, SpanKind
 from flask_assay.recording.reader import Recording
 from flask_assay.stats.quantiles import quantile
 
@@ -13,6 +13,8 @@ __all__ = ["series_of"]
 _BACKGROUND = int(RequestFlag.BACKGROUND)
 _CENSORED = int(ClientFlag.CENSORED)
 _FAILED_OR_NO_RESPONSE = int(ClientFlag.FAILED | ClientFlag.NO_RESPONSE)
+_CACHE, _HIT = int(SpanKind.CACHE), int(SpanFlag.HIT)
+_FOUND_OR_NOT = int(SpanFlag.HIT | SpanFlag.MISS)
 
 _POINTS_MAX = 600  # a run of hours is thinned: a report has a width
 
@@ -26,7 +28,11 @@ def series_of(recording: Recording) -> tuple[Series, ...]:
         return ()
     origin = moments[0][0] if moments else min(stamps)
     step_s = max(1.0, (max(stamps) - origin) / 1e9 / _POINTS_MAX)
-    return (*_traffic(moments, origin, step_s), *_resources(recording, origin, step_s))
+    return (
+        *_traffic(moments, origin, step_s),
+        *_resources(recording, origin, step_s),
+        *_cache(recording, origin, step_s),
+    )
 
 
 def _moments(recording: Recording) -> list[tuple[int, int, bool]]:
@@ -89,6 +95,24 @@ def _resources(recording: Recording, origin: int, step_s: float) -> list[Series]
     return [
         Series(name, tuple(sorted(values)), tuple(values[t] for t in sorted(values)))
         for name, values in sorted(points.items())
+    ]
+
+
+def _cache(recording: Recording, origin: int, step_s: float) -> list[Series]:
+    """Return the share of the app's cache reads that found something."""
+    read: dict[int, list[int]] = {}
+    for request in recording.requests:
+        for span in request.spans:
+            if span.kind == _CACHE and span.flags & _FOUND_OR_NOT:
+                counts = read.setdefault(int((span.start_ns - origin) / 1e9 / step_s), [0, 0])
+                counts[0] += bool(span.flags & _HIT)
+                counts[1] += 1
+    if not read:
+        return []
+    steps = sorted(read)
+    times = tuple(step * step_s for step in steps)
+    return [
+        Series("cache_hit_ratio", times, tuple(read[step][0] / read[step][1] for step in steps))
     ]
 
 

@@ -112,4 +112,8 @@ def _effect(entry: Mapping[str, object]) -> Effect:
     fields: dict[str, object] = dict(entry)
     fields["oracle"] = OracleVerdict(str(entry["oracle"]))
     fields.pop("excludes_zero", None)
+    fields["distribution"] = tuple(
+        (bound, before, after)
+        for bound, before, after in entry.get("distribution") or ()  # type: ignore[attr-defined]
+    )
     return Effect(**fields)  # type: ignore[arg-type]

@@ -9,13 +9,14 @@ from flask_assay.experiments.oracle import worst
 from flask_assay.model.effect import Effect, OracleVerdict, TrialOutcome
 from flask_assay.stats.intervals import mean_interval
 
-__all__ = ["LEVEL", "effects_of", "log_ratio", "outcome_of", "statements_of"]
+__all__ = ["LEVEL", "distribution", "effects_of", "log_ratio", "outcome_of", "statements_of"]
 
 LEVEL = 0.95
 _CLAIM_LEVEL = 0.99
 _CLAIM_ALPHA = 0.03  # for the null arm, shared among all routes of all arms
 # Below this share of the route's time a change is not worth a sentence.
 _LEAST_RATIO = 0.02
+_BINS = 28
 
 
 def effects_of(
@@ -74,6 +75,28 @@ def _effect(
         statements_after=(
             None if before is None or after is None else before + share * (after - before)
         ),
+        distribution=distribution([pair for launch in pairs for pair in launch]),
+    )
+
+
+def distribution(pairs: Sequence[tuple[float, float]]) -> tuple[tuple[float, int, int], ...]:
+    """Return (upper bound in seconds, times before, times after) in bins of equal ratio.
+
+    Args:
+        pairs: Seconds (before, after), each above zero.
+    """
+    times = [time_s for pair in pairs for time_s in pair]
+    if not times:
+        return ()
+    low, ratio = min(times), max(max(times) / min(times), 1.001) ** (1 / _BINS)
+    counts = [[0, 0] for _ in range(_BINS)]
+    for pair in pairs:
+        for side, time_s in enumerate(pair):
+            at = int(log(time_s / low) / log(ratio))
+            counts[min(at, _BINS - 1)][side] += 1
+    return tuple(
+        (low * ratio ** (number + 1), before, after)
+        for number, (before, after) in enumerate(counts)
     )
 
 

@@ -56,6 +56,8 @@ class Effect:
         oracle_detail: What differed, shapes only.
         statements_before: Mean SQL statements per request before.
         statements_after: Mean SQL statements per request after.
+        distribution: (upper bound in seconds, requests before, requests after) with growing
+            bounds, over all launches; of requests that the change helps.
     """
 
     route: str
@@ -71,6 +73,7 @@ class Effect:
     oracle_detail: str = ""
     statements_before: float | None = None
     statements_after: float | None = None
+    distribution: tuple[tuple[float, int, int], ...] = ()
 
     @property
     def excludes_zero(self) -> bool:

@@ -14,6 +14,7 @@ __all__ = [
     "IntervalMarks",
     "LatencyAxis",
     "Segment",
+    "Spread",
     "WaterfallRow",
     "axis_ticks",
     "gist",
@@ -21,6 +22,7 @@ __all__ = [
     "latency_axis",
     "latency_bars",
     "segments",
+    "spread",
     "waterfall",
 ]
 
@@ -71,6 +73,15 @@ class IntervalMarks:
     zero: float
     at: float
     bar: Bar
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Times before and after on one logarithmic axis, as bars; ticks are (percent, words)."""
+
+    before: tuple[Bar, ...]
+    after: tuple[Bar, ...]
+    ticks: tuple[tuple[float, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +164,26 @@ def interval_marks(effect: Effect, effects: Sequence[Effect]) -> IntervalMarks:
     return IntervalMarks(
         at(0.0), at(effect.change_s), Bar(left, max(_MIN_WIDTH, at(effect.high_s) - left))
     )
+
+
+def spread(effect: Effect) -> Spread | None:
+    """Return an effect's times before and after as bars; None if too few were kept."""
+    bins = effect.distribution
+    usable = len(bins) > 1 and 0 < bins[0][0] < bins[-1][0] < math.inf
+    if not usable:
+        return None
+    ratio = bins[1][0] / bins[0][0]
+    axis = LatencyAxis(bins[0][0] / ratio, bins[-1][0])
+    tallest = max(max(before, after) for _, before, after in bins) or 1
+    sides: tuple[list[Bar], list[Bar]] = ([], [])
+    for bound, *counts in bins:
+        left = axis.at(bound / ratio)
+        for side, count in zip(sides, counts, strict=True):
+            if count:
+                side.append(Bar(left, axis.at(bound) - left, 100 * count / tallest))
+    middle = math.sqrt(axis.low_s * axis.high_s)
+    ticks = tuple((axis.at(v), figures.seconds(v)) for v in (axis.low_s, middle, axis.high_s))
+    return Spread(tuple(sides[0]), tuple(sides[1]), ticks)
 
 
 def waterfall(trace: RequestTrace, *, row_count: int = 40) -> tuple[WaterfallRow, ...]:

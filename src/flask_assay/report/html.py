@@ -19,7 +19,7 @@ from markupsafe import Markup
 from flask_assay.model.document import Diagnosis, RequestTrace, StatementSummary
 from flask_assay.model.effect import Effect, Trial, TrialOutcome
 from flask_assay.model.finding import Finding, Outcome, Remedy
-from flask_assay.report import caps, figures, flame, geometry, ladders, summary, timelines
+from flask_assay.report import caps, figures, flame, geometry, ladders, plots, summary, timelines
 from flask_assay.report.highlight import highlight
 
 __all__ = ["MAX_BYTES", "escape_json", "policy", "render", "script"]
@@ -115,6 +115,7 @@ def _environment() -> Environment:
         flame=flame,
         geometry=geometry,
         ladders=ladders,
+        plots=plots,
         summary=summary,
         Outcome=Outcome,
         TrialOutcome=TrialOutcome,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from flask_assay.model.document import Diagnosis
 from flask_assay.model.effect import Effect, Trial
 from flask_assay.model.finding import Finding, Outcome
-from flask_assay.report import caps, figures, ladders, summary
+from flask_assay.report import caps, figures, ladders, plots, summary
 
 __all__ = ["MAX_BYTES", "render"]
 
@@ -74,6 +74,7 @@ def _document(d: Diagnosis, left_out: str) -> list[str]:
         *_findings(d),
         *_routes(d),
         *_ladders(d),
+        *_cache_plans(d),
         *_experiments(d),
         *_audits(d),
         *_commands(d),
@@ -184,6 +185,16 @@ def _ladders(d: Diagnosis) -> list[str]:
         if each.no_effect:
             tried = "; ".join(_text(summary.rstrip(".")) for _, summary in each.no_effect)
             lines += [f"Tried, no further effect: {tried}.", ""]
+    return lines
+
+
+def _cache_plans(d: Diagnosis) -> list[str]:
+    lines: list[str] = []
+    for each in d.cache_plans:
+        rows = [tuple(map(_text, cells)) for cells in plots.cache_rows(each)]
+        words = _text(plots.cache_words(each))
+        lines += [f"## Cache plan: {_text(each.route)}", "", f"{words}.", ""]
+        lines += _table(plots.CACHE_HEAD, rows, right=4)
     return lines
 
 

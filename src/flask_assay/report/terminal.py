@@ -11,7 +11,7 @@ from typing import TextIO
 from flask_assay.model.document import Diagnosis, RouteSummary
 from flask_assay.model.effect import Trial, TrialOutcome
 from flask_assay.model.finding import Finding, Severity
-from flask_assay.report import caps, figures, ladders, summary
+from flask_assay.report import caps, figures, ladders, plots, summary
 
 __all__ = ["render", "wants_colour"]
 
@@ -66,6 +66,7 @@ def render(diagnosis: Diagnosis, *, width: int = 80, colour: bool = False, repor
     _verdict(page, fitted)
     _findings(page, fitted, total=len(diagnosis.findings))
     _ladders(page, fitted)
+    _cache_plans(page, fitted)
     _routes(page, fitted.routes, total=len(diagnosis.routes))
     _counts(page, fitted)
     if report:
@@ -217,6 +218,11 @@ def _ladders(page: _Page, d: Diagnosis) -> None:
         for row in rows:
             page.line(_row(row.name, row.cells()[1 : 1 + len(widths)], name_width, widths))
         page.paragraph(ladders.lead(each), style="dim")
+
+
+def _cache_plans(page: _Page, d: Diagnosis) -> None:
+    for each in d.cache_plans:
+        page.paragraph(plots.cache_sentence(each), style="dim")
 
 
 def _routes(page: _Page, routes: Sequence[RouteSummary], *, total: int) -> None:

@@ -67,6 +67,7 @@ _LABELS = {
     "connections": "connections open",
     "connections_active": "connections running a statement",
     "waiting_locks": "connections waiting for a lock",
+    "cache_hit_ratio": "found, of all reads",
     "load_lag_p99_s": "lateness of the load generator, p99",
 }
 _KINDS = (
@@ -89,6 +90,7 @@ _KINDS = (
     _Kind("CPU by process (100 % is one processor)", "%", ("cpu_ratio:",), 1e2, figures.percent),
     _Kind("Memory by process", "MB", ("rss_bytes:",), 2.0**-20, figures.byte_size),
     _Kind("Database connections", "", ("connections", "waiting_locks"), 1.0, figures.number),
+    _Kind("Cache reads that found something", "%", ("cache_hit_ratio",), 1e2, figures.percent),
     _Kind("Load generator", "ms", ("load_lag_p99_s",), 1e3, figures.seconds),
 )
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from flask_assay.experiments.estimate import effects_of, outcome_of
+from flask_assay.experiments.estimate import distribution, effects_of, outcome_of
 from flask_assay.experiments.launch import LaunchResult
 from flask_assay.model.effect import OracleVerdict, TrialOutcome
 
@@ -63,3 +63,15 @@ def test_a_quarter_less_is_nearly_always_seen():
 def test_changed_answers_refuse_any_saving(verdict):
     made = launches(random.Random(3), ratio=0.1, verdict=verdict)
     assert judged(made) is TrialOutcome.REFUSED
+
+
+def test_each_time_before_and_after_is_in_one_bin():
+    pairs = [(0.1, 0.01), (0.11, 0.012), (0.4, 0.01)]
+    bins = distribution(pairs)
+    assert [sum(each[side] for each in bins) for side in (1, 2)] == [3, 3]
+    bounds = [bound for bound, _, _ in bins]
+    assert bounds == sorted(bounds)
+    assert bounds[-1] >= 0.4 * 0.999
+    assert bins[0][2] >= 2
+    assert distribution([]) == ()
+    assert sum(before + after for _, before, after in distribution([(1.0, 1.0)])) == 2
