@@ -38,9 +38,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--assay-confirm",
-        choices=("now", "never"),
+        choices=("now", "later", "never"),
         default="now",
-        help="whether a test that passed with a doubt is confirmed on a clone, once per content",
+        help="when a test that passed with a doubt is confirmed on a clone, once per content: "
+        "at once, after all other tests, or not at all",
+    )
+    group.addoption(
+        "--assay-ids",
+        choices=("template", "random"),
+        default="template",
+        help="random: each table's ids begin elsewhere, to find tests that count on ids",
     )
     group.addoption(
         "--assay-keep-failed",
@@ -49,6 +56,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     for name, text, default in _INI:
         parser.addini(name, text, default=default)
+    parser.addini(
+        "assay_strict",
+        "refuse a test that uses the database without declaring it",
+        type="bool",
+        default=False,
+    )
     parser.addini(
         "assay_compat",
         "whose fixtures to offer: pytest-flask, pytest-flask-sqlalchemy, flask-testing",
@@ -90,7 +103,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker and, where wanted, what isolates."""
     config.addinivalue_line(
         "markers",
-        "assay(gear=None, keep=False): how a test is isolated; gear is 'rollback' or 'clone'",
+        "assay(gear=None, ids=None, keep=False): how a test is isolated; gear is 'rollback' or "
+        "'clone', ids is 'random' or 'template'",
     )
     config.pluginmanager.import_plugin("flask_assay.pytest_plugin.fixtures")
     host: Any = config.pluginmanager.get_plugin(_PLUGIN)

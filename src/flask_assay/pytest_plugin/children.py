@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+import pytest
+
 from flask_assay.pytest_plugin.host import Host
 from flask_assay.sandbox.signals import SignalKind
 
@@ -20,7 +22,7 @@ class ChildWatch:
     """Notes on the running test that it started a process.
 
     An audit hook cannot be removed: one is installed with the first test, and listens only
-    while `watching`.
+    `around` tests.
     """
 
     def __init__(self, host: Host) -> None:
@@ -28,7 +30,7 @@ class ChildWatch:
         self._is_hooked = self._is_watching = False
 
     @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
+    def around(self, item: pytest.Item) -> Iterator[None]:
         """Listen while a test runs."""
         if not self._is_hooked:
             self._is_hooked = True

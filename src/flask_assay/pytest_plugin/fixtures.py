@@ -13,6 +13,7 @@ __all__ = [
     "assay_files",
     "assay_live_server",
     "assay_mail",
+    "assay_on_commit",
     "assay_queries",
     "assay_redis",
 ]
@@ -102,6 +103,15 @@ def assay_mail(request: pytest.FixtureRequest) -> Iterator[Any]:
 
     with Outbox() as outbox:
         yield outbox
+
+
+@pytest.fixture
+def assay_on_commit() -> Iterator[Any]:
+    """The ``after_commit`` hooks that commits set off: a list; ``with held():`` holds them back."""
+    from flask_assay.pytest_plugin.resources.on_commit import CommitHooks
+
+    with CommitHooks() as hooks:
+        yield hooks
 
 
 @pytest.fixture

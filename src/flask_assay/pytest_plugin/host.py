@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class Host:
         self._lock = threading.RLock()
         self.is_over = self.is_down = False
         self._connected = 0
+        self.gate: Callable[[], None] | None = None
 
     @property
     def is_worker(self) -> bool:
@@ -142,10 +144,15 @@ class Host:
 
     def connect(self, driver: str, source: dict[str, Any], *, is_pooled: bool) -> Any:
         """Return a connection for an app that asked for `source`."""
-        self._connected += 1
+        self._use()
         if self.is_down:
             raise _refusal(driver)
         return self.sandbox.connect(driver, source, is_pooled=is_pooled)
+
+    def _use(self) -> None:
+        self._connected += 1
+        if self.gate is not None:
+            self.gate()
 
     def place(self, source: dict[str, Any]) -> Place:
         """Return where a connection for `source` goes."""
@@ -161,7 +168,7 @@ class Host:
 
     def checked_out(self, connection: Any) -> None:
         """Note that a connection was handed to the app."""
-        self._connected += 1
+        self._use()
         if self._sandbox is not None:
             self._sandbox.checked_out(connection)
 

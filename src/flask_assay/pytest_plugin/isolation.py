@@ -2,17 +2,22 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 
 from flask_assay.errors import AssayError
+from flask_assay.pytest_plugin.attempt import Attempt, as_leak
 from flask_assay.pytest_plugin.children import ChildWatch
+from flask_assay.pytest_plugin.factories import FactoryBinding
+from flask_assay.pytest_plugin.frozen_clock import FrozenClock
 from flask_assay.pytest_plugin.host import Host
+from flask_assay.pytest_plugin.ids import RandomIds
 from flask_assay.pytest_plugin.kept import write_kept
+from flask_assay.pytest_plugin.later import Later
 from flask_assay.pytest_plugin.layers import Layers
+from flask_assay.pytest_plugin.strict import Strictness
 from flask_assay.pytest_plugin.summary import Summary
 from flask_assay.sandbox.checkout import Checkin, Gear
 from flask_assay.sandbox.choice import Choices, code_digest
@@ -20,35 +25,10 @@ from flask_assay.sandbox.signals import Signal, SignalKind
 
 __all__ = ["Isolation"]
 
+_Around = Callable[[pytest.Item], contextlib.AbstractContextManager[None]]
 _CACHE = "assay/gears"
 _CLONE_FIXTURES = frozenset({"celery_worker", "celery_session_worker"})
 _failed = pytest.StashKey[bool]()
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One run of a test in one gear."""
-
-    gear: Gear
-    reports: list[pytest.TestReport]
-    result: Checkin
-
-    @property
-    def failed(self) -> bool:
-        """Whether any phase failed."""
-        return any(report.failed for report in self.reports)
-
-    def first(self, kind: SignalKind) -> Signal | None:
-        """Return the first signal of a kind."""
-        return next((one for one in self.result.signals if one.kind is kind), None)
-
-    @property
-    def doubt(self) -> Signal | None:
-        """Return what speaks against the outcome, if anything does."""
-        found = self.first(SignalKind.DOUBT)
-        if found is None and self.failed:
-            found = self.first(SignalKind.DOUBT_IF_FAILED)
-        return found
 
 
 class Isolation:
@@ -68,6 +48,22 @@ class Isolation:
         self._choices: Choices | None = None
         mode = config.getoption("assay_gear") or config.getini("assay_sandbox")
         self._fixed: Gear | None = mode if mode in ("rollback", "clone") else None
+        self._around: list[_Around] = [self._children.around]
+        self.later = Later(self.confirm)
+        config.pluginmanager.register(self.later, "flask-assay-later")
+        self._add_parts(config)
+
+    def _add_parts(self, config: pytest.Config) -> None:
+        ids = RandomIds(self.host, is_default=config.getoption("assay_ids") == "random")
+        config.pluginmanager.register(ids, "flask-assay-ids")
+        binding = FactoryBinding()
+        config.pluginmanager.register(binding, "flask-assay-factories")
+        self._around.append(binding.around)
+        clock = FrozenClock(self.host)
+        config.pluginmanager.register(clock, "flask-assay-clock")
+        self._around.append(clock.around)
+        if config.getini("assay_strict"):
+            self._around.append(Strictness(self.host).around)
 
     @property
     def choices(self) -> Choices:
@@ -118,7 +114,7 @@ class Isolation:
         text = f"rows or tables outlived the tests of {item.path.name}"
         leak = Signal(SignalKind.LEAK, "outlived", text, f"suspects: this test{many}")
         self.summary.leaked(item.nodeid, leak)
-        return _as_leak(attempt, leak)
+        return as_leak(attempt, leak)
 
     def _reruns_are_anothers(self) -> bool:
         return bool(
@@ -139,7 +135,7 @@ class Isolation:
         leak = attempt.first(SignalKind.LEAK)
         if leak is not None:
             self.summary.leaked(item.nodeid, leak)
-            return _as_leak(attempt, leak)
+            return as_leak(attempt, leak)
         return self._second_opinion(item, nextitem, attempt)
 
     def _second_opinion(
@@ -151,6 +147,9 @@ class Isolation:
         if not attempt.failed and self._is_settled(item):
             self.summary.doubted(item.nodeid, doubt)
             return attempt
+        if not attempt.failed and self.config.getoption("assay_confirm") == "later":
+            self.later.put(item, doubt)
+            return attempt
         other = self._attempt_on_clone(item, nextitem)
         if other.failed == attempt.failed:
             self._remember(item, "rollback", doubt, is_confirmed=not attempt.failed)
@@ -158,6 +157,28 @@ class Isolation:
         self._remember(item, "clone", doubt)
         self.summary.changed(item.nodeid, doubt)
         return other
+
+    def confirm(self, item: pytest.Item, nextitem: pytest.Item | None, doubt: Signal) -> None:
+        """Run a test that passed with a doubt on a clone, and report it if it fails there."""
+        attempt = self._attempt_on_clone(item, nextitem)
+        gear: Gear = "clone" if attempt.failed else "rollback"
+        self._remember(item, gear, doubt, is_confirmed=not attempt.failed)
+        if not attempt.failed:
+            return
+        self.summary.changed(item.nodeid, doubt)
+        self._tell_worker(item)
+        for report in attempt.reports:
+            if report.failed:
+                report.sections.append(
+                    ("assay", f"passed in the rollback gear, with a doubt: {doubt}")
+                )
+                item.ihook.pytest_runtest_logreport(report=report)
+
+    def _tell_worker(self, item: pytest.Item) -> None:
+        """Let an xdist worker know which test is reported: it thinks of the last one."""
+        for plugin in self.config.pluginmanager.get_plugins():
+            if type(plugin).__name__ == "WorkerInteractor":
+                plugin.item_index = item.session.items.index(item)
 
     def _is_settled(self, item: pytest.Item) -> bool:
         if self.config.getoption("assay_confirm") == "never":
@@ -208,7 +229,10 @@ class Isolation:
 
         sandbox.checkout(item.nodeid, gear=gear)
         try:
-            with self._children.watching(), _checkin_after_fixtures(item, checkin, gear):
+            with contextlib.ExitStack() as stack:
+                for around in self._around:
+                    stack.enter_context(around(item))
+                stack.enter_context(_checkin_after_fixtures(item, checkin, gear))
                 reports = runtestprotocol(item, nextitem=nextitem, log=False)
         finally:
             if not results:
@@ -329,19 +353,3 @@ def _code(item: pytest.Item) -> str:
 
 def _is_gear_change(error: BaseException) -> bool:
     return type(error).__name__ == "GearChangeError"
-
-
-def _as_leak(attempt: Attempt, leak: Signal) -> Attempt:
-    """Make sure that a leak fails the test, even if the app swallowed the error."""
-    if attempt.failed:
-        return attempt
-    report = next((one for one in attempt.reports if one.when == "call"), attempt.reports[-1])
-    report.outcome = "failed"
-    report.longrepr = (
-        f"IsolationLeak: {leak.text}\n\n"
-        f"  statement  {leak.statement or 'unknown'}\n"
-        f"  sent at    {leak.site or 'unknown'}, thread {leak.thread or 'unknown'}\n\n"
-        "What the statement wrote is out of the rollback's reach. The database is replaced\n"
-        'before the next test. @pytest.mark.assay(gear="clone") gives this test its own.'
-    )
-    return attempt

@@ -1,0 +1,75 @@
+"""What the plugin offers beside the sandbox: ids, hooks, factories, the clock, strictness."""
+
+import re
+
+import pytest
+from tests.plugin.sandbox import parts
+from tests.plugin.sandbox.project import run_pytest, write_project
+
+pytestmark = pytest.mark.services
+
+
+def of_tests(outcome):
+    """Map each test, without parameters, to the set of its outcomes."""
+    found = {}
+    for word, name in re.findall(r"^(PASSED|FAILED|ERROR) \S*::(\w+)", outcome.text, re.MULTILINE):
+        found.setdefault(name, set()).add(word)
+    return found
+
+
+@pytest.fixture(scope="module")
+def with_events(tmp_path_factory):
+    project = write_project(
+        tmp_path_factory.mktemp("project"),
+        shop=parts.SHOP_EVENTS,
+        test_commits=parts.COMMITS,
+        test_factories=parts.FACTORIES,
+        test_clock=parts.CLOCK,
+    )
+    return run_pytest(project)
+
+
+def names(suite):
+    return re.findall(r"^def (test_\w+)", suite, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "name", [*names(parts.COMMITS), *names(parts.FACTORIES), *names(parts.CLOCK)]
+)
+def test_a_suite_relies_on(with_events, name):
+    assert of_tests(with_events).get(name) == {"PASSED"}, with_events.text
+
+
+def test_random_ids_are_asked_for_test_by_test_or_for_all(tmp_path):
+    project = write_project(tmp_path, test_ids=parts.IDS)
+    marked = run_pytest(project)
+    wrong = {name for name, words in of_tests(marked).items() if words != {"PASSED"}}
+    assert wrong == {"test_a_word_that_is_unknown"}, marked.text
+    assert "it is 'random' or 'template'" in marked.text
+    for_all = run_pytest(project, "--assay-ids", "random", "-k", "afterwards")
+    assert for_all.of("test_afterwards_ids_are_the_templates") == "FAILED", for_all.text
+
+
+def test_strictness_refuses_what_is_not_declared(tmp_path):
+    project = write_project(
+        tmp_path, test_strict=parts.STRICT, assay_unittest=parts.STRICT_UNITTEST
+    )
+    with (project / "pytest.ini").open("a") as ini:
+        ini.write("assay_strict = true\n")
+    outcome = run_pytest(project)
+    failed = {name for name, words in of_tests(outcome).items() if words != {"PASSED"}}
+    assert failed == {"test_undeclared", "test_swallowed"}, outcome.text
+    assert outcome.of("test_of_unittest") == "PASSED", outcome.text
+    assert "UndeclaredDatabase: the test uses the database without declaring it" in outcome.text
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2", "--dist", "loadfile"]])
+def test_doubts_wait_until_all_tests_are_done(tmp_path, workers):
+    project = write_project(tmp_path, test_doubts=parts.DOUBTS)
+    first = run_pytest(project, "--assay-confirm", "later", *workers)
+    assert of_tests(first)["test_a_doubt_with_reason"] == {"PASSED", "FAILED"}, first.text
+    assert "passed in the rollback gear, with a doubt" in first.text
+    assert "1 failed, 3 passed" in first.text
+    assert first.code == 1
+    again = run_pytest(project, "--assay-confirm", "later", "-k", "without_reason or plain", "-v")
+    assert "0 on clones" in again.text, again.text
