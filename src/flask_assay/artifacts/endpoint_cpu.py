@@ -70,15 +70,18 @@ def endpoint_cpu(view: View) -> Mapping[str, EndpointCpu]:
 
 @artifact("endpoint-stacks")
 def endpoint_stacks(view: View) -> Mapping[str, EndpointStacks]:
-    """Return sampled CPU by endpoint, over the whole run; empty without a sampler."""
+    """Return sampled CPU by endpoint: of the learning pass, else of the run; empty without."""
     found: dict[str, EndpointStacks] = {}
-    for file in view.recording.probe_files:
-        for stack, weight in file.stacks.items():
-            endpoint, *frames = stack.split(";")
+    learned = view.recording.document("profile").get("stacks")
+    sampled = [learned] if isinstance(learned, dict) else []
+    for stacks in sampled or [file.stacks for file in view.recording.probe_files]:
+        for stack, weight in stacks.items():
+            endpoint, *frames = str(stack).split(";")
             entry = found.setdefault(endpoint, EndpointStacks())
-            entry.weight += weight
-            _add(entry, frames, weight)
-    _measure_spikes(view, found)
+            entry.weight += int(weight)
+            _add(entry, frames, int(weight))
+    if not sampled:  # a learning pass does not sample what is done once
+        _measure_spikes(view, found)
     return found
 
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flask_assay.artifacts.places import place_of
@@ -27,10 +27,32 @@ Stacks = Mapping[tuple[str, ...], int]
 
 def profile_of(view: View) -> Profile:
     """Return the profile; empty if no stacks were asked for."""
+    learned = view.recording.document("profile")
+    if isinstance(learned.get("stacks"), dict):
+        sampled = _by_endpoint([learned["stacks"]])  # type: ignore[list-item]  # checked above
+        return _with_facts([learned], *fold(_as_used(sampled, view), _routes(view)))
     files = [file for file in view.recording.probe_files if _facts(file)]
     if not files:
         return Profile()
-    return _with_facts(files, *fold(_by_endpoint(files), _routes(view)))
+    by_endpoint = _by_endpoint([file.stacks for file in files])
+    return _with_facts([_facts(file) for file in files], *fold(by_endpoint, _routes(view)))
+
+
+def _as_used(
+    sampled: Mapping[str, Counter[tuple[str, ...]]], view: View
+) -> dict[str, dict[tuple[str, ...], int]]:
+    """Return the stacks with as much CPU as the endpoints really used in the run.
+
+    In the learning pass each route is sampled about as long as any other.
+    """
+    used: Counter[str] = Counter()
+    for row in view.recording.requests:
+        used[row.endpoint] += row.cpu_ns
+    found = {}
+    for endpoint, stacks in sampled.items():
+        factor = used[endpoint] / 1e3 / stacks.total() if used[endpoint] else 1.0
+        found[endpoint] = {frames: round(weight * factor) for frames, weight in stacks.items()}
+    return found
 
 
 def fold(
@@ -78,11 +100,10 @@ class _Frames:
 
 
 def _with_facts(
-    files: Iterable[RowsFile],
+    facts: Sequence[Mapping[str, object]],
     frames: tuple[ProfileFrame, ...],
     endpoints: tuple[EndpointProfile, ...],
 ) -> Profile:
-    facts = [_facts(file) for file in files]
     samples, outside = (sum(_number(f.get(k)) for f in facts) for k in ("samples", "outside"))
     unattributed = sum(_number(f.get("unattributed")) for f in facts)
     return Profile(
@@ -106,10 +127,10 @@ def _number(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _by_endpoint(files: Iterable[RowsFile]) -> dict[str, Counter[tuple[str, ...]]]:
+def _by_endpoint(sampled: Iterable[Mapping[str, int]]) -> dict[str, Counter[tuple[str, ...]]]:
     found: dict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
-    for file in files:
-        for stack, weight in file.stacks.items():
+    for every in sampled:
+        for stack, weight in every.items():
             endpoint, *frames = stack.split(";")
             found[endpoint][tuple(frames)] += weight
     return found

@@ -1,17 +1,23 @@
 """Send some of the load's requests again, to a target that only one asks at a time."""
 
 import http.client
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
+from flask_assay.gather.lab import Copy, Lab
 from flask_assay.load.transcript import Said, read_transcripts
 from flask_assay.model.owned import AllowedTarget
+from flask_assay.probe.plan import ProbePlan
 from flask_assay.recording.reader import Recording
 
-__all__ = ["Sender", "candidates", "send_again"]
+__all__ = ["Sender", "alone", "candidates", "send_again"]
 
+NUMBER_HEADER = "X-Assay-Request"
 MOST_TRIES = 3  # times the answers that are wanted
+_REFUSALS = (401, 403)
 _SAFE = ("GET ", "HEAD ", "OPTIONS ")
 
 
@@ -47,27 +53,74 @@ def _different(every: Iterable[Said]) -> list[Said]:
 
 
 def send_again(
-    sender: "Sender", wanted: Mapping[str, Sequence[Said]], most: int
+    sender: "Sender", wanted: Mapping[str, Sequence[Said]], most: int, is_late: Callable[[], bool]
 ) -> Iterator[tuple[str, int]]:
     """Send requests of each route until enough are answered as they were in the load.
+
+    In rounds, so that each route has had its turn when the time is up; routes that write come
+    after all rounds of those that read.
 
     Args:
         sender: To the target.
         wanted: Route → requests.
         most: Answers per route that are enough.
+        is_late: Whether the time is up.
 
     Yields:
         Route and bytes of each such answer, right after it.
     """
-    for route, requests in wanted.items():
-        answered = 0
-        for said in requests[: MOST_TRIES * most]:
-            status, size = sender.send(said)
-            if status // 100 == said.status // 100:
-                answered += 1
-                yield route, size
-            if answered == most:
-                break
+    for is_safe in (True, False):
+        tries = {
+            route: iter(requests[: MOST_TRIES * most])
+            for route, requests in wanted.items()
+            if route.startswith(_SAFE) is is_safe
+        }
+        for _ in range(most):
+            for route, requests in tries.items():
+                if is_late():
+                    return
+                size = _first_answer(sender, requests)
+                if size is not None:
+                    yield route, size
+
+
+def _first_answer(sender: "Sender", requests: Iterator[Said]) -> int | None:
+    """Return the bytes of the first answer like that in the load, None if there is none."""
+    for said in filter(sender.may_succeed, requests):
+        status, size = sender.send(said)
+        if status // 100 == said.status // 100:
+            return size
+    return None
+
+
+@contextmanager
+def alone(lab: Lab, copy: Copy, name: str, probe: ProbePlan) -> Iterator[tuple["Sender", Path]]:
+    """Boot a target whose one thread serves one request after the other.
+
+    Args:
+        lab: Servers.
+        copy: Data that nobody else uses.
+        name: Of the directory for what its probe writes.
+        probe: What it carries; its directory is replaced.
+
+    Yields:
+        Who sends to it, and the directory, which is whole when the block has ended.
+    """
+    directory = lab.run.private / name
+    directory.mkdir()
+    plan = lab.plan(
+        lab.route(copy),
+        directory,
+        probe=replace(probe, recording_dir=directory).to_json(),
+        gunicorn_overrides={"workers": 1, "threads": 1, "worker_class": "sync"},
+    )
+    target = lab.boot(plan)
+    sender = Sender(target.address)
+    try:
+        yield sender, directory
+    finally:
+        sender.close()
+        target.stop()
 
 
 class Sender:
@@ -80,14 +133,27 @@ class Sender:
 
     def __init__(self, target: AllowedTarget, *, timeout_s: float = 30.0) -> None:
         self._connection = http.client.HTTPConnection(target.host, target.port, timeout=timeout_s)
+        self._refused: set[tuple[tuple[str, str], ...]] = set()
 
-    def send(self, said: Said) -> tuple[int, int]:
-        """Return status and bytes of the answer; (0, 0) if there was none."""
+    def may_succeed(self, said: Said) -> bool:
+        """Whether nobody with these headers was refused: their session may have ended."""
+        return said.headers not in self._refused
+
+    def send(self, said: Said, number: int = 0) -> tuple[int, int]:
+        """Return status and bytes of the answer; (0, 0) if there was none.
+
+        Args:
+            said: The request.
+            number: Sent with it, unless it is 0.
+        """
+        headers = dict(said.headers) | ({NUMBER_HEADER: str(number)} if number else {})
         try:
             self._connection.request(
-                said.method, said.path, body=said.body or None, headers=dict(said.headers)
+                said.method, said.path, body=said.body or None, headers=headers
             )
             response = self._connection.getresponse()
+            if response.status in _REFUSALS and said.status not in _REFUSALS:
+                self._refused.add(said.headers)
             return response.status, len(response.read())
         except (http.client.HTTPException, OSError):
             self._connection.close()  # the next one gets a new connection

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from flask_assay.errors import AssayError
-from flask_assay.gather.again import Sender, candidates, send_again
+from flask_assay.gather.again import alone, candidates, send_again
 from flask_assay.gather.lab import Copy, Lab
+from flask_assay.gather.profiling import plans_of, profile
 from flask_assay.load.transcript import Said
+from flask_assay.model.clock import Clock
 from flask_assay.probe.plan import DEEP_SENSORS, ProbePlan
 from flask_assay.recording.directory import EVENTS, append_line, write_document
 from flask_assay.recording.reader import Recording
@@ -22,51 +24,43 @@ __all__ = ["learn", "merged"]
 
 REQUESTS_PER_ROUTE = 5
 REQUESTS_PER_ROUTE_QUICK = 3
+BUDGET_S, BUDGET_QUICK_S = 10.0, 5.0
 # Values that code takes out of an object's dictionary are read without anybody seeing it.
 _PAST_ATTRIBUTES = re.compile(r"\.__dict__\b|\bvars\(")
 
 
-def learn(lab: Lab) -> None:
-    """Write the document ``learning.json``; what goes wrong costs that document and nothing else.
+def learn(lab: Lab, clock: Clock) -> None:
+    """Write ``learning.json`` and ``profile.json``; what goes wrong costs these and nothing else.
 
     Args:
         lab: Of a run whose load is over; no target is connected.
+        clock: Source of time.
     """
-    wanted = candidates(lab.run.private, Recording(lab.recording))
+    recording = Recording(lab.recording)
+    wanted = candidates(lab.run.private, recording)
     if not wanted:
         return
     try:
         copy = lab.copy("learning")
         try:
-            found = _learn(lab, copy, wanted)
+            write_document(lab.recording, "learning", _learn(lab, copy, wanted, clock))
+            found = profile(lab, copy, plans_of(wanted, recording), clock)
+            write_document(lab.recording, "profile", found)
         finally:
             lab.discard(copy)
     except AssayError as error:
         text = f"The learning pass ended early: {error.what}"
         append_line(lab.recording, EVENTS, {"event": "incident", "kind": "learning", "text": text})
-        return
-    write_document(lab.recording, "learning", found)
 
 
-def _learn(lab: Lab, copy: Copy, wanted: Mapping[str, list[Said]]) -> dict[str, Any]:
-    directory = lab.run.private / "learning"
-    directory.mkdir()
-    probe = ProbePlan(directory, Path.cwd(), sensors=("requests", *DEEP_SENSORS))
-    plan = lab.plan(
-        lab.route(copy),
-        directory,
-        probe=probe.to_json(),
-        # one request at a time: more processes would only cost memory
-        gunicorn_overrides={"workers": 1},
-    )
-    target = lab.boot(plan)
-    sender = Sender(target.address)
-    most = REQUESTS_PER_ROUTE_QUICK if lab.settings.flag("quick") else REQUESTS_PER_ROUTE
-    try:
-        answered = Counter(route for route, _ in send_again(sender, wanted, most))
-    finally:
-        sender.close()
-        target.stop()
+def _learn(lab: Lab, copy: Copy, wanted: Mapping[str, list[Said]], clock: Clock) -> dict[str, Any]:
+    probe = ProbePlan(Path(), Path.cwd(), sensors=("requests", *DEEP_SENSORS))
+    is_quick = lab.settings.flag("quick")
+    most = REQUESTS_PER_ROUTE_QUICK if is_quick else REQUESTS_PER_ROUTE
+    with alone(lab, copy, "learning", probe) as (sender, directory):
+        end = clock.monotonic_ns() + int((BUDGET_QUICK_S if is_quick else BUDGET_S) * 1e9)
+        sent = send_again(sender, wanted, most, lambda: clock.monotonic_ns() >= end)
+        answered = Counter(route for route, _ in sent)
     learned = [*directory.glob("learned-*.json"), *directory.glob("grown-*.json")]
     found = merged(json.loads(path.read_text()) for path in learned)
     return {

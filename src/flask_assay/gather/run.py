@@ -76,8 +76,8 @@ def gather(lab: Lab, progress: Progress, clock: Clock | None = None) -> Run:
         progress.step("ask PostgreSQL what it saw")
         _write_documents(lab, catalog)
         if not was_stopped:
-            progress.step("learn which rows and columns are read")
-            learn(lab)
+            progress.step("learn what is read, and where CPU goes")
+            learn(lab, clock)
         status = "partial" if was_stopped else "complete"
         reason = "interrupted by the user" if was_stopped else ""
         write_status(lab.recording, lab.app, lab.run.run_id, status, reason, _load(plan))
@@ -140,7 +140,6 @@ def _probe(lab: Lab) -> str:
         project_root=Path.cwd(),
         private_dir=lab.run.private,
         digests=True,
-        stacks=True,
         salt=lab.run.nonce,
     )
     return plan.to_json()

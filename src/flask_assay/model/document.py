@@ -186,7 +186,7 @@ class EndpointProfile:
         endpoint: Flask's name for it; "(no route)" for what was answered without one,
             "(no endpoint)" for samples that could not be attributed.
         routes: Its routes.
-        cpu_s: Sampled CPU over the whole run, warm-up included.
+        cpu_s: CPU over the whole run, warm-up included; its samples tell the shares.
         stacks: Heaviest first.
     """
 
@@ -201,15 +201,15 @@ class Profile:
     """Sampled CPU stacks by endpoint; they explain, exact shares come from the threads' clocks.
 
     Attributes:
-        sampler: "cpu-timer" (the kernel interrupts the main thread by its CPU time), "thread" (a
-            thread looks at those that serve), "none", or several of them; "" if none was asked for.
+        sampler: "cpu-timer" (the kernel interrupts the main thread by its CPU time) or "none"; ""
+            if none was asked for.
         reason: Why there is none.
         interval_s: Between two samples.
         sample_count: Samples inside of requests.
         unattributed_ratio: Share of these samples that belong to no known endpoint.
         outside_ratio: Samples of serving threads between requests, over all samples.
         frames: What ``FoldedStack.frames`` point to.
-        endpoints: By sampled CPU, most first.
+        endpoints: By CPU, most first.
     """
 
     sampler: str = ""

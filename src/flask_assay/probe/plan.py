@@ -41,6 +41,7 @@ class ProbePlan:
         call_site_every: After these, one execution in so many; 0 for none.
         digests: Hash response bodies, query strings and credentials.
         stacks: Sample the Python stack of requests under way by the CPU time that they used.
+        stacks_of_numbered: Sample only requests that carry a number of ours.
         stack_interval_s: Time between two samples.
         salt: Key of the digests; the same in each process of a run, kept out of the recording.
     """
@@ -54,6 +55,7 @@ class ProbePlan:
     call_site_every: int = 16
     digests: bool = False
     stacks: bool = False
+    stacks_of_numbered: bool = False
     stack_interval_s: float = 0.005
     salt: str = ""
 

@@ -48,10 +48,20 @@ def test_the_heaviest_line_of_the_function_is_named(build):
         ({f"price;{VIEW};sqlalchemy:Query.all": 200_000}, {}),  # what other audits judge
         ({f"price;{VIEW}": 200_000}, {"count": REQUESTS_MIN - 1}),  # what is done once
         ({f"price;{VIEW}": 200_000}, {"query_ms": 200}),  # the database is the problem
-        ({f"price;{VIEW}": 40_000}, {}),  # few samples
+        ({f"price;{VIEW}": 30_000}, {}),  # few samples
+        ({f"price;{VIEW}": 20_000, "price;flask:jsonify": 40_000}, {}),  # an unsure share
         ({f"price;{VIEW}": 50_000, "price;flask:jsonify": 150_000}, {}),  # a small part
     ],
-    ids=["sign-in", "many rows", "database", "few requests", "waits", "few samples", "small part"],
+    ids=[
+        "sign-in",
+        "many rows",
+        "database",
+        "few requests",
+        "waits",
+        "few samples",
+        "unsure",
+        "small part",
+    ],
 )
 def test_what_is_not_the_functions_fault_is_left_alone(stacks, options, build):
     assert findings(build, stacks, **options) == []

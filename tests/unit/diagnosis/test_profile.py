@@ -49,6 +49,23 @@ def test_endpoints_stand_by_cpu_with_their_routes_and_what_the_sampler_says(buil
     assert kinds["json:dumps"] == "python"
 
 
+def test_samples_of_a_pass_of_their_own_get_the_cpu_that_the_load_used(build):
+    for endpoint, ms, count in (("often", 3, 100), ("heavy", 39, 5)):
+        for _ in range(count):
+            with build.request(f"GET /{endpoint}", endpoint=endpoint) as request:
+                request.work(ms)
+    stacks = {"often;a.py:1 f": 30_000, "often;a.py:2 f": 90_000, "heavy;b.py:1 g": 180_000}
+    build.document("profile", told(sampler="cpu-timer") | {"stacks": stacks})
+    profile = profile_of(View(build.write()))
+    assert [(one.endpoint, one.cpu_s) for one in profile.endpoints] == [
+        ("often", pytest.approx(0.4)), ("heavy", pytest.approx(0.2)),
+    ]  # fmt: skip
+    assert [stack.cpu_s for stack in profile.endpoints[0].stacks] == [
+        pytest.approx(0.3), pytest.approx(0.1),
+    ]  # fmt: skip
+    assert (profile.sampler, profile.sample_count) == ("cpu-timer", 100)
+
+
 def test_why_there_is_no_sampler_is_told(build):
     build.counters["stacks"] = told(sampler="none", samples=0, outside=0, reason="greenlets")
     with build.request("GET /a"):

@@ -1,9 +1,13 @@
 """Which requests of a load are sent again, in which order, and which answers count."""
 
+import http.server
+import threading
+
 from tests.recordings.builder import RecordingBuilder
 
-from flask_assay.gather.again import candidates, send_again
+from flask_assay.gather.again import Sender, candidates, send_again
 from flask_assay.load.transcript import Said, Transcript
+from flask_assay.model.owned import AllowedTarget
 
 
 def load_of(tmp_path, *asked):
@@ -22,9 +26,16 @@ def load_of(tmp_path, *asked):
 A, B = (("Cookie", "a"),), (("Cookie", "b"),)
 
 
+def never():
+    return False
+
+
 class Answering:
     def __init__(self, statuses):
         self.statuses, self.asked = statuses, []
+
+    def may_succeed(self, said):
+        return True
 
     def send(self, said):
         self.asked.append(said.path)
@@ -57,7 +68,7 @@ def test_answers_that_differ_from_the_load_do_not_count_and_others_are_tried(tmp
     asked = [("GET /x", f"/x?{k}", A, 200) for k in range(8)]
     wanted = candidates(*load_of(tmp_path, *asked))
     sender = Answering({"/x?7": 401, "/x?5": 0})
-    assert list(send_again(sender, wanted, 2)) == [("GET /x", 10)] * 2
+    assert list(send_again(sender, wanted, 2, never)) == [("GET /x", 10)] * 2
     assert sender.asked == ["/x?7", "/x?6", "/x?5", "/x?4"]
 
 
@@ -65,5 +76,48 @@ def test_it_stops_asking_where_nothing_is_answered_as_before(tmp_path):
     asked = [("GET /x", f"/x?{k}", A, 200) for k in range(20)]
     wanted = candidates(*load_of(tmp_path, *asked))
     sender = Answering({f"/x?{k}": 404 for k in range(20)})
-    assert list(send_again(sender, wanted, 2)) == []
+    assert list(send_again(sender, wanted, 2, never)) == []
     assert len(sender.asked) == 6
+
+
+def test_who_was_refused_once_is_not_sent_again(tmp_path):
+    class Refusing(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        numbers = []  # noqa: RUF012
+
+        def do_GET(self):
+            self.numbers.append(self.headers["X-Assay-Request"])
+            self.send_response(401 if self.headers["Cookie"] == "a" else 200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Refusing)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    target = AllowedTarget("http", "127.0.0.1", server.server_port, "started here")
+    sender = Sender(target)
+    ended, signed_in = (Said(1, 1, "GET", "/x", headers, b"", 200) for headers in (A, B))
+    try:
+        assert sender.send(ended) == (401, 2)
+        assert sender.send(signed_in, 7) == (200, 2)
+    finally:
+        sender.close()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert (sender.may_succeed(ended), sender.may_succeed(signed_in)) == (False, True)
+    assert Refusing.numbers == [None, "7"]
+    assert sender.send(signed_in) == (0, 0)
+
+
+def test_each_route_has_its_turn_before_the_time_is_up_and_writes_come_last(tmp_path):
+    asked = [(f"{route}", f"/{route[-1]}?{k}", A, 200)
+             for route in ("GET /a", "POST /p", "GET /b") for k in range(3)]  # fmt: skip
+    wanted = candidates(*load_of(tmp_path, *asked))
+    sender, late = Answering({}), iter([False] * 5 + [True] * 9)
+    assert len(list(send_again(sender, wanted, 2, lambda: next(late)))) == 5
+    assert [path[1] for path in sender.asked] == ["a", "b", "a", "b", "p"]

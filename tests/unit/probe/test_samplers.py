@@ -3,12 +3,15 @@
 import signal
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 
 from flask_assay.probe.recorder import Recorder
-from flask_assay.probe.samplers import Sampling
+from flask_assay.probe.samplers import NUMBER, Sampling, SignalSampler
+from flask_assay.probe.stacks import Stacks
 from flask_assay.probe.switch import Switch
+from flask_assay.probe.work import CURRENT, Work
 
 
 @pytest.fixture
@@ -35,15 +38,27 @@ def test_the_main_thread_is_sampled_by_the_cpu_timer(sampling):
     assert signal.getsignal(signal.SIGPROF) == signal.SIG_IGN
 
 
-def test_other_threads_are_looked_at_by_a_thread(sampling):
-    before = sys.getswitchinterval()
+def test_other_threads_can_not_be_interrupted_and_it_says_so(sampling):
     start_in_a_thread(sampling)
     facts = sampling.facts()
-    assert (facts["sampler"], facts["interval_s"]) == ("thread", pytest.approx(0.025))
-    assert "flask-assay-stacks" in {thread.name for thread in threading.enumerate()}
-    sampling.stop()
-    assert sys.getswitchinterval() == before
-    assert "flask-assay-stacks" not in {thread.name for thread in threading.enumerate()}
+    assert facts["sampler"] == "none"
+    assert facts["reason"] == "requests are served outside of the main thread"
+
+
+def test_requests_without_a_number_are_left_out_where_numbers_are_asked_for(plan):
+    for is_numbered, number, expected in (
+        (True, None, 0), (True, "7", 1), (False, None, 1),
+    ):  # fmt: skip
+        recorder = Recorder(replace(plan, stacks=True, stacks_of_numbered=is_numbered))
+        stacks = Stacks(recorder.sites)
+        sampler = SignalSampler(recorder, stacks, Switch())
+        work = Work()
+        work.environ = {"PATH_INFO": "/"} | ({NUMBER: number} if number else {})
+        token = CURRENT.set(work)
+        sampler._used_ns = -(10**9)
+        sampler._on_signal(0, sys._getframe())
+        CURRENT.reset(token)
+        assert stacks.samples == expected
 
 
 def test_a_profiling_timer_of_the_app_is_left_alone(sampling):
@@ -53,7 +68,7 @@ def test_a_profiling_timer_of_the_app_is_left_alone(sampling):
     signal.signal(signal.SIGPROF, theirs)
     sampling.start()
     assert signal.getsignal(signal.SIGPROF) is theirs
-    assert sampling.facts()["sampler"] == "thread"
+    assert sampling.facts()["sampler"] == "none"
     assert "timer of its own" in sampling.facts()["reason"]
 
 

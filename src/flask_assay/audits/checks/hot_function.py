@@ -10,15 +10,14 @@ audits judge these.
 Python runs one thread at a time: CPU of one request is waiting time of all others in its process.
 
 ## How it is detected
-Stacks of the serving threads are sampled and weighted with the CPU that each really used; each
-sample belongs to the innermost frame of the user's code. Shares of routes come from the thread's
-own clock.
+After the load a learning pass sends requests of each route again, to a process whose main thread
+serves, where the kernel's CPU timer interrupts it: a sample belongs to the innermost frame of the
+user's code. Shares of routes come from the clocks of the threads that served the load.
 
 ## Known problems
-Samples are few in short runs, so at least `WEIGHT_MIN_US` microseconds must be sampled. Work that
-only a few requests did, such as a first import, is left out. A view that does all the work itself
-is named as well. Where several threads serve, a thread takes the samples: it is late by a
-fraction of a millisecond, and calls that wait look somewhat larger than they are. Under gevent a
+Samples are few where a route uses little CPU, so at least `WEIGHT_MIN_US` microseconds must be
+sampled, and the share must be sure to be above `SURE_RATIO`. The first request of a route is left
+out, for what is done once. A view that does all the work itself is named as well. Under gevent a
 route's CPU is not known, so nothing is found. Routes that read more than `ROWS_MAX` rows a request
 are left out: their functions are slow because of the rows. Password hashing is meant to be slow;
 it is reported where the request is a GET, which is no sign-in.
@@ -31,6 +30,7 @@ a task queue. Passwords: check them at the sign-in only and hand out a token.
 B. Gregg, "The Flame Graph", Communications of the ACM 59(6), 2016.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 from flask_assay.artifacts.endpoint_cpu import (
@@ -51,7 +51,9 @@ from flask_assay.model.rows import RequestRow, SpanKind
 OWN_RATIO = 0.3  # of the endpoint's sampled CPU
 FUNCTION_S_MIN = 0.002  # per request, on average
 CPU_SHARE_MIN = 0.25  # of CPU and known waits together; else CPU is not the route's problem
-WEIGHT_MIN_US = 100_000  # sampled CPU of the endpoint
+SURE_RATIO = 0.2  # lower end of the share's interval
+WEIGHT_MIN_US = 40_000  # sampled CPU of the endpoint
+SAMPLE_US = 4_000  # CPU that a sample stands for, where the kernel's clock is coarse
 ROWS_MAX = 500  # per request
 REQUESTS_MIN = 10  # fewer are dominated by what is done once
 _WAITS = ("database", "cache", "external")
@@ -80,7 +82,9 @@ def audit(given: Given) -> Sequence[Finding]:
             continue
         hottest = max(entry.own, key=lambda name: (_weight(entry.own[name]), name))
         share = _share(entry.own[hottest], entry)
-        if share < OWN_RATIO or share * cpu.cpu_s / cpu.request_count < FUNCTION_S_MIN:
+        if share < OWN_RATIO or _low(share, entry) < SURE_RATIO:
+            continue
+        if share * cpu.cpu_s / cpu.request_count < FUNCTION_S_MIN:
             continue
         if _is_busy(cpu, given[time_breakdown][route]) and not _is_meant(
             entry.own[hottest], steady.by_route[route]
@@ -92,6 +96,11 @@ def audit(given: Given) -> Sequence[Finding]:
 def _share(function: FunctionCpu, entry: EndpointStacks) -> float:
     """Return the function's share; what only a few requests paid may all have been its."""
     return max(0, _weight(function) - entry.spikes) / max(1, entry.weight - entry.spikes)
+
+
+def _low(share: float, entry: EndpointStacks) -> float:
+    """Return the lower end of the share's 90 % interval."""
+    return share - 1.64 * math.sqrt(share * (1 - share) / (entry.weight / SAMPLE_US))
 
 
 def _weight(function: FunctionCpu) -> int:

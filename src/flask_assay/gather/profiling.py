@@ -1,0 +1,124 @@
+"""Sample the CPU stacks of each route: in the main thread, where the kernel's timer is exact.
+
+The load itself is not sampled; its threads' clocks say how much CPU each route used, and the
+samples say where.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask_assay.gather.again import Sender, alone
+from flask_assay.gather.lab import Copy, Lab
+from flask_assay.load.transcript import Said
+from flask_assay.model.clock import Clock
+from flask_assay.probe.plan import ProbePlan
+from flask_assay.recording.reader import Recording
+
+__all__ = ["RoutePlan", "plans_of", "profile"]
+
+INTERVAL_S = 0.001
+CPU_S = 0.18  # of each route; a kernel's timer often ticks every 4 ms only
+BUSY_S = 0.0015  # mean CPU of a request; of routes with less, a few show enough
+FEW_REQUESTS, MOST_REQUESTS = 4, 90
+MOST_TRIES = 3  # times the answers that are wanted
+ROUNDS = 3
+_TURN_NS = 400_000_000  # of each route in a round; a route that waits much is sampled less
+BUDGET_S, BUDGET_QUICK_S = 12.0, 5.0
+_SAFE = ("GET ", "HEAD ", "OPTIONS ")
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePlan:
+    """What to send for one route.
+
+    Attributes:
+        route: "GET /orders".
+        requests: To take in turn; of a route that writes each only once.
+        count: Requests that are enough.
+    """
+
+    route: str
+    requests: Sequence[Said]
+    count: int
+
+
+def plans_of(wanted: Mapping[str, Sequence[Said]], recording: Recording) -> list[RoutePlan]:
+    """Return what to send, routes that used most CPU in the load first.
+
+    Args:
+        wanted: Route → different requests of the load.
+        recording: Of the load.
+    """
+    used: dict[str, list[int]] = {}
+    for row in recording.requests:
+        used.setdefault(row.route, []).append(row.cpu_ns)
+    found = []
+    for route in sorted(wanted, key=lambda name: -sum(used.get(name, ()))):
+        mean_s = sum(used[route]) / len(used[route]) / 1e9 if route in used else 0.0
+        enough = min(MOST_REQUESTS, math.ceil(CPU_S / mean_s)) if mean_s >= BUSY_S else 0
+        found.append(RoutePlan(route, wanted[route], max(FEW_REQUESTS, enough)))
+    return found
+
+
+def profile(lab: Lab, copy: Copy, plans: Sequence[RoutePlan], clock: Clock) -> dict[str, Any]:
+    """Return the document ``profile.json``.
+
+    Args:
+        lab: Servers.
+        copy: Data that nobody else uses.
+        plans: What to send.
+        clock: Source of time.
+    """
+    wanted = ProbePlan(
+        Path(),
+        Path.cwd(),
+        sensors=("requests", "endpoint-cpu"),
+        stacks=True,
+        stacks_of_numbered=True,
+        stack_interval_s=INTERVAL_S,
+    )
+    budget_s = BUDGET_QUICK_S if lab.settings.flag("quick") else BUDGET_S
+    with alone(lab, copy, "profile", wanted) as (sender, directory):
+        end = clock.monotonic_ns() + int(budget_s * 1e9)
+        routes = [_Route(plan) for plan in plans]
+        # In rounds: if the time does not suffice, all routes have samples of some CPU.
+        for part in range(1, ROUNDS + 1):
+            for route in routes:
+                route.send(sender, part / ROUNDS, clock, min(end, clock.monotonic_ns() + _TURN_NS))
+    return _document(directory)
+
+
+class _Route:
+    """One route's requests: the first for what is done once, then those that count."""
+
+    def __init__(self, plan: RoutePlan) -> None:
+        self._plan = plan
+        is_safe = plan.route.startswith(_SAFE)
+        tries = itertools.cycle(plan.requests) if is_safe else iter(plan.requests)
+        self._turns = itertools.islice(tries, MOST_TRIES * plan.count)
+        self._answered = 0
+
+    def send(self, sender: Sender, part: float, clock: Clock, end_ns: int) -> None:
+        """Send until a part of its requests is answered, or the time is over."""
+        while self._answered <= part * self._plan.count and clock.monotonic_ns() < end_ns:
+            said = next(self._turns, None)
+            if said is None:
+                return
+            if sender.may_succeed(said):
+                status, _ = sender.send(said, self._answered)
+                self._answered += status // 100 == said.status // 100
+
+
+def _document(directory: Path) -> dict[str, Any]:
+    stacks: dict[str, int] = {}
+    facts: dict[str, Any] = {}
+    for file in Recording(directory).probe_files:
+        told = file.counters.get("stacks")
+        facts |= told if isinstance(told, dict) else {}
+        for stack, weight in file.stacks.items():
+            stacks[stack] = stacks.get(stack, 0) + weight
+    return facts | {"stacks": stacks}
