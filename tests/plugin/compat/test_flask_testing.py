@@ -232,6 +232,16 @@ def test_a_class_without_an_app_errs_and_the_run_goes_on():
     assert "NotImplementedError: Nothing: define create_app()" in text
 
 
+def test_no_app_is_made_for_a_skipped_test():
+    class Skipped(TestCase):
+        @unittest.skip("not today")
+        def test_skipped(self):
+            raise AssertionError("not reached")
+
+    result = result_of(Skipped, "test_skipped")
+    assert (len(result.skipped), result.errors) == (1, [])
+
+
 def test_what_replaces_a_step_may_leave_everything_out():
     class Bare(TestCase):
         def _pre_setup(self):

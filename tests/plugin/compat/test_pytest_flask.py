@@ -92,6 +92,12 @@ def test_their_package_wins_where_it_is_installed(tmp_path):
     assert "fixture 'accept_json' not found" in found.text
 
 
+def test_what_switches_theirs_off_switches_ours_off(tmp_path):
+    write_suite(tmp_path, ini=INI)
+    (tmp_path / "test_one.py").write_text("def test_json(accept_json): pass")
+    assert "fixture 'accept_json' not found" in run_pytest(tmp_path, "-p", "no:flask").text
+
+
 def test_nothing_is_taken_without_being_named(tmp_path):
     found = run_suite(tmp_path, "flask_names", "--markers", ini="")
     assert "@pytest.mark.options" not in found.text

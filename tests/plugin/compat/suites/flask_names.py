@@ -131,3 +131,16 @@ def test_the_live_server_is_this_process(live_server, app, monkeypatch):
     monkeypatch.setitem(app.view_functions, "greeting", lambda: "replaced")
     with urllib.request.urlopen(live_server.url("/greeting")) as answer:
         assert answer.read() == b"replaced"
+
+
+def test_the_plugin_has_the_name_that_others_ask_for(pytestconfig):
+    assert pytestconfig.pluginmanager.has_plugin("flask")
+
+
+class TestOverridden:
+    @pytest.fixture(autouse=True)
+    def _push_request_context(self):
+        """Leave the context to each test."""
+
+    def test_the_context_can_be_left_out(self, app):
+        assert not current_app

@@ -157,3 +157,11 @@ def test_a_thread_has_a_session_of_its_own(db_session, live_server):
     db_session.commit()
     urllib.request.urlopen(live_server.url("/items")).close()
     assert item in db_session
+
+
+def test_another_engine_sees_committed_rows_only(db_session):
+    db_session.add(Item(name="flushed"))
+    db_session.flush()
+    assert count() == 0
+    db_session.commit()
+    assert count() == 1
