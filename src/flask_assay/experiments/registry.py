@@ -64,6 +64,8 @@ INTERVENTIONS: Mapping[str, Intervention] = {
         Intervention("response-cache", "target", learns=True),
         Intervention("invalidate-on-write", "target", learns=True),
         Intervention("keep-after-commit", "target"),
+        Intervention("defer-columns", "target"),
+        Intervention("skip-eager-load", "target"),
         Intervention("compile-once", "target", learns=True),
         Intervention("fold-cache-trips", "target", learns=True, is_simulated=True),
         Intervention("external-what-if", "target", learns=True, is_what_if=True),

@@ -4,16 +4,25 @@ import flask
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Session,
+    mapped_column,
+    relationship,
+    selectinload,
+)
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from flask_assay.experiments.interventions import (
     batch,
+    defer_columns,
     eager_load,
     index,
     memo,
     pool_size,
     response_cache,
+    skip_eager_load,
     stand_in,
 )
 
@@ -257,3 +266,41 @@ def test_names_of_an_index_are_quoted_and_expressions_kept():
 )
 def test_only_plain_reads_may_be_answered_from_memory(sql, answer):
     assert stand_in.is_read(sql) is answer
+
+
+def test_deferred_columns_stay_in_the_database_on_one_endpoint(app, statements):
+    call = {"endpoint": "posts", "entity": "Post", "columns": ["author_id", "unknown"]}
+    restore = defer_columns.apply(app, call)
+    client = app.test_client()
+    before = client.get("/other").json
+    assert "author_id" in statements[0]
+    statements.clear()
+    assert client.get("/posts").status_code == 200
+    assert "author_id" not in statements[0]
+    restore()
+    statements.clear()
+    client.get("/posts")
+    assert "author_id" in statements[0]
+    assert client.get("/other").json == before
+
+
+def test_an_eager_load_is_taken_back_whatever_the_code_asks_for(engine, statements):
+    app = flask.Flask(__name__)
+
+    @app.get("/")
+    def view():
+        with Session(engine) as session:
+            wanted = sa.select(Post).options(selectinload(Post.author)).order_by(Post.id)
+            return [post.id for post in session.scalars(wanted)]
+
+    client = app.test_client()
+    before = client.get("/").json
+    assert len(statements) == 2
+    restore = skip_eager_load.apply(app, {"endpoint": "view", "relationship": "Post.author"})
+    statements.clear()
+    assert client.get("/").json == before
+    assert len(statements) == 1
+    restore()
+    statements.clear()
+    client.get("/")
+    assert len(statements) == 2

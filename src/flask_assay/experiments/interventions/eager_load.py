@@ -5,13 +5,14 @@ the developer would: from the entity that a statement selects, along the relatio
 seen to be loaded one by one, nested where one leads to the next.
 
 References:
-    SQLAlchemy documentation, "Select IN loading" and ``SessionEvents.do_orm_execute``.
+    SQLAlchemy documentation, "Select IN loading".
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from flask_assay.experiments.interventions.stand_in import always, on_endpoint
+from flask_assay.experiments.interventions.loader_options import add_options
+from flask_assay.experiments.interventions.stand_in import always
 
 __all__ = ["apply"]
 
@@ -32,31 +33,8 @@ def apply(
     Returns:
         What takes it back.
     """
-    from sqlalchemy import event
-    from sqlalchemy.orm import Session
-
-    is_here = on_endpoint(parameters["endpoint"], is_on)
     wanted = frozenset(parameters.get("relationships") or [parameters["relationship"]])
-
-    def add_options(state: Any) -> None:
-        if not is_here():
-            return
-        if not state.is_select or state.is_relationship_load or state.is_column_load:
-            return
-        for entity in _entities(state.statement):
-            for option in _options(entity, wanted):
-                state.statement = state.statement.options(option)
-
-    event.listen(Session, "do_orm_execute", add_options)
-    return lambda: event.remove(Session, "do_orm_execute", add_options)
-
-
-def _entities(statement: Any) -> Iterator[Any]:
-    """Yield the mapped classes that a statement selects as whole entities."""
-    for description in getattr(statement, "column_descriptions", ()):
-        entity = description.get("entity")
-        if entity is not None and description.get("expr") is entity:
-            yield entity
+    return add_options(parameters["endpoint"], is_on, lambda entity: _options(entity, wanted))
 
 
 def _options(entity: Any, wanted: frozenset[str]) -> Iterator[Any]:
