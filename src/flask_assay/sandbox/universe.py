@@ -183,11 +183,12 @@ class Universe:
         return self.stack[:-1] if self._has_spare() else self.stack
 
     def _has_spare(self) -> bool:
-        """Whether the topmost savepoint belongs to nobody and nothing was written since."""
+        """Whether the topmost savepoint is a free one of ours, with nothing written since."""
         top = self.stack[-1] if self.stack else None
         return (
             top is not None
             and top.owner is None
+            and not top.is_user
             and not any(at > top.position for _, at in self.writes)
         )
 
@@ -205,24 +206,17 @@ class Universe:
                 may not).
         """
         commands = self._heal(logical)
-        commands += self._take_owed()
+        commands += self._take_owed() if self.aborted_by is None else []
         if not self.begun:
             commands += self.begin
-        commands += self._touch_scopes() if self.begun else self._touch_new()
+        commands += self._touch_scopes()
+        self.begun = True
         if logical not in self.open:
             commands += self._start(logical, read_only=read_only)
-        if guarded and len(self._living()) > 1:
+        if guarded and sum(not txn.gone for txn in self.open.values()) > 1:
             self.guard = f"assay_g{next(self._positions)}"
             commands.append(f"SAVEPOINT {self.guard}")
         return commands
-
-    def _touch_new(self) -> list[str]:
-        commands = self._touch_scopes()
-        self.begun = True
-        return commands
-
-    def _living(self) -> list[Transaction]:
-        return [txn for txn in self.open.values() if not txn.gone]
 
     def _take_owed(self) -> list[str]:
         owed, self.owed = self.owed, []
@@ -309,7 +303,8 @@ class Universe:
         low = target.position if target else 0
         self._check_faithful(txn, low)
         self.writes = [(who, at) for who, at in self.writes if at <= low]
-        txn.gone = (target and target.name) == (txn.floor and txn.floor.name)
+        self._skip_releases()
+        txn.gone = low == (txn.floor.position if txn.floor else 0)
         if target is None:
             lost = [mark for mark in self.stack if self._is_open(mark, txn)]
             self.stack.clear()
@@ -320,14 +315,20 @@ class Universe:
         index = self._index(target)
         lost = [mark for mark in self.stack[index + 1 :] if self._is_open(mark, txn)]
         del self.stack[index + 1 :]
-        return [f"ROLLBACK TO {target.name}", *self._again(lost)]
+        return [f"ROLLBACK TO {_quoted(target)}", *self._again(lost)]
+
+    def _skip_releases(self) -> None:
+        """Forget releases that are owed: those savepoints lie above all that an undo keeps."""
+        self.owed = [command for command in self.owed if not command.startswith("RELEASE")]
 
     def _is_open(self, mark: Mark, txn: Transaction) -> bool:
-        others = {other.ident for other in self.open.values() if other is not txn}
-        return mark.owner in others
+        return any(mark.owner == one.ident for one in self.open.values() if one is not txn)
 
     def _index(self, mark: Mark) -> int:
-        return next(i for i, here in enumerate(self.stack) if here.name == mark.name)
+        index = next(i for i, here in enumerate(self.stack) if here.position == mark.position)
+        if any(above.name == mark.name for above in self.stack[index + 1 :]):
+            raise NotFaithfulError(f"two connections have a savepoint {mark.name!r}")
+        return index
 
     def _again(self, lost: list[Mark]) -> list[str]:
         """Make savepoints again that an undo below them destroyed."""
@@ -336,7 +337,7 @@ class Universe:
             new = replace(old, position=next(self._positions))
             self.stack.append(new)
             for txn in self.open.values():
-                if txn.floor is not None and txn.floor.name == old.name:
+                if txn.floor is not None and txn.floor.position == old.position:
                     txn.floor = new
             commands.append(f"SAVEPOINT {_quoted(new)}")
         return commands
@@ -486,6 +487,7 @@ class Universe:
         if found is None:
             return
         del self.stack[self.stack.index(found) + 1 :]
+        self._skip_releases()
         self.writes = [
             (who, at) for who, at in self.writes if who != txn.ident or at <= found.position
         ]

@@ -245,17 +245,20 @@ class Pair:
         return "right" if as_rows(seen) == as_rows(wanted) else f"end: {seen!r}, real {wanted!r}"
 
     def leak(self, program, text, who, at):
-        """Run a program with a statement that leaves the sandbox in it; say if it was caught."""
+        """Run a program with a statement that leaves the sandbox in it; say if it was caught.
+
+        A statement that a failed transaction refuses does not leave it.
+        """
         sandbox = self.ours.sandbox
         journal = sandbox.checkout("leak")
-        here = Side(self._app)
+        here, refused = Side(self._app), False
         try:
             for action, actor in program[:at]:
                 here.step(action, actor)
             if text is OUTSIDE:
                 self._write_from_outside()
             else:
-                here.send(who, text)
+                refused = here.send(who, text) == "25P02"
             for action, actor in program[at:]:
                 here.step(action, actor)
         except (GearChangeError, IsolationLeakError):
@@ -265,7 +268,7 @@ class Pair:
         if text is OUTSIDE:
             caught = bool(sandbox.leaked())
             sandbox.heal()
-        return caught
+        return caught or refused
 
     def _write_from_outside(self):
         sandbox = self.ours.sandbox

@@ -63,6 +63,16 @@ FOUND = [
     [("orphan", 0), ("thread", 0)],
     [("read", 0), ("set_local", 1)],
     [("duplicate", 1), ("error", 2), ("write", 2)],
+    [("error", 2), ("read", 1), ("write", 0), ("rollback", 0), ("error", 1)],
+    [
+        ("error", 0),
+        ("savepoint", 1),
+        ("write", 2),
+        ("rollback", 2),
+        ("error", 1),
+        ("commit", 0),
+        ("rollback_to", 1),
+    ],
 ]
 
 

@@ -219,6 +219,28 @@ def test_one_connection_alone_is_never_refused(actions):
     assert _play(world, [(action, 0) for action in actions])
 
 
+def test_an_undo_finds_its_own_savepoint_among_those_of_one_name():
+    world = World()
+    world.universe.enter("module")
+    _play(world, [("savepoint", 0)])
+    world.universe.enter("test")
+    world.expected = Expectation(pending={0: set()}, savepoints={0: [("sp0", set())]})
+    steps = [("savepoint", 2), ("commit", 0), ("error", 2), ("read", 0), ("commit", 2)]
+    assert _play(world, steps)
+
+
+def test_a_scope_does_not_return_to_a_savepoint_that_the_app_named():
+    world = World()
+    world.universe.enter("module")
+    _play(world, [("savepoint", 0), ("write", 1), ("commit", 1), ("commit", 0)])
+    rows = world.server.rows
+    world.universe.enter("test")
+    world.expected = Expectation(set(world.expected.committed))
+    _play(world, [("savepoint", 1), ("write", 1), ("savepoint", 1), ("commit", 1)])
+    world.server.send(world.universe.leave())
+    assert world.server.rows == rows
+
+
 def _sent(world, method, who=1):
     before = world.server.messages
     getattr(world, method)(who)

@@ -1,0 +1,23 @@
+"""What belongs to a logical connection's session."""
+
+import pytest
+
+from flask_assay.sandbox.logical import Session
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("SET default_transaction_read_only TO 'on'", True),
+        ("set default_transaction_read_only = true;", True),
+        ("SET default_transaction_read_only TO 1", True),
+        ("SET default_transaction_read_only TO 'off'", False),
+        ("SET default_transaction_read_only TO DEFAULT", False),
+    ],
+)
+def test_a_session_knows_whether_its_transactions_are_read_only(text, expected):
+    assert Session(current={"default_transaction_read_only": text}).is_read_only is expected
+
+
+def test_a_session_writes_by_default():
+    assert not Session(current={"search_path": "SET search_path TO on"}).is_read_only
