@@ -56,7 +56,9 @@ def command(
     from flask_assay.experiments.patches.write import write_patch
     from flask_assay.recording.reader import open_recording
 
-    settings = resolve({"quick": True, **given(options)}, os.environ, Path.cwd())
+    # the one experiment of this command is made on data that the load has left
+    quick = {"quick": True, "experiments": False}
+    settings = resolve(quick | given(options), os.environ, Path.cwd())
     opened = open_recording(recording)
     diagnosis = diagnose(opened, allow=settings.table("allow"))
     chosen = _chosen(finding, diagnosis.findings)
