@@ -508,6 +508,25 @@ def memo(build, *, until=40):
     build.document("learning", {"requests": {"GET /labels": 5}, "groups": [], "grown": grown})
 
 
+def growth(build, *, blocks=(250, 500, 1_000), rows=(1, 1, 1)):
+    sql = "SELECT count(*) FROM orders o WHERE o.status = ?"
+    for number in range(REQUESTS):
+        with build.request("GET /totals") as request:
+            request.query(sql, digest=number + 1, ms=2, site="shop/totals.py:8 totals")
+            request.work(4)
+    points = [
+        {"scale": s, "request_count": 3, "statement_count": 1, "row_count": r, "block_count": b,
+         "body_bytes": 40}
+        for s, r, b in zip((0.25, 0.5, 1.0), rows, blocks, strict=True)
+    ]  # fmt: skip
+    statement = {"statement": sql, "row_counts": list(rows), "block_counts": list(blocks)}
+    build.document("growth", {
+        "sizes": [{"scale": s, "row_count": int(s * 60_000), "bytes": int(s * 10**7)} for s in (0.25, 0.5, 1.0)],
+        "routes": [{"route": "GET /totals", "points": points, "statements": [statement]}],
+        "left_out": ["GET /mine"],
+    })  # fmt: skip
+
+
 Fill = Callable[[RecordingBuilder], None]
 
 SCENARIOS: dict[str, tuple[Fill, Fill]] = {
@@ -547,6 +566,7 @@ SCENARIOS: dict[str, tuple[Fill, Fill]] = {
     "redundant-index": (twice_indexed, lambda b: twice_indexed(b, columns=("status",))),
     "failing-requests": (broken, lambda b: broken(b, status=400)),
     "unbounded-cache": (memo, lambda b: memo(b, until=22)),
+    "growth-with-data": (growth, lambda b: growth(b, blocks=(980, 990, 1_000))),
     "unread-rows": (counted_in_python, lambda b: counted_in_python(b, touched=100)),
     "unread-columns": (wide_column, lambda b: wide_column(b, read=90)),
     "unused-eager-load": (eager, lambda b: eager(b, read=90)),

@@ -43,7 +43,7 @@ def run(name, directory, *, duration_s, **options):
     more = [part for key, value in options.items() for part in (f"--{key}", value)]
     outcome = assay(
         project, directory / "base", "run", "--duration-s", duration_s, "--warm-up-s", 3,
-        "--no-experiments", *more, app=name,
+        "--no-experiments", "--no-growth", *more, app=name,
     )  # fmt: skip
     assert recordings(project), outcome.err
     return diagnose(open_recording(recordings(project)[-1]))

@@ -18,6 +18,7 @@ from flask_assay.artifacts.request_queries import request_queries
 from flask_assay.artifacts.request_trace import request_trace
 from flask_assay.artifacts.route_latency import route_latency
 from flask_assay.artifacts.settings import settings, view_places
+from flask_assay.artifacts.size_series import size_series
 from flask_assay.artifacts.statement_shapes import statement_shapes
 from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.table_statistics import table_statistics
@@ -58,4 +59,5 @@ ARTIFACTS: tuple[Artifact[Any], ...] = (
     lazy_load_origins,
     failures,
     growing_containers,
+    size_series,
 )

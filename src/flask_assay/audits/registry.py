@@ -13,6 +13,7 @@ from flask_assay.audits.checks import (
     duplicate_queries,
     expired_reload,
     failing_requests,
+    growth_with_data,
     hot_function,
     identity_blind_cache,
     limit_without_order,
@@ -77,6 +78,7 @@ _MODULES: tuple[ModuleType, ...] = (
     unused_eager_load,
     failing_requests,
     unbounded_cache,
+    growth_with_data,
 )
 
 AUDITS: tuple[Audit, ...] = tuple(

@@ -95,6 +95,13 @@ SETTINGS: tuple[Setting, ...] = (
         0,
         quick=20.0,
     ),
+    Setting(
+        "growth",
+        bool,
+        default=True,
+        help="Count what routes do on a quarter and on half of the data.",
+        quick=False,
+    ),
     Setting("allow", dict, {}, 'Findings to accept: "audit:GET /route" = "reason".'),
     Setting("random_seed", int, 1, "Seed of every random choice of a run.", 0),
     Setting("output", str, ".assay", "Directory that receives the recordings."),

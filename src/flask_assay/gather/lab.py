@@ -121,18 +121,27 @@ class Lab:
         if not _is_given(self.postgres):
             # the prepare process creates the databases of further binds under the app's role
             self.postgres.sql(None, f"ALTER ROLE {APP_ROLE} CREATEDB")
-        main = self.postgres.create_database(_MAIN)
-        for name in self.settings.items("schema_extensions"):
+        self.databases = Databases(self.create_database(_MAIN))
+        return self.databases
+
+    def create_database(self, name: str) -> OwnedDatabase:
+        """Create an empty database with the extensions that the settings name.
+
+        Raises:
+            UsageError: If the server lacks one of the extensions.
+        """
+        main = self.postgres.create_database(name)
+        for extension in self.settings.items("schema_extensions"):
+            asked = f"CREATE EXTENSION IF NOT EXISTS {quoted(extension)} CASCADE"
             try:
-                self.postgres.sql(main, f"CREATE EXTENSION IF NOT EXISTS {quoted(name)} CASCADE")
+                self.postgres.sql(main, asked)
             except SqlError as error:
                 raise UsageError(
-                    f"schema_extensions: {name!r} can not be created",
+                    f"schema_extensions: {extension!r} can not be created",
                     why=error.what,
                     todo=EXTENSION_ADVICE,
                 ) from error
-        self.databases = Databases(main)
-        return self.databases
+        return main
 
     def adopt_further(self, names: Mapping[str, str]) -> None:
         """Take note of the databases that the prepare process made for further binds."""

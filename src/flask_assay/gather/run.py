@@ -10,6 +10,7 @@ from flask_assay.gather.catalog import Catalog, Query
 from flask_assay.gather.containers import growing_containers
 from flask_assay.gather.driving import drive
 from flask_assay.gather.environment import describe_environment
+from flask_assay.gather.growth import measure_growth
 from flask_assay.gather.lab import Lab
 from flask_assay.gather.learning import learn
 from flask_assay.gather.load_plan import plan_load
@@ -76,12 +77,20 @@ def gather(lab: Lab, progress: Progress, clock: Clock | None = None) -> Run:
         progress.step("ask PostgreSQL what it saw")
         _write_documents(lab, catalog)
         if not was_stopped:
-            progress.step("learn what is read, and where CPU goes")
-            learn(lab, clock)
+            _study(lab, progress, clock)
         status = "partial" if was_stopped else "complete"
         reason = "interrupted by the user" if was_stopped else ""
         write_status(lab.recording, lab.app, lab.run.run_id, status, reason, _load(plan))
     return Run(lab, lab.recording, was_stopped)
+
+
+def _study(lab: Lab, progress: Progress, clock: Clock) -> None:
+    """Send some of the load's requests again, for what no timed pass can carry."""
+    progress.step("learn what is read, and where CPU goes")
+    learn(lab, clock)
+    if lab.settings.flag("growth"):
+        progress.step("count what routes do on smaller data")
+        measure_growth(lab, clock)
 
 
 def _plan(lab: Lab, target: Target, catalog: Catalog) -> LoadPlan:

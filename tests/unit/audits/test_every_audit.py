@@ -60,6 +60,7 @@ def test_no_audit_crashes_on_any_scenario(audit_id, tmp_path):
         ("contended-rows", "shop/votes.py:6"),
         ("failing-requests", "shop/orders.py:12"),
         ("unbounded-cache", "shop/labels.py:40"),
+        ("growth-with-data", "shop/totals.py:8"),
         ("unread-rows", "shop/badges.py:9"),
         ("unread-columns", "shop/news.py:7"),
         ("unused-eager-load", "shop/suppliers.py:5"),
