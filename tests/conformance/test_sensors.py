@@ -205,7 +205,7 @@ FAULTS = {
     "work": (Recorder, "work"),
     "transactions": (Recorder, "transaction_flag"),
     "statements": (Statements, "learn"),
-    "rows": (Sink, "append_served"),
+    "rows": (Sink, "start"),
 }
 
 

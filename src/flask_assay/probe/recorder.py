@@ -74,6 +74,7 @@ class Recorder:
         self.routes: dict[tuple[str, str, str], tuple[int, int]] = {}  # ids of route and endpoint
         self.app_hooks: list[Callable[[Any], None]] = []
         self.sees_views = False
+        self.apps: dict[int, int] = {}  # id of an app → number of views when it was last seen to
         self.salt = os.urandom(8)
         self.sink = Sink(plan.recording_dir, self._opening, self._closing)
         self.names = Names(self.sink.append_name)
@@ -95,8 +96,8 @@ class Recorder:
             self.stacks.reset()
         self.serving.clear()
         self.routes.clear()
+        self.apps.clear()
         self.counts.requests = self.counts.queries = self.counts.spans_dropped = 0
-        self.salt = os.urandom(8)
 
     def work(self) -> Work:
         """Return the work that the running code belongs to."""
@@ -164,7 +165,7 @@ class Recorder:
 
     def transaction_flag(self) -> int:
         """Return ``IN_TRANSACTION`` if the work holds a connection with an open transaction."""
-        held = self.work().held
+        held = self.work().held or ()
         return int(SpanFlag.IN_TRANSACTION) if any(map(in_transaction, held)) else 0
 
     def counters(self) -> dict[str, object]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from flask_assay.model.rows import RequestFlag
 
-__all__ = ["read_headers", "status_code"]
+__all__ = ["KNOWN_CODES", "read_headers", "status_code"]
 
 _MAX_KNOWN = 256  # status lines; spellings of header names
 _STREAMED, _NO_STORE = int(RequestFlag.STREAMED), int(RequestFlag.NO_STORE)
@@ -12,16 +12,16 @@ _HAS_MAX_AGE, _HAS_VALIDATOR = int(RequestFlag.HAS_MAX_AGE), int(RequestFlag.HAS
 _SETS_COOKIE, _IDENTITY_READ = int(RequestFlag.SETS_COOKIE), int(RequestFlag.IDENTITY_READ)
 _NO_BODY = (0, 204, 304)
 
-_codes: dict[str, int] = {}
+KNOWN_CODES: dict[str, int] = {}  # by status line
 
 
 def status_code(status: str) -> int:
     """Return the number that a status line begins with, 0 if there is none."""
-    found = _codes.get(status)
+    found = KNOWN_CODES.get(status)
     if found is None:
         found = int(status[:3]) if status[:3].isdecimal() else 0
-        if len(_codes) < _MAX_KNOWN:
-            _codes[status] = found
+        if len(KNOWN_CODES) < _MAX_KNOWN:
+            KNOWN_CODES[status] = found
     return found
 
 
@@ -36,20 +36,15 @@ def read_headers(headers: list[tuple[str, str]], code: int) -> tuple[int, int]:
         ``RequestFlag`` bits, and bytes; -1 if the headers give no size.
     """
     flags, size = 0, -1
-    silent = _silent
+    known = _by_spelling
     for name, value in headers:
-        if name in silent:
+        fact = known[name] if name in known else _learn(name)
+        if fact is None:
             continue
-        if name == "Content-Length":
-            size = _length(value)
-            continue
-        fact = _FACTS.get(name.lower())
         if fact is _length:
             size = _length(value)
-        elif fact is not None:
+        else:
             flags |= fact(value)
-        elif len(silent) < _MAX_KNOWN:
-            silent.add(name)
     if size < 0 and code not in _NO_BODY:
         flags |= _STREAMED
     return flags, size
@@ -78,5 +73,12 @@ _FACTS: dict[str, Callable[[str], int]] = {
     "set-cookie": lambda _: _SETS_COOKIE,
     "vary": _vary,
 }
-# Names that say nothing here, as they are spelled: lower() costs more than all the rest.
-_silent: set[str] = {"Content-Type"}
+# By the name as it is spelled: lower() costs more than all the rest.
+_by_spelling: dict[str, Callable[[str], int] | None] = {}
+
+
+def _learn(name: str) -> Callable[[str], int] | None:
+    found = _FACTS.get(name.lower())
+    if len(_by_spelling) < _MAX_KNOWN:
+        _by_spelling[name] = found
+    return found

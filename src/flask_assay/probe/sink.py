@@ -7,7 +7,7 @@ may fork at any time before.
 import atexit
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
@@ -26,7 +26,9 @@ class Sink:
     """Appends frames to ``probe-<pid>.rows``.
 
     Attributes:
-        encode: Turns a row into its frame, b"" if it cannot.
+        encode: Turns rows into their frames.
+        rows: What is to be written; the same object always.
+        held: Rows and spans in it, about.
         dropped_frames: Rows that were lost.
         last_error: Why the last write failed.
 
@@ -44,7 +46,8 @@ class Sink:
         self._directory = directory
         self._opening = opening
         self._closing = closing
-        self.encode: Callable[[Any], bytes] = bytes
+        self.encode: Callable[[Iterable[Any]], list[bytes]] = list
+        self.rows: deque[Any] = deque()
         self.reset()
         atexit.register(self.close)
 
@@ -54,8 +57,8 @@ class Sink:
         if inherited >= 0:
             os.close(inherited)
         self._names: deque[bytes] = deque()
-        self._rows: deque[Any] = deque()
-        self._held = 0
+        self.rows.clear()
+        self.held = 0
         self._lock = Lock()
         self._thread: Thread | None = None
         self._stop = Event()
@@ -73,22 +76,37 @@ class Sink:
         """Take a frame that others depend on: never dropped, bounded by the caps on names."""
         self._names.append(frame)
 
+    def start(self) -> None:
+        """From now on a thread writes what is pending: a request is being served."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="flask-assay-sink", daemon=True)
+                try:
+                    self._thread.start()
+                except RuntimeError as error:  # the interpreter is shutting down
+                    self.last_error = str(error)
+
     def append_served(self, row: Any, weight: int = 1) -> None:
-        """Take the row of a served request: from now on a thread writes what is pending.
+        """Take the row of a served request.
+
+        The path of every request does this itself: it adds to ``rows`` and ``held``, and calls
+        ``relieve`` above ``FLUSH_HELD``.
 
         Args:
             row: What ``encode`` turns into a frame, later.
             weight: Spans in it, and one.
         """
-        held = self._held
-        if held > MAX_HELD:
+        self.rows.append(row)
+        self.held += weight
+        if self.held > FLUSH_HELD:
+            self.relieve()
+
+    def relieve(self) -> None:
+        """Write what is pending; if that is under way and too much is, lose the last row."""
+        if self.held > MAX_HELD and self._lock.locked() and self.rows:
+            self.rows.pop()
             self.dropped_frames += 1
-            return
-        self._rows.append(row)
-        self._held = held = held + weight
-        if self._thread is None:
-            self._start()
-        if held > FLUSH_HELD:
+        else:
             self.flush()
 
     def flush(self) -> None:
@@ -109,26 +127,17 @@ class Sink:
                 os.close(self._file)
                 self._file = -1
 
-    def _start(self) -> None:
-        with self._lock:
-            if self._thread is None:
-                self._thread = Thread(target=self._run, name="flask-assay-sink", daemon=True)
-                try:
-                    self._thread.start()
-                except RuntimeError as error:  # the interpreter is shutting down
-                    self.last_error = str(error)
-
     def _run(self) -> None:
         stop = self._stop
         while not stop.wait(FLUSH_AGE_S):
             self.flush()
 
     def _write_pending(self) -> None:
-        names, rows = self._names, self._rows
+        names, rows = self._names, self.rows
         taken = [rows.popleft() for _ in range(len(rows))]
-        self._held = 0
+        self.held = 0
         # Before the names are taken, since both may name things.
-        frames = list(map(self.encode, taken))
+        frames = self.encode(taken)
         closing = self._closing(bool(taken or names))
         frames[:0] = [names.popleft() for _ in range(len(names))]
         if not frames and not closing:

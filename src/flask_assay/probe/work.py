@@ -5,14 +5,16 @@ under gevent alike, whatever was patched first: a thread and a greenlet each hav
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 __all__ = [
     "CURRENT",
     "MAX_BACKGROUND_SPANS",
     "MAX_SPANS",
+    "NO_ENVIRON",
     "Body",
     "Request",
     "Work",
@@ -21,94 +23,99 @@ __all__ = [
 
 MAX_SPANS = 4_000  # of one request; 45 bytes each
 MAX_BACKGROUND_SPANS = 20_000  # between two writes
+NO_ENVIRON: Mapping[str, Any] = MappingProxyType({})
 
 
 class Work:
     """Where spans go while something is under way.
 
     Attributes:
-        is_open: False once it was written; code that still runs in its context is background.
+        is_open: False once it ended; code that still runs in its context is background.
         spans: Packed spans in order of their end.
         cap: More spans than this are counted, not kept.
         dropped: Their number.
         endpoint: The Flask endpoint, "" before a view was reached.
-        has_view: Whether a view was reached.
         flags: ``RequestFlag`` bits known so far.
         detail: Name id that the next SELECT carries, 0 if none.
-        held: Driver connections that are checked out for it.
+        held: Driver connections that are checked out for it, None before the first.
         outer: The work that goes on when this one is done.
-        environ: Of WSGI, empty outside of requests.
+        environ: Of WSGI, empty outside of requests and after their end.
     """
 
     __slots__ = (
-        "cap", "detail", "dropped", "endpoint", "environ", "flags", "has_view", "held", "is_open",
-        "outer", "spans",
+        "cap", "detail", "dropped", "endpoint", "environ", "flags", "held", "is_open", "outer",
+        "spans",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.is_open = True
         self.spans: list[bytes | bytearray] | deque[bytes | bytearray] = []
         self.cap = MAX_SPANS
-        self.dropped = 0
+        self.dropped = self.flags = self.detail = 0
         self.endpoint = ""
-        self.has_view = False
-        self.flags = 0
-        self.detail = 0
-        self.held: list[Any] = []
+        self.held: list[Any] | None = None
         self.outer: Work | None = None
-        self.environ: Mapping[str, Any] = {}
+        self.environ: Mapping[str, Any] = NO_ENVIRON
+
+    def hold(self, connection: Any) -> None:
+        """Note a driver connection that is checked out."""
+        if self.held is None:
+            self.held = [connection]
+        else:
+            self.held.append(connection)
 
 
 class Request(Work):
-    """A request.
+    """A request; the sensor derives a class of its own, which says how it ends.
 
     Args:
         environ: Of WSGI.
         send: The server's ``start_response``.
-        finish: Ends the request; called with it and with flags to be added.
 
     Attributes:
         rule: Werkzeug's URL rule, None if none matched.
         status: The status line, "" before there is one.
         headers: Of the response.
-        said: ``RequestFlag`` bits that follow from the headers, -1 while they were not read.
         body: What the app returned.
-        body_bytes: Its size, -1 if unknown.
+        body_bytes: Its size, -1 while only the headers may give it.
         digest: Hash object that the body passes through, None if it does not.
         start_ns: Monotonic.
-        cpu_ns: CPU time of the thread at the start, 0 if unknown.
+        end_ns: Monotonic, once it ended.
+        cpu_ns: CPU time of the thread at the start, 0 if unknown; that of the request, once it
+            ended.
         thread: The thread that began it.
         is_answered: Whether all of the response is there, and the server has only to close it.
+        method: Of HTTP, once it ended.
+        request_id: As the client sent it, once it ended.
+        hashes: Of body, URL and credentials, once it ended; None if none were taken.
     """
 
     __slots__ = (
-        "body", "body_bytes", "cpu_ns", "digest", "finish", "headers", "is_answered", "rule",
-        "said", "send", "start_ns", "status", "thread",
+        "body", "body_bytes", "cpu_ns", "digest", "end_ns", "hashes", "headers", "is_answered",
+        "method", "request_id", "rule", "send", "start_ns", "status", "thread",
     )  # fmt: skip
 
-    def __init__(
-        self,
-        environ: Mapping[str, Any],
-        send: Callable[..., Any],
-        finish: Callable[["Request", int], None],
-    ) -> None:
+    body: Any
+    digest: Any
+    rule: Any
+    end_ns: int
+    hashes: tuple[int, int, int] | None
+    method: str
+    request_id: str | None
+
+    def __init__(self, environ: Mapping[str, Any], send: Callable[..., Any]) -> None:
         # Written out instead of super().__init__(): it is on the path of every request.
         self.environ = environ
         self.send = send
-        self.finish = finish
         self.is_open = True
         self.spans = []
         self.cap = MAX_SPANS
-        self.held = []
-        self.has_view = self.is_answered = False
+        self.is_answered = False
         self.endpoint = self.status = ""
         self.dropped = self.flags = self.detail = self.cpu_ns = self.start_ns = self.thread = 0
-        self.said = self.body_bytes = -1
-        self.headers: list[tuple[str, str]] = []
-        self.body: Any = ()
-        self.outer = None
-        self.rule: Any = None
-        self.digest: Any = None
+        self.body_bytes = -1
+        self.headers: Sequence[tuple[str, str]] = ()
+        self.outer = self.held = self.rule = self.digest = self.hashes = None
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
@@ -116,7 +123,6 @@ class Request(Work):
         """Stand in for the server's ``start_response``: note what passes, and pass it on."""
         self.status = status
         self.headers = headers
-        self.said = -1
         request = self.environ.get("werkzeug.request")
         if request is not None:
             self.rule = getattr(request, "url_rule", None)
@@ -124,9 +130,13 @@ class Request(Work):
             return self.send(status, headers)
         return self.send(status, headers, exc_info)
 
-    def end(self) -> None:
-        """End the request, once."""
-        self.finish(self, 0)
+    def end(self, flags: int = 0) -> None:
+        """End the request, once.
+
+        Args:
+            flags: ``RequestFlag`` bits to be added.
+        """
+        raise NotImplementedError
 
     def note_rule(self) -> None:
         """Keep the URL rule that was matched: Flask forgets the request before it is closed."""
@@ -171,11 +181,11 @@ class Body:
             if close is not None:
                 close()
         finally:
-            request.finish(request, 0)
+            request.end()
 
     def __del__(self) -> None:
         if self._request.is_open:
-            self._request.finish(self._request, 0)
+            self._request.end()
 
 
 def _count(request: Request) -> Iterator[bytes]:

@@ -41,6 +41,7 @@ def test_nothing_is_opened_or_started_before_a_request(sink, path):
 def test_a_served_request_is_written_soon_without_another(sink, path):
     from flask_assay.services.waiting import wait_until
 
+    sink.start()
     sink.append_served(row(b"1"))
     wait_until(path.exists, timeout_s=5, what="the rows file")
     sink.flush()
@@ -61,10 +62,12 @@ def test_a_request_that_fills_the_buffer_writes_it(sink, path, monkeypatch):
 
 def test_memory_is_bounded_and_drops_are_counted(sink, monkeypatch):
     monkeypatch.setattr(sink_module, "MAX_HELD", 100)
-    monkeypatch.setattr(sink_module, "FLUSH_AGE_S", 60)
-    for _ in range(50):
-        sink.append_served(row(b"x" * 20), weight=20)
+    monkeypatch.setattr(sink_module, "FLUSH_HELD", 50)
+    with sink._lock:  # somebody writes, and takes long
+        for _ in range(50):
+            sink.append_served(row(b"x" * 20), weight=20)
     assert sink.dropped_frames > 40
+    assert len(sink.rows) < 10
     sink.append_name(b"never dropped")
     assert sink._names[-1] == b"never dropped"
 

@@ -18,7 +18,7 @@ def stacks():
 
 
 def request(endpoint=""):
-    found = Request({}, lambda *_: None, lambda *_: None)
+    found = Request({}, lambda *_: None)
     found.endpoint = endpoint
     return found
 

@@ -62,7 +62,6 @@ def _view(view: Callable[..., Any], endpoint: str) -> Callable[..., Any]:
         work = current()
         if work is not None:
             work.endpoint = endpoint
-            work.has_view = True
         return view(*args, **kwargs)
 
     return call
@@ -73,7 +72,6 @@ def _async_view(view: Callable[..., Any], endpoint: str) -> Callable[..., Any]:
         work = CURRENT.get()
         if work is not None:
             work.endpoint = endpoint
-            work.has_view = True
         return await view(*args, **kwargs)
 
     return call

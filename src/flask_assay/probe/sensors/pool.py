@@ -77,9 +77,9 @@ class _Pool:
             use = record.__dict__.pop("_assay_use", None)
             if use is None:
                 return
-            start, number, connection, held = use
-            if connection in held:
-                held.remove(connection)
+            start, number, connection, borrower = use
+            if borrower.held and connection in borrower.held:
+                borrower.held.remove(connection)
             packed = pack(_HELD, 0, number, 0, 0, 0, start, clock() - start, -1, 0)
             work = current()
             if work is not None and work.is_open and len(work.spans) < work.cap:
@@ -101,7 +101,7 @@ class _Pool:
         """Return the function that notes a connection which the pool gave, None if it did not."""
         recorder, switch, number_of = self._recorder, self._switch, self._number
         clock, keep, pack, known = recorder.clock, recorder.keep, SPAN.pack, recorder.connections
-        current, nothing_held = CURRENT.get, recorder.background.held
+        current, background = CURRENT.get, recorder.background
 
         def take(start: int, fairy: Any) -> None:
             try:
@@ -118,16 +118,15 @@ class _Pool:
                 packed = pack(_WAIT, 0, number, 0, site, 0, start, now - start, -1, 0)
                 work = current()
                 if work is None or not work.is_open:
-                    held = nothing_held  # nobody asks what background work holds
+                    work = background  # of which nobody asks what it holds
                     keep(packed)
                 else:
-                    held = work.held
-                    held.append(connection)
+                    work.hold(connection)
                     if len(work.spans) < work.cap:
                         work.spans.append(packed)
                     else:
                         recorder.drop(work)
-                found["_assay_use"] = now, number, connection, held
+                found["_assay_use"] = now, number, connection, work
             except Exception as error:
                 switch.fail(error)
 

@@ -8,17 +8,18 @@ import hashlib
 import sys
 import time
 from _thread import get_ident
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from struct import Struct
 from types import ModuleType
 from typing import Any
 
 from flask_assay.model.rows import RequestFlag
 from flask_assay.probe.recorder import Recorder
-from flask_assay.probe.response import read_headers, status_code
+from flask_assay.probe.response import KNOWN_CODES, read_headers, status_code
+from flask_assay.probe.sink import FLUSH_HELD
 from flask_assay.probe.switch import Switch
 from flask_assay.probe.wiring import Sensor, Wiring
-from flask_assay.probe.work import CURRENT, Body, Request, Work
+from flask_assay.probe.work import CURRENT, NO_ENVIRON, Body, Request, Work
 from flask_assay.recording import wire
 
 __all__ = ["SENSOR"]
@@ -33,9 +34,7 @@ _ROW = int(wire.FrameKind.REQUEST)
 _HEAD_SIZE = wire.REQUEST_HEAD.size
 # Frame and head in one piece: the layout is wire's, only the two calls are one.
 _FRAMED_HEAD = Struct(wire.FRAME.format + wire.REQUEST_HEAD.format.removeprefix("<"))
-_SPAN_SIZE = wire.SPAN.size
-_NO_DIGESTS = (0, 0, 0)
-_NO_SPANS = ()
+_NO_HASHES = (0, 0, 0)
 _MAX_ROUTES = 2_000
 
 
@@ -65,30 +64,37 @@ class _Rows:
         self._digests = recorder.plan.digests
         self._key = recorder.plan.salt.encode()[:64]
         self._serving = recorder.serving if recorder.plan.stacks else None
-        self._apps: dict[int, int] = {}
         self._cpu: Callable[[], int] = time.thread_time_ns
-        self._finish = self._finisher()
+        recorder.sink.encode = self._encode
 
-    def hook(  # noqa: C901 - in one piece: each call costs, and every request passes here
+    def hook(  # noqa: C901, PLR0915 - in one piece: each call costs, and every request passes here
         self, original: Callable[..., Any]
     ) -> Callable[..., Any]:
-        switch, apps, see_app, serving = self._switch, self._apps, self._see_app, self._serving
+        switch, apps, begin, watch_body = (
+            self._switch,
+            self._recorder.apps,
+            self._begin,
+            self._watch,
+        )
         clock, current, set_current = self._recorder.clock, CURRENT.get, CURRENT.set
-        finish, watch = self._finish, self._watcher()
+        serving, has_digests, make = self._serving, self._digests, self._request_class()
+        closing = getattr(sys.modules.get("werkzeug.wsgi"), "ClosingIterator", None)
 
-        def call(app: Any, environ: Any, start_response: Any) -> Any:  # noqa: C901 - likewise
+        def call(  # noqa: C901, PLR0915 - likewise
+            app: Any, environ: Any, start_response: Any
+        ) -> Any:
             if not switch.on:
                 return original(app, environ, start_response)
             request = None
             try:
                 outer = current()
-                if outer is not None and outer.is_open:
-                    outer = _still_open(outer, environ)
-                if outer is None or outer.environ is not environ:
-                    if apps.get(id(app)) != len(app.view_functions):
-                        see_app(app)
-                    request = Request(environ, start_response, finish)
-                    request.outer = outer
+                is_known = apps.get(id(app)) == len(app.view_functions)
+                if is_known and (outer is None or not outer.is_open):
+                    request = make(environ, start_response)
+                elif begin(app, environ):
+                    request = make(environ, start_response)
+                    request.outer = current()
+                if request is not None:
                     request.thread = ident = get_ident()
                     if serving is not None:
                         serving[ident] = request
@@ -103,51 +109,53 @@ class _Rows:
             try:
                 body = original(app, environ, request.start_response)
             except BaseException:
-                finish(request, _EXCEPTION)
+                request.end(_EXCEPTION)
                 raise
-            return watch(request, body)
-
-        return call
-
-    def _see_app(self, app: Any) -> None:
-        for hook in self._recorder.app_hooks:
-            hook(app)
-        self._apps[id(app)] = len(app.view_functions)
-        monkey = sys.modules.get("gevent.monkey")
-        # Greenlets share a thread: its CPU time is not that of one request. Rather none than wrong.
-        is_shared = monkey is not None and monkey.is_module_patched("threading")
-        self._cpu = (lambda: 0) if is_shared else time.thread_time_ns
-
-    def _watcher(self) -> Callable[[Request, Any], Any]:
-        """Return the function that sees to it that a request ends when its body is closed."""
-        watch_body, has_digests = self._watch_body, self._digests
-        own = getattr(sys.modules.get("werkzeug.wsgi"), "ClosingIterator", None)
-
-        def watch(request: Request, body: Any) -> Any:
-            if type(body) is not own or has_digests:
-                return watch_body(request, body)
             try:
-                request.said, size = read_headers(request.headers, status_code(request.status))
-                if size >= 0:
-                    request.body_bytes = size
+                headers = request.headers
+                if (
+                    type(body) is closing
+                    and not has_digests
+                    # where Flask puts it
+                    and (headers[1][0] == "Content-Length" or _has_length(headers))
+                ):
                     body._callbacks.append(request.end)
                     request.is_answered = True
                     return body
-            except Exception:  # another release of Werkzeug
-                request.said = -1
+            except Exception:  # another release of Werkzeug: the general way
+                pass
             return watch_body(request, body)
 
-        return watch
+        return call
 
-    def _watch_body(self, request: Request, body: Any) -> Any:
+    def _begin(self, app: Any, environ: Any) -> bool:
+        """See to the app, and to a request under way; say whether a request of its own begins."""
+        outer = _still_open(CURRENT.get(), environ)
+        if outer is not None and outer.environ is environ:
+            return False
+        recorder = self._recorder
+        if recorder.apps.get(id(app)) != len(app.view_functions):
+            for hook in recorder.app_hooks:
+                hook(app)
+            recorder.apps[id(app)] = len(app.view_functions)
+            recorder.sink.start()
+            monkey = sys.modules.get("gevent.monkey")
+            # Greenlets share a thread: its CPU time is not that of one request. Rather none than
+            # wrong.
+            is_shared = monkey is not None and monkey.is_module_patched("threading")
+            self._cpu = (lambda: 0) if is_shared else time.thread_time_ns
+        CURRENT.set(outer)
+        return True
+
+    def _watch(self, request: Request, body: Any) -> Any:
+        """See to it that a request ends when its body is closed, whatever the body is."""
         try:
             if isinstance(body, (list, tuple)):
-                if request.body_bytes < 0:
-                    request.body_bytes = sum(map(len, body))
-                self._finish(request, 0)
+                request.body_bytes = sum(map(len, body))
+                request.end()
                 return body
             if isinstance(body, request.environ.get("wsgi.file_wrapper") or ()):
-                return self._watch_file(request, body)
+                return _watch_file(request, body)
             request.body = body
             if self._digests:
                 request.digest = hashlib.blake2b(digest_size=8, key=self._key)
@@ -158,89 +166,82 @@ class _Rows:
             return body
         return Body(request)
 
-    def _watch_file(self, request: Request, body: Any) -> Any:
-        # Servers send a file by sendfile if the body is of their own class: it must stay so.
-        close = getattr(body, "close", None)
-
-        def close_and_finish() -> None:
-            try:
-                if close is not None:
-                    close()
-            finally:
-                self._finish(request, 0)
-
-        body.close = close_and_finish
-        return body
-
-    def _finisher(self) -> Callable[[Request, int], None]:
-        """Return the function that ends a request and takes down what is known of it, once."""
+    def _request_class(self) -> type[Request]:  # noqa: C901 - in one piece, likewise
+        """Return the class of requests that end by being added to the rows of this recorder."""
         recorder, switch, serving = self._recorder, self._switch, self._serving
-        clock, counts, append = recorder.clock, recorder.counts, recorder.sink.append_served
-        thread_time, current, set_current = time.thread_time_ns, CURRENT.get, CURRENT.set
+        clock, counts, sink, get_ident_ = recorder.clock, recorder.counts, recorder.sink, get_ident
+        append, thread_time = sink.rows.append, time.thread_time_ns
         digest = self._digest if self._digests else None
-        recorder.sink.encode = self._encode
 
-        def finish(request: Request, flags: int) -> None:
-            if not request.is_open:
-                return
-            try:
-                wall = clock() - request.start_ns
-                cpu = request.cpu_ns
-                if cpu:
-                    cpu = thread_time() - cpu if get_ident() == request.thread else 0
-                if request.said < 0:
-                    _read_head(request)
-                get, spans = request.environ.get, request.spans
-                counts.requests += 1
-                # Hardly a list or a mapping in it: what waits to be written is what the garbage
-                # collector looks through again and again.
-                append(
-                    (
-                        request.start_ns, wall, cpu, get("HTTP_X_ASSAY_REQUEST"),
-                        digest(request) if digest is not None else _NO_DIGESTS,
-                        get("REQUEST_METHOD", ""), request.rule, request.endpoint,
-                        request.has_view, request.body_bytes, request.dropped, request.status,
-                        flags | request.flags | request.said, spans or _NO_SPANS,
-                    ),
-                    len(spans) + 1,
-                )  # fmt: skip
-            except Exception as error:
-                switch.fail(error)
-            request.is_open = False
-            if current() is request:
-                set_current(request.outer and _still_open(request.outer))
-                request.outer = None
-            if serving is not None and serving.get(request.thread) is request:
-                del serving[request.thread]
+        class Served(Request):
+            __slots__ = ()
 
-        return finish
+            def end(self, flags: int = 0) -> None:
+                if not self.is_open:
+                    return
+                try:
+                    self.end_ns = clock()
+                    if self.cpu_ns:
+                        is_here = get_ident_() == self.thread
+                        self.cpu_ns = thread_time() - self.cpu_ns if is_here else 0
+                    counts.requests += 1
+                    get = self.environ.get
+                    self.method = get("REQUEST_METHOD", "")
+                    self.request_id = get("HTTP_X_ASSAY_REQUEST")
+                    if flags:
+                        self.flags |= flags
+                    if digest is not None:
+                        self.hashes = digest(self)
+                    append(self)
+                    sink.held = held = sink.held + 1 + len(self.spans)
+                    if held > FLUSH_HELD:
+                        sink.relieve()
+                except Exception as error:
+                    switch.fail(error)
+                self.is_open = False
+                # It waits for the writer, and stays the context's until the next request:
+                # what the server hands out must not wait with it.
+                self.environ = NO_ENVIRON
+                if self.outer is not None or serving is not None:
+                    _step_out(self, serving)
 
-    def _encode(self, row: Any) -> bytes:
-        """Return the frame of a row: many in a turn, where one amidst an app's code takes twice."""
-        try:
-            return self._frame(*row)
-        except Exception as error:
-            self._switch.fail(error)
-            return b""
+        return Served
 
-    def _frame(self, *row: Any) -> bytes:
-        start, wall, cpu, request_id, hashes, method, rule, endpoint = row[:8]
-        has_view, size, dropped, status, flags, spans = row[8:]
+    def _encode(self, rows: Iterable[Any]) -> list[bytes]:
+        """Return the frames of rows: many in a turn, where one amidst an app's code takes twice."""
         recorder = self._recorder
-        ids = recorder.routes.get((method, rule.rule, rule.endpoint)) if rule is not None else None
-        if ids is None:
-            ids = self._name_route(method, rule, endpoint)
-        if not has_view and recorder.sees_views:
-            flags |= _NO_VIEW
-        if dropped:
-            flags |= _TRUNCATED
-        packed = b"".join(spans)
-        head = _FRAMED_HEAD.pack(
-            _ROW, _HEAD_SIZE + len(packed), start, wall, cpu,
-            _request_id(request_id) if request_id else 0, *hashes, *ids, min(size, _MAX_U32),
-            dropped, len(packed) // _SPAN_SIZE, status_code(status), flags,
-        )  # fmt: skip
-        return head + packed
+        known, sees_views, name_route = recorder.routes.get, recorder.sees_views, self._name_route
+        pack, no_view, join = _FRAMED_HEAD.pack, _NO_VIEW, b"".join
+        frames = []
+        for request in rows:
+            try:
+                rule, spans, status = request.rule, request.spans, request.status
+                ids = None
+                if rule is not None:
+                    ids = known((request.method, rule.rule, rule.endpoint))
+                if ids is None:
+                    ids = name_route(request.method, rule, request.endpoint)
+                code = KNOWN_CODES.get(status) or status_code(status)
+                flags, size = read_headers(request.headers, code)
+                flags |= request.flags
+                if sees_views and not request.endpoint:
+                    flags |= no_view
+                if request.dropped:
+                    flags |= _TRUNCATED
+                if request.body_bytes >= 0:
+                    size = request.body_bytes
+                packed = join(spans) if spans else b""
+                start, sent = request.start_ns, request.request_id
+                head = pack(
+                    _ROW, _HEAD_SIZE + len(packed), start, request.end_ns - start, request.cpu_ns,
+                    _request_id(sent) if sent else 0, *(request.hashes or _NO_HASHES), *ids,
+                    size if 0 <= size <= _MAX_U32 else _MAX_U32 * (size > 0),
+                    request.dropped, len(spans), code, flags,
+                )  # fmt: skip
+                frames.append(head + packed if packed else head)
+            except Exception as error:
+                self._switch.fail(error)
+        return frames
 
     def _name_route(self, method: str, rule: Any, endpoint: str) -> tuple[int, int]:
         if method not in _METHODS:
@@ -268,10 +269,33 @@ class _Rows:
         return request.body_digest(), self._hash(url), self._hash(sent) if sent != "\n" else 0
 
 
-def _read_head(request: Request) -> None:
-    request.said, size = read_headers(request.headers, status_code(request.status))
-    if request.body_bytes < 0:
-        request.body_bytes = max(size, 0)
+def _has_length(headers: Sequence[tuple[str, str]]) -> bool:
+    return any(name.lower() == "content-length" for name, _ in headers)
+
+
+def _watch_file(request: Request, body: Any) -> Any:
+    # Servers send a file by sendfile if the body is of their own class: it must stay so.
+    close = getattr(body, "close", None)
+
+    def close_and_finish() -> None:
+        try:
+            if close is not None:
+                close()
+        finally:
+            request.end()
+
+    body.close = close_and_finish
+    return body
+
+
+def _step_out(request: Request, serving: dict[int, Work] | None) -> None:
+    """Let what was under way before a request go on."""
+    if request.outer is not None:
+        if CURRENT.get() is request:
+            CURRENT.set(_still_open(request.outer))
+        request.outer = None
+    if serving is not None and serving.get(request.thread) is request:
+        del serving[request.thread]
 
 
 def _still_open(work: Work | None, environ: Any = None) -> Work | None:
