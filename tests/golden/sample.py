@@ -10,6 +10,7 @@ from flask_assay.model.document import (
     Diagnosis,
     EndpointProfile,
     FoldedStack,
+    GrowthCurve,
     Profile,
     ProfileFrame,
     Reconciliation,
@@ -270,6 +271,22 @@ FINDINGS = (
             Evidence("pool size + overflow", "5 + 0"),
         ),
     ),
+)
+
+GROWTH = tuple(
+    GrowthCurve(
+        route,
+        (21_000, 84_000, 336_000),
+        tuple(blocks * 4 ** (exponent * n) for n in range(3)),
+        tuple(rows * 4 ** (exponent * n) for n in range(3)),
+        statements,
+        exponent,
+    )
+    for route, blocks, rows, statements, exponent in (
+        ("GET /search", 410.0, 260.0, (1.0, 1.0, 1.0), 1.01),
+        ("GET /products/<int:product_id>", 130.0, 12.0, (6.0, 6.0, 6.0), 0.93),
+        ("GET /orders", 96.0, 71.0, (51.0, 51.6, 51.6), 0.04),
+    )
 )
 
 CACHE_PLANS = (
@@ -1029,6 +1046,7 @@ def sample() -> Diagnosis:
         profile=_profile(),
         ladders=(LADDER,),
         cache_plans=CACHE_PLANS,
+        growth=GROWTH,
     )
 
 

@@ -7,6 +7,7 @@ from flask_assay.artifacts.coverage import Coverage, coverage
 from flask_assay.artifacts.view import UnavailableError, View
 from flask_assay.audits.registry import AUDITS
 from flask_assay.diagnosis.context import environment_of, load_of, overhead_of, warnings_of
+from flask_assay.diagnosis.growth import growth_of
 from flask_assay.diagnosis.profile import profile_of
 from flask_assay.diagnosis.ranking import rank
 from flask_assay.diagnosis.runner import run_audits
@@ -72,6 +73,7 @@ def diagnose(recording: Recording, *, allow: Mapping[str, str] | None = None) ->
         profile=profile_of(view),
         ladders=read_ladders(recording),
         cache_plans=read_cache_plans(recording),
+        growth=growth_of(view),
     )
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "Diagnosis",
     "EndpointProfile",
     "FoldedStack",
+    "GrowthCurve",
     "Profile",
     "ProfileFrame",
     "Reconciliation",
@@ -130,6 +131,28 @@ class Series:
     name: str
     t_s: tuple[float, ...]
     values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthCurve:
+    """How much work one route makes at several sizes of the data; counts per request.
+
+    Attributes:
+        route: "GET /orders".
+        table_rows: Rows of all tables, one for each size, smallest first.
+        blocks: Blocks of 8 KiB that PostgreSQL visited, at each size.
+        rows: Rows that it sent or changed, at each size.
+        statements: Statements, at each size.
+        exponent: Of the blocks over the rows of all tables: 0 does not grow, 1 grows in step;
+            None if it can not be told.
+    """
+
+    route: str
+    table_rows: tuple[int, ...]
+    blocks: tuple[float, ...]
+    rows: tuple[float, ...]
+    statements: tuple[float, ...]
+    exponent: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +273,7 @@ class Diagnosis:
         profile: Sampled CPU stacks by endpoint.
         ladders: Remedies one on top of the other, measured together.
         cache_plans: What caches of several lifetimes did with the load.
+        growth: The work of routes at several sizes of the data, what grows most first.
     """
 
     schema_version: int
@@ -275,3 +299,4 @@ class Diagnosis:
     profile: Profile = field(default_factory=Profile)
     ladders: tuple[Ladder, ...] = ()
     cache_plans: tuple[CachePlan, ...] = ()
+    growth: tuple[GrowthCurve, ...] = ()

@@ -1,9 +1,10 @@
-"""The plan of a cache as a plot and as rows: hits and stale answers against the lifetime."""
+"""Plots that need no script: the plan of a cache, and growth over the size of the data."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from flask_assay.model.document import GrowthCurve
 from flask_assay.model.effect import CachePlan, CachePoint
 from flask_assay.report import figures
 
@@ -24,6 +25,8 @@ _CURVES: tuple[tuple[str, str, Callable[[CachePoint], float]], ...] = (
     ("stale", "stale hits, measured", lambda point: point.stale_ratio),
     ("stale-predicted", "stale hits, predicted", lambda point: point.predicted_stale_ratio),
 )
+GROWTH_CURVES = 8
+"""Routes drawn; the table has all."""
 _MARGIN = 4.0  # percent, so that the first and the last mark are whole
 
 
@@ -39,6 +42,15 @@ class Curve:
     def path(self) -> str:
         """The line as an SVG path."""
         return "M" + "L".join(f"{x:.2f} {y:.2f}" for x, y in self.points) if self.points else ""
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthPlot:
+    """Lines on two logarithmic axes; ticks are (percent, words)."""
+
+    lines: tuple[Curve, ...]
+    across: tuple[tuple[float, str], ...]
+    up: tuple[tuple[float, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +129,44 @@ def cache_rows(plan: CachePlan) -> Sequence[tuple[str, ...]]:
 def _points(ratio: float) -> str:
     """Return a ratio with the digit in which prediction and measurement are compared."""
     return f"{ratio * 100:.1f} %" if math.isfinite(ratio) else figures.NOTHING
+
+
+def growth(curves: Sequence[GrowthCurve]) -> GrowthPlot | None:
+    """Return where the first curves lie; None if there is nothing to draw."""
+    drawn = [(curve, _marks(curve)) for curve in curves[:GROWTH_CURVES]]
+    marks = [mark for _, points in drawn for mark in points]
+    if not marks:
+        return None
+    left, right = min(x for x, _ in marks), max(x for x, _ in marks)
+    low = 10 ** math.floor(math.log10(min(y for _, y in marks)))
+    high = 10 ** math.ceil(math.log10(max(*(y for _, y in marks), low * 1.001)))
+
+    def across(rows: float) -> float:
+        extent = math.log(right / left) or 1.0
+        return _MARGIN + (100 - 2 * _MARGIN) * math.log(rows / left) / extent
+
+    def down(blocks: float) -> float:
+        return 100 * (1 - math.log(blocks / low) / math.log(high / low))
+
+    lines = tuple(
+        Curve(str(number), curve.route, tuple((across(x), down(y)) for x, y in points))
+        for number, (curve, points) in enumerate(drawn)
+    )
+    decades = range(round(math.log10(high / low)) + 1)
+    return GrowthPlot(
+        lines,
+        tuple((across(rows), figures.number(rows)) for rows in sorted({x for x, _ in marks})),
+        tuple((down(low * 10**n), figures.number(low * 10**n)) for n in decades),
+    )
+
+
+def _marks(curve: GrowthCurve) -> list[tuple[float, float]]:
+    pairs = zip(curve.table_rows, curve.blocks, strict=False)
+    return [(x, y) for x, y in pairs if x > 0 and y > 0 and math.isfinite(y)]
+
+
+def exponent_words(curve: GrowthCurve) -> str:
+    """Return the exponent of a curve."""
+    if curve.exponent is None or not math.isfinite(curve.exponent):
+        return figures.NOTHING
+    return f"{curve.exponent:.2f}"

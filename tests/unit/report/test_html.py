@@ -149,6 +149,7 @@ def test_the_page_reads_without_its_script(page):
         "Findings",
         "Routes",
         "Over time",
+        "Growth with the data",
         "Single requests",
         "CPU",
         "Statements",

@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from tests.golden.sample import CACHE_PLANS, effect
+from tests.golden.sample import CACHE_PLANS, GROWTH, effect
 
 from flask_assay.model.effect import CachePoint
 from flask_assay.report import geometry, plots
@@ -61,3 +61,21 @@ def test_times_before_and_after_share_an_axis():
 def test_an_effect_without_times_has_no_distribution():
     bare = replace(effect("GET /", 0.1, 0.01, -0.1, -0.08), distribution=())
     assert geometry.spread(bare) is None
+
+
+def test_a_route_in_step_with_the_data_rises_as_steeply_on_both_axes():
+    plot = plots.growth(GROWTH)
+    assert [line.words for line in plot.lines] == [curve.route for curve in GROWTH]
+    steep, flat = plot.lines[0].points, plot.lines[2].points
+    assert steep[0][1] - steep[-1][1] > 10 * abs(flat[0][1] - flat[-1][1])
+    assert [words for _, words in plot.across] == ["21,000", "84,000", "336,000"]
+    assert [words for _, words in plot.up] == ["10", "100", "1,000", "10,000"]
+    assert all(0 <= y <= 100 for line in plot.lines for _, y in line.points)
+    assert plots.exponent_words(GROWTH[0]) == "1.01"
+
+
+def test_counts_that_no_axis_can_hold_are_left_out():
+    bare = replace(GROWTH[0], blocks=(0.0, math.nan, math.inf), exponent=None)
+    assert plots.growth((bare,)) is None
+    assert plots.growth(()) is None
+    assert plots.exponent_words(bare) == "–"
