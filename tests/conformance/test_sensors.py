@@ -266,6 +266,8 @@ def test_what_the_sensors_saw_is_what_happened(app, plan, tmp_path):
     ]
     assert [bool(s.flags & SpanFlag.NO_TIMEOUT) for s in http] == [True, False, True]
     assert all(" http" in s.site for s in http)
+    assert [bool(s.digest) for s in http] == [True, False, True]
+    assert not any(s.flags & SpanFlag.ERROR for s in http)
     (refused,) = of["GET /http/refused"][SpanKind.HTTP]
     assert refused.flags & SpanFlag.ERROR
     (mail,) = of["GET /mail"][SpanKind.MAIL]

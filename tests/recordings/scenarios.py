@@ -112,10 +112,10 @@ def repeats(build, *, write_between=False):
             request.work(2)
 
 
-def all_rows(build, *, sql="SELECT o.id FROM orders o", rows=50_000):
+def all_rows(build, *, sql="SELECT o.id FROM orders o", rows=50_000, ms=20):
     for _ in range(REQUESTS):
         with build.request("GET /export") as request:
-            request.query(sql, rows=rows, digest=1, ms=20, site="shop/views.py:40 export")
+            request.query(sql, rows=rows, digest=1, ms=ms, site="shop/views.py:40 export")
             request.work(20)
 
 
@@ -124,9 +124,9 @@ def same_bodies(build, *, flags=0, changing=False):
         body = number + 1 if changing else 77
         with build.request("GET /top", body_digest=body, query_digest=5, flags=flags) as request:
             request.query(
-                "SELECT o.id FROM orders o ORDER BY o.id LIMIT ?", rows=10, digest=1, ms=15
+                "SELECT o.id FROM orders o ORDER BY o.id LIMIT ?", rows=10, digest=1, ms=8
             )
-            request.work(5)
+            request.work(12)
 
 
 def external(build, *, ms=120.0):
@@ -345,7 +345,7 @@ def hot(build, *, own=200_000):
         "suggest;shop/search.py:4 suggest;shop/text.py:9 distance": own,
         "suggest;shop/search.py:4 suggest": 25_000,
         "suggest;shop/search.py:4 suggest;sqlalchemy:Session.execute": 25_000,
-        "suggest;flask:jsonify;json:dumps": 300_000 if own < 200_000 else 100_000,
+        "suggest;flask:Flask.dispatch_request": 300_000 if own < 200_000 else 100_000,
     }
     for _ in range(REQUESTS):
         with build.request("GET /suggest") as request:
@@ -527,6 +527,68 @@ def growth(build, *, blocks=(250, 500, 1_000), rows=(1, 1, 1)):
     })  # fmt: skip
 
 
+def retries(build, *, failing=True):
+    for _ in range(REQUESTS):
+        with build.request("GET /rates") as request:
+            request.work(120)
+            for attempt in range(3):
+                flags = SpanFlag.ERROR if failing and attempt < 2 else 0
+                detail = "/v1/rates" if failing else f"/v1/rates/{attempt}"
+                site = "shop/rates.py:21 fetch"
+                request.http("GET rates.example", ms=12, site=site, flags=flags, detail=detail)
+
+
+def asked_twice(build, *, digests=(7, 7)):
+    for _ in range(REQUESTS):
+        with build.request("GET /rates") as request:
+            request.work(90)
+            for digest in digests:
+                request.span(
+                    SpanKind.HTTP,
+                    "GET rates.example",
+                    ms=12,
+                    site="shop/rates.py:30 rate",
+                    digest=digest,
+                    connection=0,
+                )
+
+
+def serialising(build, *, below="marshmallow:Schema._serialize"):
+    build.stacks = {
+        "feed;shop/views.py:4 feed": 60_000,
+        f"feed;flask_smorest:wrapper;marshmallow:Schema.dump;{below}": 140_000,
+    }
+    for _ in range(REQUESTS):
+        with build.request("GET /feed", body_bytes=9_000) as request:
+            request.work(9)
+    view = {"file": "shop/views.py", "line": 3, "function": "feed"}
+    build.document("app", {
+        "engines": [], "routes": [{"rule": "/feed", "endpoint": "feed", "methods": ["GET"], "view": view}],
+    })  # fmt: skip
+
+
+def dear(build, *, ms=25.0):
+    sql = "SELECT o.id, c.name FROM orders o JOIN customers c ON c.id = o.customer_id ORDER BY o.id LIMIT ?"
+    for number in range(REQUESTS):
+        with build.request("GET /feed") as request:
+            request.query(sql, rows=20, digest=number + 1, ms=ms, site="shop/feed.py:11 feed")
+            request.work(5)
+    scan = {
+        "Node Type": "Seq Scan", "Relation Name": "orders", "Alias": "o", "Actual Rows": 50_000,
+        "Actual Loops": 1, "Actual Total Time": 20.0,
+    }  # fmt: skip
+    tree = {
+        "Node Type": "Hash Join",
+        "Actual Rows": 20,
+        "Actual Loops": 1,
+        "Actual Total Time": 24.0,
+        "Plans": [scan],
+    }
+    build.document(
+        "plans", {"plans": [{"statement": sql, "text": ["Hash Join"], "tree": tree, "n": 1}]}
+    )
+
+
 Fill = Callable[[RecordingBuilder], None]
 
 SCENARIOS: dict[str, tuple[Fill, Fill]] = {
@@ -535,7 +597,7 @@ SCENARIOS: dict[str, tuple[Fill, Fill]] = {
     "duplicate-queries": (repeats, lambda b: repeats(b, write_between=True)),
     "unbounded-result": (
         all_rows,
-        lambda b: all_rows(b, sql="SELECT c.id FROM countries c", rows=240),
+        lambda b: all_rows(b, sql="SELECT c.id FROM countries c", rows=240, ms=2),
     ),
     "uncached-response": (same_bodies, lambda b: same_bodies(b, changing=True)),
     "slow-external-call": (external, lambda b: external(b, ms=2)),
@@ -567,6 +629,10 @@ SCENARIOS: dict[str, tuple[Fill, Fill]] = {
     "failing-requests": (broken, lambda b: broken(b, status=400)),
     "unbounded-cache": (memo, lambda b: memo(b, until=22)),
     "growth-with-data": (growth, lambda b: growth(b, blocks=(980, 990, 1_000))),
+    "retry-storm": (retries, lambda b: retries(b, failing=False)),
+    "duplicate-external-calls": (asked_twice, lambda b: asked_twice(b, digests=(7, 8))),
+    "slow-serialisation": (serialising, lambda b: serialising(b, below="sqlalchemy:Query.all")),
+    "slow-query": (dear, lambda b: dear(b, ms=1.0)),
     "unread-rows": (counted_in_python, lambda b: counted_in_python(b, touched=100)),
     "unread-columns": (wide_column, lambda b: wide_column(b, read=90)),
     "unused-eager-load": (eager, lambda b: eager(b, read=90)),

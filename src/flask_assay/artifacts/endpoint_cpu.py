@@ -1,5 +1,6 @@
 """endpoint-cpu: exact CPU by route, and the sampled stacks that explain it."""
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Mapping
@@ -12,7 +13,12 @@ from flask_assay.artifacts.view import View, artifact
 __all__ = ["EndpointCpu", "EndpointStacks", "FunctionCpu", "endpoint_cpu", "endpoint_stacks"]
 
 
+_SAMPLE_US = 4_000  # CPU that a sample stands for, where the kernel's clock is coarse
 _SPIKE_RATIO = 4.0  # of the typical CPU of a request
+_SERIALISERS = frozenset(
+    {"json", "simplejson", "orjson", "rapidjson", "marshmallow", "pydantic", "apispec", "webargs"}
+    | {"flask_marshmallow", "flask_restful", "flask_restx", "marshmallow_sqlalchemy", "msgspec"}
+)
 _ELSEWHERE = frozenset(
     {"sqlalchemy", "flask_sqlalchemy", "psycopg", "psycopg2", "redis", "valkey", "jinja2"}
 )
@@ -52,11 +58,17 @@ class EndpointStacks:
         spikes: CPU that a few requests used beyond what is typical, microseconds: imports and
             connections at first use, which no other request pays.
         own: By file and function of the innermost frame that is the user's code.
+        serialising: By library, what was spent in a serialiser and not in a database below it.
     """
 
     weight: int = 0
     spikes: int = 0
     own: dict[tuple[str, str], FunctionCpu] = field(default_factory=dict)
+    serialising: Counter[str] = field(default_factory=Counter)
+
+    def surely(self, share: float) -> float:
+        """Return the lower end of the 90 % interval of a share of the samples."""
+        return share - 1.64 * math.sqrt(share * (1 - share) / max(1, self.weight / _SAMPLE_US))
 
 
 @artifact("endpoint-cpu")
@@ -97,6 +109,10 @@ def _measure_spikes(view: View, found: Mapping[str, EndpointStacks]) -> None:
 
 
 def _add(entry: EndpointStacks, frames: list[str], weight: int) -> None:
+    packages = [frame.partition(":")[0] for frame in frames]
+    at = next((k for k, package in enumerate(packages) if package in _SERIALISERS), None)
+    if at is not None and not _ELSEWHERE & set(packages[at:]):
+        entry.serialising[packages[at]] += weight
     for at in range(len(frames) - 1, -1, -1):
         place = place_of(frames[at])  # of a library frame there is none: it has no line
         if place is not None:

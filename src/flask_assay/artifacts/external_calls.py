@@ -41,6 +41,14 @@ class ExternalCalls:
         held_sites: Call sites of the held ones.
         count_max: Most calls in one request.
         serial_counts: Calls of each request that overlap none of the others to that target.
+        retry_counts: Calls to one path of which all but the last failed, one figure for each
+            request that had two or more.
+        retry_wall_ns: Wall time of those calls but the last of each.
+        retry_sites: Call sites of those.
+        repeat_counts: Calls that only asked the same URL again, one figure for each request that
+            had some.
+        repeat_wall_ns: Wall time of those.
+        repeat_sites: Call sites of those.
     """
 
     route: str
@@ -59,6 +67,12 @@ class ExternalCalls:
     held_sites: Counter[str] = field(default_factory=Counter)
     count_max: int = 0
     serial_counts: list[int] = field(default_factory=list)
+    retry_counts: list[int] = field(default_factory=list)
+    retry_wall_ns: int = 0
+    retry_sites: Counter[str] = field(default_factory=Counter)
+    repeat_counts: list[int] = field(default_factory=list)
+    repeat_wall_ns: int = 0
+    repeat_sites: Counter[str] = field(default_factory=Counter)
 
 
 @artifact("external-calls")
@@ -87,6 +101,9 @@ def _add(
     entry.call_count += len(calls)
     entry.count_max = max(entry.count_max, len(calls))
     entry.serial_counts.append(_serial(calls))
+    if len(calls) > 1:
+        _add_retries(entry, calls)
+        _add_repeats(entry, calls)
     is_any_held = False
     for call in calls:
         entry.wall_ns += call.wall_ns
@@ -101,6 +118,39 @@ def _add(
             entry.held_ns += call.wall_ns
             entry.held_sites[call.site] += 1
     entry.held_request_count += is_any_held
+
+
+def _add_retries(entry: ExternalCalls, calls: list[Span]) -> None:
+    """Count the longest run of failures at one path, with the call that ended it."""
+    longest: list[Span] = []
+    runs: dict[str, list[Span]] = {}
+    for call in sorted(calls, key=lambda call: call.start_ns):
+        run = runs.setdefault(call.detail, [])
+        run.append(call)
+        if len(run) > len(longest):
+            longest = list(run)
+        if not call.flags & _ERROR:
+            run.clear()
+    if len(longest) > 1:
+        entry.retry_counts.append(len(longest))
+        for call in longest[:-1]:
+            entry.retry_wall_ns += call.wall_ns
+            entry.retry_sites[call.site] += 1
+
+
+def _add_repeats(entry: ExternalCalls, calls: list[Span]) -> None:
+    """Count the calls that ask a URL which was answered before."""
+    answered: set[int] = set()
+    count = 0
+    for call in sorted(calls, key=lambda call: call.start_ns):
+        if call.digest in answered:
+            count += 1
+            entry.repeat_wall_ns += call.wall_ns
+            entry.repeat_sites[call.site] += 1
+        elif call.digest and not call.flags & _ERROR:
+            answered.add(call.digest)
+    if count:
+        entry.repeat_counts.append(count)
 
 
 def _serial(calls: list[Span]) -> int:

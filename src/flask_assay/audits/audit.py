@@ -32,6 +32,7 @@ class Meta:
         failure_title: What holds when it fails.
         needs: Artifacts that it receives.
         state: How far it is trusted.
+        is_fallback: Whether its findings stand only for statements that no other finding names.
     """
 
     audit_id: str
@@ -39,6 +40,7 @@ class Meta:
     failure_title: str
     needs: tuple[Artifact[Any], ...]
     state: State = State.STABLE
+    is_fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)

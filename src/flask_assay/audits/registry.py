@@ -10,6 +10,7 @@ from flask_assay.audits.checks import (
     contended_rows,
     count_for_pagination,
     debug_settings,
+    duplicate_external_calls,
     duplicate_queries,
     expired_reload,
     failing_requests,
@@ -24,9 +25,12 @@ from flask_assay.audits.checks import (
     oversized_response,
     pool_starvation,
     redundant_index,
+    retry_storm,
     row_by_row_writes,
     serial_calls,
     slow_external_call,
+    slow_query,
+    slow_serialisation,
     template_compiled_per_request,
     transaction_open_during_call,
     unbounded_cache,
@@ -79,6 +83,10 @@ _MODULES: tuple[ModuleType, ...] = (
     failing_requests,
     unbounded_cache,
     growth_with_data,
+    retry_storm,
+    duplicate_external_calls,
+    slow_serialisation,
+    slow_query,
 )
 
 AUDITS: tuple[Audit, ...] = tuple(

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from flask_assay.artifacts.view import Given, UnavailableError, View
 from flask_assay.audits.audit import Audit, NotApplicableError, State
@@ -21,7 +22,18 @@ def run_audits(
         allow: "audit:GET /route" or "audit:key" and the reason why it may stay; what it allows
             is named in the result's notes and is no finding.
     """
-    return tuple(_run(view, audit, allow) for audit in audits)
+    every = tuple(audits)
+    results = tuple(_run(view, audit, allow) for audit in every)
+    claimed = {
+        finding.sql
+        for audit, result in zip(every, results, strict=True)
+        for finding in result.findings
+        if not audit.meta.is_fallback
+    }
+    return tuple(
+        _without(result, claimed) if audit.meta.is_fallback else result
+        for audit, result in zip(every, results, strict=True)
+    )
 
 
 def allowed_by(finding: Finding, allow: Mapping[str, str]) -> str | None:
@@ -53,6 +65,14 @@ def _run(view: View, audit: Audit, allow: Mapping[str, str]) -> AuditResult:
         else:
             notes.append(f"allowed: {finding.title} ({entry}: {allow[entry]})")
     return AuditResult(audit_id, _outcome(kept), tuple(kept), notes=tuple(notes))
+
+
+def _without(result: AuditResult, claimed: AbstractSet[str]) -> AuditResult:
+    """Return a result without the findings on statements that others named."""
+    kept = [finding for finding in result.findings if finding.sql not in claimed]
+    if len(kept) == len(result.findings):
+        return result
+    return dataclasses.replace(result, outcome=_outcome(kept), findings=tuple(kept))
 
 
 def _unique(found: Sequence[Finding]) -> list[Finding]:

@@ -102,7 +102,8 @@ class Span(NamedTuple):
         start_ns: Monotonic.
         wall_ns: Duration.
         rows: Rows fetched or affected, replies, or executions of an executemany; -1 unknown.
-        digest: Salted hash of the parameters; 0 unknown. Comparable within one process only.
+        digest: Salted hash of the parameters, or of the URL of a call; 0 unknown. Comparable within
+            one process only.
     """
 
     kind: SpanKind

@@ -30,7 +30,6 @@ a task queue. Passwords: check them at the sign-in only and hand out a token.
 B. Gregg, "The Flame Graph", Communications of the ACM 59(6), 2016.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 
 from flask_assay.artifacts.endpoint_cpu import (
@@ -53,7 +52,6 @@ FUNCTION_S_MIN = 0.002  # per request, on average
 CPU_SHARE_MIN = 0.25  # of CPU and known waits together; else CPU is not the route's problem
 SURE_RATIO = 0.2  # lower end of the share's interval
 WEIGHT_MIN_US = 40_000  # sampled CPU of the endpoint
-SAMPLE_US = 4_000  # CPU that a sample stands for, where the kernel's clock is coarse
 ROWS_MAX = 500  # per request
 REQUESTS_MIN = 10  # fewer are dominated by what is done once
 _WAITS = ("database", "cache", "external")
@@ -82,7 +80,7 @@ def audit(given: Given) -> Sequence[Finding]:
             continue
         hottest = max(entry.own, key=lambda name: (_weight(entry.own[name]), name))
         share = _share(entry.own[hottest], entry)
-        if share < OWN_RATIO or _low(share, entry) < SURE_RATIO:
+        if share < OWN_RATIO or entry.surely(share) < SURE_RATIO:
             continue
         if share * cpu.cpu_s / cpu.request_count < FUNCTION_S_MIN:
             continue
@@ -96,11 +94,6 @@ def audit(given: Given) -> Sequence[Finding]:
 def _share(function: FunctionCpu, entry: EndpointStacks) -> float:
     """Return the function's share; what only a few requests paid may all have been its."""
     return max(0, _weight(function) - entry.spikes) / max(1, entry.weight - entry.spikes)
-
-
-def _low(share: float, entry: EndpointStacks) -> float:
-    """Return the lower end of the share's 90 % interval."""
-    return share - 1.64 * math.sqrt(share * (1 - share) / (entry.weight / SAMPLE_US))
 
 
 def _weight(function: FunctionCpu) -> int:

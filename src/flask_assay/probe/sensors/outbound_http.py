@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from flask_assay.model.rows import SpanFlag, SpanKind
 from flask_assay.probe.recorder import Recorder
 from flask_assay.probe.wiring import Sensor, Wiring
+from flask_assay.recording.wire import SPAN
 
 __all__ = ["SENSOR", "path_shape"]
 
@@ -16,6 +17,8 @@ _CONNECTED = "_assay_connected"
 # A segment that is not plainly a word may be somebody's value.
 _WORD = re.compile(r"[A-Za-z][A-Za-z_.-]{0,31}|v\d{1,2}")
 MAX_SEGMENTS = 8
+_SAFE = frozenset({"GET", "HEAD"})
+_TOO_MANY = 429
 
 
 def path_shape(url: str) -> str:
@@ -30,10 +33,13 @@ def path_shape(url: str) -> str:
 
 
 class _Call:
-    __slots__ = ("detail", "flags", "name", "site", "start_ns")
+    __slots__ = ("detail", "digest", "flags", "name", "site", "start_ns")
 
-    def __init__(self, start_ns: int, name: int, site: int, detail: int, flags: int) -> None:
+    def __init__(
+        self, start_ns: int, name: int, site: int, detail: int, flags: int, digest: int
+    ) -> None:
         self.start_ns = start_ns
+        self.digest = digest
         self.name = name
         self.site = site
         self.detail = detail
@@ -108,28 +114,35 @@ class _Calls:
 
     def before_handle_request(self, transport: Any, request: Any) -> _Call:
         call = self._call(
-            self._recorder.clock(), request.method, request.url.host, request.url.path
+            self._recorder.clock(),
+            request.method,
+            request.url.host,
+            request.url.raw_path.decode("ascii", "replace"),
         )
         if (request.extensions.get("timeout") or {}).get("read") is None:
             call.flags |= SpanFlag.NO_TIMEOUT
         return call
 
     def after_call(self, call: _Call, result: Any, raised: BaseException | None) -> None:
-        flags = call.flags | (SpanFlag.ERROR if raised is not None else 0)
-        self._recorder.span(
-            SpanKind.HTTP,
-            call.name,
-            call.start_ns,
-            flags=int(flags),
-            site=call.site,
-            detail=call.detail,
-        )
+        # http.client says "status", httpx "status_code"; what may succeed when tried again failed.
+        status = getattr(result, "status", None) or getattr(result, "status_code", None) or 0
+        failed = raised is not None or status >= 500 or status == _TOO_MANY
+        flags = int(call.flags | (SpanFlag.ERROR if failed else 0))
+        wall = self._recorder.clock() - call.start_ns
+        self._recorder.keep(
+            SPAN.pack(
+                int(SpanKind.HTTP), flags, 0, call.name, call.site, call.detail, call.start_ns,
+                wall, -1, call.digest,
+            )
+        )  # fmt: skip
 
     def _call(self, start: int, method: str, host: str, url: str) -> _Call:
         recorder = self._recorder
         name = recorder.names.id("host", f"{method} {host}"[:200])
         detail = recorder.names.id("path", path_shape(url))
-        return _Call(start, name, recorder.site(), detail, recorder.transaction_flag())
+        # Only of calls without a body: of others the URL does not say what was asked.
+        digest = hash((recorder.salt, method, host, url)) & 0xFFFFFFFF if method in _SAFE else 0
+        return _Call(start, name, recorder.site(), detail, recorder.transaction_flag(), digest)
 
 
 SENSOR = Sensor(
