@@ -16,7 +16,8 @@ from flask_assay.recording.directory import read_lines
 from flask_assay.services.waiting import wait_until
 
 FLASK = (sys.executable, "-m", "flask")
-SHORT = ("--users", "2", "--duration-s", "1", "--warm-up-s", "0", "--drain-s", "3")
+NOTHING_AGAIN = ("--no-learning", "--no-growth")
+SHORT = ("--users", "2", "--duration-s", "1", "--warm-up-s", "0", "--drain-s", "3", *NOTHING_AGAIN)
 NO_TRIALS = "--no-experiments"
 LONGEST_S = 180.0
 GONE_S = 20.0  # the guarantee is five seconds; the rest is for a machine that is busy

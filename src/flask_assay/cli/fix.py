@@ -57,7 +57,7 @@ def command(
     from flask_assay.recording.reader import open_recording
 
     # the one experiment of this command is made on data that the load has left
-    quick = {"quick": True, "experiments": False}
+    quick = {"quick": True, "experiments": False, "learning": False, "growth": False}
     settings = resolve(quick | given(options), os.environ, Path.cwd())
     opened = open_recording(recording)
     diagnosis = diagnose(opened, allow=settings.table("allow"))

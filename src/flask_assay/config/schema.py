@@ -96,6 +96,12 @@ SETTINGS: tuple[Setting, ...] = (
         quick=20.0,
     ),
     Setting(
+        "learning",
+        bool,
+        default=True,
+        help="Send some requests again to learn what is read and where CPU goes.",
+    ),
+    Setting(
         "growth",
         bool,
         default=True,

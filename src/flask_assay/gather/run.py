@@ -86,8 +86,9 @@ def gather(lab: Lab, progress: Progress, clock: Clock | None = None) -> Run:
 
 def _study(lab: Lab, progress: Progress, clock: Clock) -> None:
     """Send some of the load's requests again, for what no timed pass can carry."""
-    progress.step("learn what is read, and where CPU goes")
-    learn(lab, clock)
+    if lab.settings.flag("learning"):
+        progress.step("learn what is read, and where CPU goes")
+        learn(lab, clock)
     if lab.settings.flag("growth"):
         progress.step("count what routes do on smaller data")
         measure_growth(lab, clock)
