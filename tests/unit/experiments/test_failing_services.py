@@ -1,7 +1,5 @@
 """Services that fall silent, httpx, writes left to a queue, validators, and who is in a key."""
 
-import http.server
-import threading
 import time
 
 import flask
@@ -19,47 +17,6 @@ from flask_assay.experiments.interventions import (
     timeout,
     validators,
 )
-
-
-class Switch:
-    def __init__(self):
-        self.is_on = True
-
-    def __call__(self):
-        return self.is_on
-
-
-@pytest.fixture
-def switch():
-    return Switch()
-
-
-@pytest.fixture
-def service():
-    asked = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self):
-            asked.append(self.path)
-            body = f"answer {len(asked)}".encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *given):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 @pytest.fixture(params=["requests", "httpx"])
@@ -102,10 +59,10 @@ def test_a_silent_service_is_given_up_after_the_timeout(service, switch, fetch):
     assert client.get("/").status_code == 200
 
 
-def test_two_such_changes_in_one_process_know_their_own_requests(service, fetch):
+def test_two_such_changes_in_one_process_know_their_own_requests(service, fetch, switch):
     url, _ = service
     app = served(fetch, url)
-    one, other = Switch(), Switch()
+    one, other = switch, type(switch)()
     call = {"endpoint": "view", "target": "GET 127.0.0.1", "timeout_s": 0.05}
     restore = [timeout.apply(app, call, each) for each in (one, other)]
     client = app.test_client()

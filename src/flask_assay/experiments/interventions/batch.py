@@ -13,12 +13,15 @@ References:
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask_assay.experiments.interventions.stand_in import (
     Executor,
+    IsOn,
+    Parameters,
     StandInCursor,
+    Undo,
     always,
     answer_reads,
 )
@@ -66,18 +69,10 @@ class _Batch:
         self.is_over = False
 
 
-def apply(
-    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
-) -> Callable[[], None]:
+def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
     """Batch one repeated statement of an endpoint from now on.
 
-    Args:
-        app: The loaded Flask app.
-        parameters: "endpoint", and "statement", the shape that is repeated.
-        is_on: Whether the current request has the change.
-
-    Returns:
-        What takes it back.
+    Parameters: "endpoint", and "statement", the shape that is repeated.
     """
     from flask import g, request
 

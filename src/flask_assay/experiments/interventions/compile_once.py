@@ -1,27 +1,25 @@
 """Compile each template text once instead of at each rendering."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask_assay.experiments.interventions.stand_in import always, on_endpoint, put
+from flask_assay.experiments.interventions.stand_in import (
+    IsOn,
+    Parameters,
+    Undo,
+    always,
+    on_endpoint,
+    put,
+)
 
 __all__ = ["apply"]
 
 _MOST_TEMPLATES = 1000
 
 
-def apply(
-    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
-) -> Callable[[], None]:
+def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
     """Keep what an endpoint's requests compile from now on.
 
-    Args:
-        app: The loaded Flask app.
-        parameters: "endpoint".
-        is_on: Whether the current request has the change.
-
-    Returns:
-        What takes it back.
+    Parameters: "endpoint".
     """
     from jinja2 import Environment
 

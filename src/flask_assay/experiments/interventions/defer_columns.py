@@ -1,27 +1,19 @@
 """Leave columns that nobody reads in the database, as ``defer()`` does."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from flask_assay.experiments.interventions.loader_options import add_options
-from flask_assay.experiments.interventions.stand_in import always
+from flask_assay.experiments.interventions.stand_in import IsOn, Parameters, Undo, always
 
 __all__ = ["apply"]
 
 
-def apply(
-    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
-) -> Callable[[], None]:
+def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
     """Add the options from now on.
 
-    Args:
-        app: The loaded Flask app.
-        parameters: "endpoint"; "entity", name of the mapped class; and "columns", names of its
-            attributes.
-        is_on: Whether the current request has the change.
-
-    Returns:
-        What takes it back.
+    Parameters: "endpoint"; "entity", name of the mapped class; and "columns", names of its
+    attributes.
     """
 
     def options_of(entity: Any) -> Iterator[Any]:

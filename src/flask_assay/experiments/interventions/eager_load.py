@@ -8,30 +8,22 @@ References:
     SQLAlchemy documentation, "Select IN loading".
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from flask_assay.experiments.interventions.loader_options import add_options
-from flask_assay.experiments.interventions.stand_in import always
+from flask_assay.experiments.interventions.stand_in import IsOn, Parameters, Undo, always
 
 __all__ = ["apply"]
 
 _DEEPEST = 4
 
 
-def apply(
-    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
-) -> Callable[[], None]:
+def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
     """Add the options from now on.
 
-    Args:
-        app: The loaded Flask app.
-        parameters: "endpoint" (Flask endpoint name) and "relationships", a list of
-            "Class.attribute"; or "relationship", one of them.
-        is_on: Whether the current request has the change.
-
-    Returns:
-        What takes it back.
+    Parameters: "endpoint" (Flask endpoint name) and "relationships", a list of
+    "Class.attribute"; or "relationship", one of them.
     """
     wanted = frozenset(parameters.get("relationships") or [parameters["relationship"]])
     return add_options(parameters["endpoint"], is_on, lambda entity: _options(entity, wanted))

@@ -8,11 +8,19 @@ botocore), and httpx; aiohttp is not covered.
 import http.client
 import io
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from flask_assay.experiments.interventions.stand_in import always, on_endpoint, put, undo
+from flask_assay.experiments.interventions.stand_in import (
+    IsOn,
+    Parameters,
+    Undo,
+    always,
+    on_endpoint,
+    put,
+    undo,
+)
 
 __all__ = ["apply"]
 
@@ -39,19 +47,11 @@ class _Memory:
         return io.BytesIO(self._answer)
 
 
-def apply(
-    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
-) -> Callable[[], None]:
+def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
     """Answer an endpoint's calls to one target from memory from now on.
 
-    Args:
-        app: The loaded Flask app.
-        parameters: "endpoint"; "target", method and host ("GET api.example"); and, optionally,
-            "delay_s", how long each answer takes.
-        is_on: Whether the current request has the change.
-
-    Returns:
-        What takes it back.
+    Parameters: "endpoint"; "target", method and host ("GET api.example"); and, optionally,
+    "delay_s", how long each answer takes.
     """
     is_here = on_endpoint(parameters["endpoint"], is_on)
     target = str(parameters["target"])

@@ -5,28 +5,26 @@ asks for all of them in one trip. Any other command empties the memory, so nothi
 written meanwhile is missed.
 """
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask_assay.experiments.interventions.stand_in import always, on_endpoint, put
+from flask_assay.experiments.interventions.stand_in import (
+    IsOn,
+    Parameters,
+    Undo,
+    always,
+    on_endpoint,
+    put,
+)
 
 __all__ = ["apply"]
 
 _LEAST = 2
 
 
-def apply(
-    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
-) -> Callable[[], None]:
+def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
     """Fold an endpoint's GETs from now on.
 
-    Args:
-        app: The loaded Flask app.
-        parameters: "endpoint".
-        is_on: Whether the current request has the change.
-
-    Returns:
-        What takes it back.
+    Parameters: "endpoint".
     """
     import redis.client
     from flask import g, request

@@ -5,29 +5,28 @@ go on working, with other keys.
 """
 
 import itertools
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask_assay.experiments.interventions.stand_in import always, on_endpoint, put, undo
+from flask_assay.experiments.interventions.stand_in import (
+    IsOn,
+    Parameters,
+    Undo,
+    always,
+    on_endpoint,
+    put,
+    undo,
+)
 
 __all__ = ["apply"]
 
 _KEYED = ("get", "set", "add", "has", "delete")
 
 
-def apply(
-    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
-) -> Callable[[], None]:
+def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
     """Change the keys from now on.
 
-    Args:
-        app: The loaded Flask app.
-        parameters: "endpoint"; and "fresh", whether each request gets keys of its own, so that
-            nothing is ever found.
-        is_on: Whether the current request has the change.
-
-    Returns:
-        What takes it back.
+    Parameters: "endpoint"; and "fresh", whether each request gets keys of its own, so that
+    nothing is ever found.
     """
     try:
         from cachelib.base import BaseCache

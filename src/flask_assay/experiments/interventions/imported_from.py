@@ -4,24 +4,18 @@ With an editable install, the modules of a worktree are easily imported from the
 """
 
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from flask_assay.experiments.interventions.stand_in import always
+from flask_assay.experiments.interventions.stand_in import IsOn, Parameters, Undo, always
 
 __all__ = ["apply"]
 
 
-def apply(
-    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
-) -> Callable[[], None]:
+def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
     """Check the modules that the app consists of.
 
-    Args:
-        app: The loaded Flask app.
-        parameters: "original", the user's directory.
-        is_on: Of no account.
+    Parameters: "original", the user's directory.
 
     Raises:
         RuntimeError: If a module was imported from the original.

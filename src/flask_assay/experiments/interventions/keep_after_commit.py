@@ -1,27 +1,24 @@
 """Keep what objects hold across a commit, as ``expire_on_commit=False`` does."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask_assay.experiments.interventions.stand_in import always, on_endpoint
+from flask_assay.experiments.interventions.stand_in import (
+    IsOn,
+    Parameters,
+    Undo,
+    always,
+    on_endpoint,
+)
 
 __all__ = ["apply"]
 
 _NAME = "expire_on_commit"
 
 
-def apply(
-    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
-) -> Callable[[], None]:
+def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
     """Let sessions of an endpoint's requests expire nothing at a commit from now on.
 
-    Args:
-        app: The loaded Flask app.
-        parameters: "endpoint".
-        is_on: Whether the current request has the change.
-
-    Returns:
-        What takes it back.
+    Parameters: "endpoint".
     """
     from sqlalchemy.orm import Session
 

@@ -4,12 +4,14 @@ A simulated rewrite: it shows what asking once would save. Any statement that is
 read empties the memory, so nothing that was written meanwhile is missed.
 """
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask_assay.experiments.interventions.stand_in import (
     Executor,
+    IsOn,
+    Parameters,
     StandInCursor,
+    Undo,
     always,
     answer_reads,
 )
@@ -17,18 +19,10 @@ from flask_assay.experiments.interventions.stand_in import (
 __all__ = ["apply"]
 
 
-def apply(
-    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
-) -> Callable[[], None]:
+def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
     """Remember the reads of an endpoint's requests from now on.
 
-    Args:
-        app: The loaded Flask app.
-        parameters: "endpoint", and "statement", the shape that is repeated.
-        is_on: Whether the current request has the change.
-
-    Returns:
-        What takes it back.
+    Parameters: "endpoint", and "statement", the shape that is repeated.
     """
     from flask import g
 

@@ -1,16 +1,13 @@
 """Change nothing: what an experiment must never call an effect (A/A)."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask_assay.experiments.interventions.stand_in import always
+from flask_assay.experiments.interventions.stand_in import IsOn, Parameters, Undo, always
 
 __all__ = ["apply", "keep"]
 
 
-def apply(
-    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
-) -> Callable[[], None]:
+def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
     """Do nothing, and take back nothing."""
     return lambda: None
 

@@ -6,13 +6,15 @@ is moved to another process.
 
 import re
 import time
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask_assay.experiments.interventions import external_what_if
 from flask_assay.experiments.interventions.stand_in import (
     Executor,
+    IsOn,
+    Parameters,
     StandInCursor,
+    Undo,
     always,
     intercept,
     on_endpoint,
@@ -25,18 +27,10 @@ ENQUEUE_S = 0.001
 _WRITE = r'\s*(?:insert\s+into|update|delete\s+from)\s+(?:only\s+)?(?:"?\w+"?\.)?"?{table}"?(?!\w)'
 
 
-def apply(
-    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
-) -> Callable[[], None]:
+def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
     """Replace the work from now on.
 
-    Args:
-        app: The loaded Flask app.
-        parameters: "endpoint" and "target": method and host of a call, or the name of a table.
-        is_on: Whether the current request has the change.
-
-    Returns:
-        What takes it back.
+    Parameters: "endpoint" and "target": method and host of a call, or the name of a table.
     """
     target = str(parameters["target"])
     if " " in target:

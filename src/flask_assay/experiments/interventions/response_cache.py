@@ -6,10 +6,9 @@ When a recorded trace is replayed, each request says what time it is.
 """
 
 import time
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask_assay.experiments.interventions.stand_in import always
+from flask_assay.experiments.interventions.stand_in import IsOn, Parameters, Undo, always
 
 __all__ = ["CACHE_HEADER", "CLOCK_HEADER", "apply"]
 
@@ -19,18 +18,10 @@ _CLOCK_KEY = "HTTP_X_ASSAY_CLOCK"
 _MOST_ENTRIES = 10_000
 
 
-def apply(
-    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
-) -> Callable[[], None]:
+def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
     """Cache the responses of an endpoint from now on.
 
-    Args:
-        app: The loaded Flask app.
-        parameters: "endpoint", "ttl_s", and "per_identity", whether credentials are in the key.
-        is_on: Whether the current request has the change.
-
-    Returns:
-        What takes it back.
+    Parameters: "endpoint", "ttl_s", and "per_identity", whether credentials are in the key.
     """
     from flask import request
 

@@ -1,26 +1,18 @@
 """Do not load a relationship that nobody reads: the eager loading is taken back."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from flask_assay.experiments.interventions.loader_options import add_options
-from flask_assay.experiments.interventions.stand_in import always
+from flask_assay.experiments.interventions.stand_in import IsOn, Parameters, Undo, always
 
 __all__ = ["apply"]
 
 
-def apply(
-    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
-) -> Callable[[], None]:
+def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
     """Add the option from now on.
 
-    Args:
-        app: The loaded Flask app.
-        parameters: "endpoint" and "relationship", "Class.attribute".
-        is_on: Whether the current request has the change.
-
-    Returns:
-        What takes it back.
+    Parameters: "endpoint" and "relationship", "Class.attribute".
     """
     owner, _, name = str(parameters["relationship"]).partition(".")
 

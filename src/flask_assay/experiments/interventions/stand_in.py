@@ -9,7 +9,10 @@ from typing import Any
 
 __all__ = [
     "Executor",
+    "IsOn",
+    "Parameters",
     "StandInCursor",
+    "Undo",
     "always",
     "answer_reads",
     "intercept",
@@ -21,6 +24,11 @@ __all__ = [
 ]
 
 Executor = Callable[[Any, str, Any, Any], None]
+IsOn = Callable[[], bool]
+"""Whether the current request has the change."""
+Parameters = Mapping[str, Any]
+Undo = Callable[[], None]
+"""Takes a change back."""
 
 _READ = ("select", "with")
 _VOLATILE = ("for update", "for share", "nextval(", "random(", "clock_timestamp(", "gen_random",

@@ -7,28 +7,28 @@ in, and gets the error that its client library makes of it.
 import http.client
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from flask_assay.experiments.interventions.stand_in import always, on_endpoint, put, undo
+from flask_assay.experiments.interventions.stand_in import (
+    IsOn,
+    Parameters,
+    Undo,
+    always,
+    on_endpoint,
+    put,
+    undo,
+)
 
 __all__ = ["apply"]
 
 
-def apply(
-    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
-) -> Callable[[], None]:
+def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
     """Let an endpoint's calls to one target meet silence from now on.
 
-    Args:
-        app: The loaded Flask app.
-        parameters: "endpoint"; "target", method and host; and "timeout_s", the timeout that the
-            call is given; without it the call keeps its own.
-        is_on: Whether the current request has the change.
-
-    Returns:
-        What takes it back.
+    Parameters: "endpoint"; "target", method and host; and "timeout_s", the timeout that the
+    call is given; without it the call keeps its own.
     """
     is_here = on_endpoint(parameters["endpoint"], is_on)
     target = str(parameters["target"])

@@ -4,28 +4,19 @@ The replay's requests come from clients that never were here before, so one is p
 was: from the second visit on, a request says which answer it has.
 """
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask_assay.experiments.interventions.stand_in import always
+from flask_assay.experiments.interventions.stand_in import IsOn, Parameters, Undo, always
 
 __all__ = ["apply"]
 
 _MOST_CLIENTS = 10_000
 
 
-def apply(
-    app: Any, parameters: Mapping[str, Any], is_on: Callable[[], bool] = always
-) -> Callable[[], None]:
+def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
     """Add validators to an endpoint's answers from now on.
 
-    Args:
-        app: The loaded Flask app.
-        parameters: "endpoint".
-        is_on: Whether the current request has the change.
-
-    Returns:
-        What takes it back.
+    Parameters: "endpoint".
     """
     from flask import request
 
