@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from flask_assay.pytest_plugin.children import CHILD
 from flask_assay.pytest_plugin.strict import UNDECLARED
 from flask_assay.sandbox.checkout import Checkin, Gear
 from flask_assay.sandbox.signals import Signal, SignalKind
@@ -41,6 +42,8 @@ class Attempt:
     def doubt(self) -> Signal | None:
         """Return what speaks against the outcome, if anything does."""
         found = self.first(SignalKind.DOUBT)
+        if found is not None and found.reason == CHILD and not self.result.statements:
+            found = None  # nothing that a child process could have missed
         if found is None and self.failed:
             found = self.first(SignalKind.DOUBT_IF_FAILED)
         return found

@@ -11,7 +11,9 @@ import pytest
 from flask_assay.pytest_plugin.host import Host
 from flask_assay.sandbox.signals import SignalKind
 
-__all__ = ["ChildWatch"]
+__all__ = ["CHILD", "ChildWatch"]
+
+CHILD = "child-process"
 
 
 _LOOK_UPS = frozenset({"platform", "ctypes.util", "uuid"})
@@ -49,7 +51,7 @@ class ChildWatch:
             self._host.sandbox.note(SignalKind.HARD, "fork", text)
         elif event == "subprocess.Popen" and not _is_look_up():
             text = "another process cannot see what a test has not really committed"
-            self._host.sandbox.note(SignalKind.DOUBT, "child-process", text)
+            self._host.sandbox.note(SignalKind.DOUBT, CHILD, text)
 
 
 def _is_look_up() -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flask_assay.pytest_plugin.fixtures import app_of
+from flask_assay.routing.extension import flask_sqlalchemy_of
 
 __all__ = ["FactoryBinding"]
 
@@ -103,5 +104,4 @@ def _has_session(cls: Any) -> bool:
 
 
 def _session_of(app: Any) -> Any:
-    extension = app.extensions.get("sqlalchemy")
-    return getattr(getattr(extension, "db", extension), "session", None)
+    return getattr(flask_sqlalchemy_of(app), "session", None)

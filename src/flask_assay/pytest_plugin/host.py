@@ -52,6 +52,7 @@ class Host:
         self.is_over = self.is_down = False
         self._connected = 0
         self.gate: Callable[[], None] | None = None
+        self.listeners: list[Callable[[], None]] = []
 
     @property
     def is_worker(self) -> bool:
@@ -153,6 +154,8 @@ class Host:
         self._connected += 1
         if self.gate is not None:
             self.gate()
+        for listener in self.listeners:
+            listener()
 
     def place(self, source: dict[str, Any]) -> Place:
         """Return where a connection for `source` goes."""

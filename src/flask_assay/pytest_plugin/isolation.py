@@ -15,6 +15,7 @@ from flask_assay.pytest_plugin.frozen_clock import FrozenClock
 from flask_assay.pytest_plugin.host import Host
 from flask_assay.pytest_plugin.ids import RandomIds
 from flask_assay.pytest_plugin.kept import write_kept
+from flask_assay.pytest_plugin.late import LateWork
 from flask_assay.pytest_plugin.later import Later
 from flask_assay.pytest_plugin.layers import Layers
 from flask_assay.pytest_plugin.strict import Strictness
@@ -62,6 +63,7 @@ class Isolation:
         clock = FrozenClock(self.host)
         config.pluginmanager.register(clock, "flask-assay-clock")
         self._around.append(clock.around)
+        self._around.append(LateWork(self.host, self.summary.late).around)
         if config.getini("assay_strict"):
             self._around.append(Strictness(self.host).around)
 

@@ -38,6 +38,10 @@ class Summary:
         """Note that a test leaked."""
         self.lines.append(f"LEAK      {test}\n            {signal}")
 
+    def late(self, test: str, text: str) -> None:
+        """Note that another test's work disturbed this one."""
+        self.lines.append(f"late      {test}\n            {text}")
+
     def doubted(self, test: str, signal: Signal) -> None:
         """Note a doubt that was confirmed earlier or is not to be confirmed."""
         self.counts["doubts"] = self.counts.get("doubts", 0) + 1

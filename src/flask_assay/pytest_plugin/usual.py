@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flask_assay.pytest_plugin.fixtures import app_of
+from flask_assay.routing.extension import flask_sqlalchemy_of
 
 __all__ = ["app", "client", "db", "lent"]
 
@@ -27,9 +28,8 @@ def client(assay_client: Any) -> Any:
 def db(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Flask-SQLAlchemy's ``db``, inside an app context."""
     app = app_of(request)
-    extension = app.extensions.get("sqlalchemy")
     with app.app_context():
-        yield getattr(extension, "db", extension)
+        yield flask_sqlalchemy_of(app)
 
 
 def lent(name: str) -> ModuleType:

@@ -1,5 +1,6 @@
 """What a logical connection is, to those who know no driver."""
 
+import re
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
@@ -7,6 +8,7 @@ from typing import Protocol
 __all__ = ["FailedTransactionError", "Logical", "Session", "next_ident"]
 
 _idents = count(1)
+_IS_ON = re.compile(r"(?:=|\bto\b)\s*'?(?:on|true|yes|1)'?\s*;?\s*$", re.IGNORECASE)
 
 
 def next_ident() -> int:
@@ -38,6 +40,12 @@ class Session:
     pending: dict[str, str | None] = field(default_factory=dict)
     local: dict[str, str] = field(default_factory=dict)
     is_new: bool = True
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether ``default_transaction_read_only`` is on: at start-up or by ``SET``."""
+        text = self.current.get("default_transaction_read_only", "")
+        return _IS_ON.search(text) is not None
 
     def merge(self) -> None:
         """Keep what the transaction set."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flask_assay.errors import TargetError, UsageError
+from flask_assay.routing.extension import flask_sqlalchemy_of
 
 __all__ = ["Recipe", "load_object"]
 
@@ -103,8 +104,7 @@ class Recipe:
             if directories:
                 importlib.import_module("flask_migrate").upgrade(directory=str(directories[0]))
             else:
-                extension = app.extensions.get("sqlalchemy")
-                database = getattr(extension, "db", extension)
+                database = flask_sqlalchemy_of(app)
                 if database is not None and hasattr(database, "create_all"):
                     database.create_all()
 
@@ -200,13 +200,21 @@ def _migrations(app: Any) -> list[Path]:
 
 
 def _metadatas(app: Any) -> list[Any]:
-    extension = app.extensions.get("sqlalchemy") if app is not None else None
-    database = getattr(extension, "db", extension)
+    database = flask_sqlalchemy_of(app)
     many = getattr(database, "metadatas", None)
     if many:
         return [many[key] for key in sorted(many, key=str)]
     one = getattr(database, "metadata", None)
-    return [one] if one is not None else []
+    return [one] if one is not None else _declared()
+
+
+def _declared() -> list[Any]:
+    """Return what mapped classes declare, for apps whose extension we do not know."""
+    from sqlalchemy.orm import mapperlib
+
+    registries = getattr(mapperlib, "_all_registries", set)()
+    found = {id(one.metadata): one.metadata for one in registries}
+    return sorted(found.values(), key=lambda one: sorted(one.tables))
 
 
 def _ddl(metadata: Any) -> Iterator[bytes]:
@@ -233,7 +241,6 @@ def _configure_mappers() -> None:
 
 
 def _close_sessions(app: Any) -> None:
-    extension = app.extensions.get("sqlalchemy") if app is not None else None
-    session = getattr(getattr(extension, "db", extension), "session", None)
+    session = getattr(flask_sqlalchemy_of(app), "session", None)
     if session is not None and hasattr(session, "remove"):
         session.remove()

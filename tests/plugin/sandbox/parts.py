@@ -341,9 +341,14 @@ def test_a_doubt_without_reason(client):
     subprocess.run([sys.executable, "-c", "pass"], check=True)
 
 
-def test_a_doubt_with_reason(db, assay_db):
+def test_a_doubt_with_reason(client, assay_db):
+    client.post("/items", json={"name": "x"})
     subprocess.run([sys.executable, "-c", "pass"], check=True)
     assert assay_db.gear == "rollback"
+
+
+def test_a_process_without_database(assay_db):
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
 
 
 def test_plain(client):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import run
 
+import flask_assay
+
 SHOP = """
 from flask import Flask, jsonify, request
 from flask_sqlalchemy import SQLAlchemy
@@ -22,6 +24,7 @@ class Item(db.Model):
 def create_app():
     app = Flask(__name__)
     app.config["SQLALCHEMY_DATABASE_URI"] = "postgresql+psycopg2://prod@prod.example.invalid/shop"
+    app.config["SQLALCHEMY_TRACK_MODIFICATIONS"] = False  # Flask-SQLAlchemy 2.5 asks for it
     app.config["UPLOAD_FOLDER"] = "/nonexistent"
     db.init_app(app)
 
@@ -79,13 +82,20 @@ def write_project(directory: Path, **files: str) -> Path:
     return directory
 
 
-def run_pytest(directory: Path, *arguments: str, timeout_s: float = 120) -> Outcome:
-    """Run pytest in a project, in a fresh process."""
+def run_pytest(
+    directory: Path,
+    *arguments: str,
+    timeout_s: float = 120,
+    python: str | Path = sys.executable,
+) -> Outcome:
+    """Run pytest in a project, in a fresh process; `python` may be of another environment."""
     variables = {
         k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "ASSAY_", "COVERAGE_"))
     }
+    if python != sys.executable:
+        variables["PYTHONPATH"] = str(Path(flask_assay.__file__).parents[1])
     done = run(
-        [sys.executable, "-m", "pytest", "-rA", *arguments],
+        [python, "-m", "pytest", "-rA", *arguments],
         cwd=directory,
         env=variables,
         capture_output=True,

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from flask_assay.gather.inside.setting_places import setting_places
+from flask_assay.routing.extension import flask_sqlalchemy_of
 
 __all__ = ["describe_app"]
 
@@ -70,15 +71,14 @@ def _place(view: Any, project_root: str) -> dict[str, Any] | None:
 
 
 def _engines(app: Any) -> list[dict[str, Any]]:
-    extension = app.extensions.get("sqlalchemy")
-    if extension is None:
+    db = flask_sqlalchemy_of(app)
+    if db is None:
         return []
     with app.app_context():
-        return [_engine(bind, engine) for bind, engine in _found(extension, app).items()]
+        return [_engine(bind, engine) for bind, engine in _found(db, app).items()]
 
 
-def _found(extension: Any, app: Any) -> dict[Any, Any]:
-    db = getattr(extension, "db", extension)  # Flask-SQLAlchemy 2 keeps a state object here
+def _found(db: Any, app: Any) -> dict[Any, Any]:
     if hasattr(db, "engines"):
         return dict(db.engines)
     binds = [None, *(app.config.get("SQLALCHEMY_BINDS") or {})]

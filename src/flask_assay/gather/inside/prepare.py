@@ -22,6 +22,7 @@ from flask_assay.gather.inside.metadata import find_engines, find_metadata
 from flask_assay.gather.inside.target_plan import TargetPlan
 from flask_assay.recording.directory import append_line, write_document
 from flask_assay.routing.engines import EngineRouter
+from flask_assay.routing.extension import flask_sqlalchemy_of
 from flask_assay.routing.plan import RoutePlan
 
 __all__ = ["FAILURE", "main"]
@@ -142,8 +143,7 @@ def _has_versions(directory: Path) -> bool:
 
 
 def _create_all(app: Any) -> None:
-    extension = app.extensions.get("sqlalchemy")
-    db = getattr(extension, "db", extension)
+    db = flask_sqlalchemy_of(app)
     if db is not None and hasattr(db, "create_all"):
         db.create_all()
         return

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from flask_assay.pytest_plugin.fixtures import app_of
+from flask_assay.routing.extension import flask_sqlalchemy_of
 
 __all__ = ["db_engine", "db_session"]
 
@@ -27,9 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _db(request: pytest.FixtureRequest) -> Any:
     """The app's Flask-SQLAlchemy object, for suites that define no ``_db``."""
     with contextlib.suppress(pytest.FixtureLookupError, pytest.UsageError):
-        extension = app_of(request).extensions.get("sqlalchemy")
-        if extension is not None:
-            return getattr(extension, "db", extension)
+        database = flask_sqlalchemy_of(app_of(request))
+        if database is not None:
+            return database
     raise NotImplementedError(
         "_db fixture not defined, and the app has no Flask-SQLAlchemy. Define a fixture _db "
         "that returns the SQLAlchemy object."

@@ -132,7 +132,7 @@ class Psycopg2Logical:
     @property
     def is_read_only(self) -> bool:
         """Its transactions are read-only."""
-        return bool(self._read_only)
+        return self.session.is_read_only if self._read_only is None else bool(self._read_only)
 
     @property
     def isolation(self) -> str:
