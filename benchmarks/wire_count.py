@@ -5,7 +5,8 @@
 Every connection of the process is led through a relay in a thread, which counts the server's
 ReadyForQuery messages: one for each time that a client had to wait. It stands below whatever else
 wraps the drivers and knows nothing of it, so it needs the standard library and pytest only.
-Transactions and statements are what SQLAlchemy's engines say they are.
+Transactions and statements are what SQLAlchemy's engines say they are; what an engine asks of a new
+connection before it hands it out ("set up") belongs to none of them.
 
 Timing is meaningless while this is loaded.
 """
@@ -32,6 +33,7 @@ class Relay:
 
     def __init__(self):
         self.current = ""
+        self.is_setting_up = False
         self.counts = defaultdict(Counter)
         self._directory = Path(tempfile.mkdtemp(prefix="wire-"))
         self._doors = {}
@@ -122,10 +124,14 @@ class Pair:
             if len(self._rest) < size:
                 return
             if self._rest[0] == READY:
-                name = self._label if self._is_ready else f"{self._label} connected"
-                self._relay.counts[self._relay.current][name] += 1
+                self._relay.counts[self._relay.current][self._kind()] += 1
                 self._is_ready = True
             self._rest = self._rest[size:]
+
+    def _kind(self):
+        if not self._is_ready:
+            return f"{self._label} connected"
+        return f"{self._label} set up" if self._relay.is_setting_up else self._label
 
 
 relay = Relay()
@@ -133,7 +139,8 @@ relay = Relay()
 
 def led(parameters):
     """Return connection parameters that lead through the relay."""
-    host, port = str(parameters.get("host") or ""), parameters.get("port") or 5432
+    host = str(parameters.get("host") or os.environ.get("PGHOST", ""))
+    port = parameters.get("port") or os.environ.get("PGPORT", "5432")
     if not host.startswith("/"):
         return {}
     frame, label = sys._getframe(2), "app"
@@ -171,10 +178,16 @@ def wrap_psycopg():
 def watch_engines():
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
+    from sqlalchemy.pool import Pool
 
     def note(name):
         relay.counts[relay.current][name] += 1
 
+    def setting_up(value):
+        relay.is_setting_up = value
+
+    event.listen(Engine, "do_connect", lambda *_: setting_up(True))
+    event.listen(Pool, "checkout", lambda *_: setting_up(False))
     event.listen(Engine, "begin", lambda _: note("transactions"))
     event.listen(Engine, "commit", lambda _: note("commits"))
     event.listen(Engine, "rollback", lambda _: note("rollbacks"))

@@ -212,7 +212,7 @@ def _declared() -> list[Any]:
     """Return what mapped classes declare, for apps whose extension we do not know."""
     from sqlalchemy.orm import mapperlib
 
-    registries = getattr(mapperlib, "_all_registries", set)()
+    registries: set[Any] = getattr(mapperlib, "_all_registries", set)()
     found = {id(one.metadata): one.metadata for one in registries}
     return sorted(found.values(), key=lambda one: sorted(one.tables))
 

@@ -7,6 +7,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
+import sqlalchemy.orm
 
 from flask_assay.errors import TargetError, UsageError
 from flask_assay.sandbox.recipe import Recipe
@@ -90,4 +91,19 @@ def test_tables_that_refer_to_each_other_are_hashed_without_a_warning():
     app.extensions = {"sqlalchemy": SimpleNamespace(db=SimpleNamespace(metadata=metadata))}
     before = Recipe("somebodys_app:app").digest(app)
     metadata.tables["ship"].append_column(sa.Column("name", sa.Text))
+    assert Recipe("somebodys_app:app").digest(app) != before
+
+
+def test_the_tables_of_an_unknown_extension_are_hashed_by_their_mapped_classes():
+    base = sa.orm.declarative_base()
+
+    class Ship(base):
+        __tablename__ = "ship_without_extension"
+        id = sa.Column(sa.Integer, primary_key=True)
+
+    app = App()
+    app.extensions = {}
+    before = Recipe("somebodys_app:app").digest(app)
+    assert Recipe("somebodys_app:app").digest(app) == before
+    Ship.name = sa.Column(sa.Text)
     assert Recipe("somebodys_app:app").digest(app) != before
