@@ -67,7 +67,7 @@ class RequestFlag(IntFlag):
     """Facts about a request."""
 
     BACKGROUND = 1  # work outside any request; the row is a container of spans
-    NO_VIEW = 2  # answered before a view was reached
+    NO_VIEW = 2  # answered before a view was reached; not seen without call sites
     EXCEPTION = 4  # an exception left the view
     STREAMED = 8
     IDENTITY_READ = 16  # session, cookies, Authorization or current user was read

@@ -70,7 +70,6 @@ class Recorder:
         self.connections: dict[int, int] = {}  # id of a driver connection → its number
         self.stacks: StackSource | None = None
         self._stacks_due_ns = 0
-        self.serving: dict[int, Work] = {}  # by thread; kept for the stack sampler only
         self.routes: dict[tuple[str, str, str], tuple[int, int]] = {}  # ids of route and endpoint
         self.app_hooks: list[Callable[[Any], None]] = []
         self.sees_views = False
@@ -94,7 +93,6 @@ class Recorder:
         self.connections.clear()
         if self.stacks is not None:
             self.stacks.reset()
-        self.serving.clear()
         self.routes.clear()
         self.apps.clear()
         self.counts.requests = self.counts.queries = self.counts.spans_dropped = 0

@@ -20,6 +20,8 @@ __all__ = ["SENSOR"]
 
 def _install(wiring: Wiring, module: ModuleType) -> None:
     recorder = wiring.recorder
+    if not (recorder.plan.call_sites or recorder.plan.stacks):
+        return  # the URL rule names the endpoint of a row; nobody asks before
     sampler = Sampling(recorder, wiring.switch) if recorder.plan.stacks else None
     if sampler is not None:
         wiring.patches.on_restore(sampler.stop)

@@ -63,7 +63,6 @@ class _Rows:
         self._switch = switch
         self._digests = recorder.plan.digests
         self._key = recorder.plan.salt.encode()[:64]
-        self._serving = recorder.serving if recorder.plan.stacks else None
         self._cpu: Callable[[], int] = time.thread_time_ns
         recorder.sink.encode = self._encode
 
@@ -77,7 +76,7 @@ class _Rows:
             self._watch,
         )
         clock, current, set_current = self._recorder.clock, CURRENT.get, CURRENT.set
-        serving, has_digests, make = self._serving, self._digests, self._request_class()
+        has_digests, make = self._digests, self._request_class()
         closing = getattr(sys.modules.get("werkzeug.wsgi"), "ClosingIterator", None)
 
         def call(  # noqa: C901, PLR0915 - likewise
@@ -95,9 +94,7 @@ class _Rows:
                     request = make(environ, start_response)
                     request.outer = current()
                 if request is not None:
-                    request.thread = ident = get_ident()
-                    if serving is not None:
-                        serving[ident] = request
+                    request.thread = get_ident()
                     request.start_ns = clock()
                     request.cpu_ns = self._cpu()
                     set_current(request)
@@ -168,7 +165,7 @@ class _Rows:
 
     def _request_class(self) -> type[Request]:  # noqa: C901 - in one piece, likewise
         """Return the class of requests that end by being added to the rows of this recorder."""
-        recorder, switch, serving = self._recorder, self._switch, self._serving
+        recorder, switch = self._recorder, self._switch
         clock, counts, sink, get_ident_ = recorder.clock, recorder.counts, recorder.sink, get_ident
         append, thread_time = sink.rows.append, time.thread_time_ns
         digest = self._digest if self._digests else None
@@ -202,8 +199,8 @@ class _Rows:
                 # It waits for the writer, and stays the context's until the next request:
                 # what the server hands out must not wait with it.
                 self.environ = NO_ENVIRON
-                if self.outer is not None or serving is not None:
-                    _step_out(self, serving)
+                if self.outer is not None:
+                    _step_out(self)
 
         return Served
 
@@ -288,14 +285,11 @@ def _watch_file(request: Request, body: Any) -> Any:
     return body
 
 
-def _step_out(request: Request, serving: dict[int, Work] | None) -> None:
+def _step_out(request: Request) -> None:
     """Let what was under way before a request go on."""
-    if request.outer is not None:
-        if CURRENT.get() is request:
-            CURRENT.set(_still_open(request.outer))
-        request.outer = None
-    if serving is not None and serving.get(request.thread) is request:
-        del serving[request.thread]
+    if CURRENT.get() is request:
+        CURRENT.set(_still_open(request.outer))
+    request.outer = None
 
 
 def _still_open(work: Work | None, environ: Any = None) -> Work | None:
