@@ -49,21 +49,6 @@ def client(app: Flask, stubs: Stubs) -> FlaskClient:
 
 
 @pytest.fixture
-def create(app: Flask) -> Callable:
-    """Return a function that makes rows with a factory.
-
-    Each call has a context of its own. One context around the whole test would be shared by
-    the requests in it: the same session, the same `g`, as no server would have it.
-    """
-
-    def create(factory, **values):
-        with app.app_context():
-            return factory(**values)
-
-    return create
-
-
-@pytest.fixture
 def log_in(app: Flask, stubs: Stubs) -> Callable[[User], FlaskClient]:
     """Return a function that gives a client with the token of this user."""
 
@@ -77,8 +62,8 @@ def log_in(app: Flask, stubs: Stubs) -> Callable[[User], FlaskClient]:
 
 
 @pytest.fixture
-def user(create) -> User:
-    return create(UserFactory)
+def user() -> User:
+    return UserFactory()
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
-"""Rows for tests: valid without arguments, each different from the one before."""
+"""Rows for tests: valid without arguments, each different from the one before.
+
+They name no session: flask-assay gives them the app's, commits, and needs no app context.
+"""
 
 import factory
 from factory.alchemy import SQLAlchemyModelFactory
-from shop import db
 from shop.models import BasketLine, Category, Item, Order, OrderLine, Product, Review, User
 from werkzeug.security import generate_password_hash
 
@@ -10,14 +12,7 @@ PASSWORD = "open sesame"
 PASSWORD_HASH = generate_password_hash(PASSWORD, method="scrypt:256:8:1")
 
 
-class Factory(SQLAlchemyModelFactory):
-    class Meta:
-        abstract = True
-        sqlalchemy_session_factory = lambda: db.session  # noqa: E731 - read per call, not at import
-        sqlalchemy_session_persistence = "commit"
-
-
-class UserFactory(Factory):
+class UserFactory(SQLAlchemyModelFactory):
     class Meta:
         model = User
 
@@ -28,7 +23,7 @@ class UserFactory(Factory):
     is_staff = False
 
 
-class CategoryFactory(Factory):
+class CategoryFactory(SQLAlchemyModelFactory):
     class Meta:
         model = Category
 
@@ -36,7 +31,7 @@ class CategoryFactory(Factory):
     slug = factory.Sequence(lambda n: f"lamps-{n}")
 
 
-class ProductFactory(Factory):
+class ProductFactory(SQLAlchemyModelFactory):
     class Meta:
         model = Product
 
@@ -47,7 +42,7 @@ class ProductFactory(Factory):
     stock = 10
 
 
-class ReviewFactory(Factory):
+class ReviewFactory(SQLAlchemyModelFactory):
     class Meta:
         model = Review
 
@@ -56,21 +51,21 @@ class ReviewFactory(Factory):
     body = "Bright."
 
 
-class ItemFactory(Factory):
+class ItemFactory(SQLAlchemyModelFactory):
     class Meta:
         model = Item
 
     name = factory.Sequence(lambda n: f"umbrella {n}")
 
 
-class BasketLineFactory(Factory):
+class BasketLineFactory(SQLAlchemyModelFactory):
     class Meta:
         model = BasketLine
 
     quantity = 1
 
 
-class OrderLineFactory(Factory):
+class OrderLineFactory(SQLAlchemyModelFactory):
     class Meta:
         model = OrderLine
 
@@ -79,7 +74,7 @@ class OrderLineFactory(Factory):
     price_cents = 1999
 
 
-class OrderFactory(Factory):
+class OrderFactory(SQLAlchemyModelFactory):
     class Meta:
         model = Order
 

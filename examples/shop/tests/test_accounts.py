@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from factories import PASSWORD, UserFactory
 from shop import db
 from shop.database import now
@@ -34,7 +35,7 @@ def test_a_username_is_taken_once(client):
     assert "taken" in again.json["error"]["message"]
 
 
-def test_neither_password_nor_token_is_stored_in_clear(app, client, create, log_in):
+def test_neither_password_nor_token_is_stored_in_clear(app, client, log_in):
     client.post("/register", json=credentials())
     token = client.post("/login", json=credentials()).json["token"]
     with app.app_context():
@@ -65,13 +66,14 @@ def test_a_profile_needs_a_valid_token(client, header):
     assert refused.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_token_that_is_too_old_counts_no_more(app, buyer, user):
-    with app.app_context():
-        db.session.query(Token).update({"expires_at": now() - timedelta(seconds=1)})
-        db.session.commit()
-    assert buyer.get("/profile").status_code == 401
-    with app.app_context():
-        assert accounts.delete_expired_tokens() == 1
+def test_a_token_that_is_too_old_counts_no_more(app, buyer):
+    lifetime = timedelta(days=app.config["TOKEN_LIFETIME_DAYS"])
+    with time_machine.travel(now() + lifetime - timedelta(minutes=1)):
+        assert buyer.get("/profile").status_code == 200
+    with time_machine.travel(now() + lifetime):
+        assert buyer.get("/profile").status_code == 401
+        with app.app_context():
+            assert accounts.delete_expired_tokens() == 1
 
 
 def test_logging_out_ends_one_login_only(user, log_in):
@@ -155,9 +157,9 @@ def test_production_wants_long_passwords(app, client, monkeypatch):
     assert client.post("/register", json=credentials()).status_code == 400
 
 
-def test_an_unknown_name_costs_a_hash_as_well(create, client, monkeypatch):
+def test_an_unknown_name_costs_a_hash_as_well(client, monkeypatch):
     """Otherwise the time of an answer tells which names exist."""
-    create(UserFactory, username="known")
+    UserFactory(username="known")
     checked = []
     real = accounts.check_password_hash
     monkeypatch.setattr(

@@ -11,8 +11,8 @@ from shop.caching import cached_response, changed
 from shop.extensions import cache
 
 
-def test_a_second_read_asks_no_database(client, create, assay_queries):
-    item = create(ItemFactory)
+def test_a_second_read_asks_no_database(client, assay_queries):
+    item = ItemFactory()
     first = client.get(f"/items/{item.id}")
     with assay_queries(exactly=0):
         second = client.get(f"/items/{item.id}")
@@ -26,8 +26,8 @@ def test_a_new_item_is_in_the_next_list(client, path):
     assert [item["name"] for item in client.get(path).json["items"]] == ["umbrella"]
 
 
-def test_a_rename_shows_in_every_list_at_once(client, create):
-    item = create(ItemFactory)
+def test_a_rename_shows_in_every_list_at_once(client):
+    item = ItemFactory()
     paths = ["/items", "/items?limit=1", f"/items/{item.id}"]
     for path in paths:
         client.get(path)
@@ -35,12 +35,12 @@ def test_a_rename_shows_in_every_list_at_once(client, create):
     assert all(b"parasol" in client.get(path).data for path in paths)
 
 
-def test_a_price_change_shows_in_every_page_of_the_product(client, create, log_in):
-    product = create(ProductFactory, price_cents=1000)
+def test_a_price_change_shows_in_every_page_of_the_product(client, log_in):
+    product = ProductFactory(price_cents=1000)
     paths = ["/", "/products", f"/products/{product.id}", f"/p/{product.id}", "/search?q=lamp"]
     for path in paths:
         client.get(path)
-    staff = log_in(create(UserFactory, is_staff=True))
+    staff = log_in(UserFactory(is_staff=True))
     staff.put(f"/products/{product.id}", json={"name": "Lamp", "price_cents": 777})
     for path in paths:
         body = client.get(path).text
@@ -59,20 +59,20 @@ def test_a_write_during_a_read_is_not_lost(app, monkeypatch):
         assert cached_response("key", ["scope"], lambda: jsonify("new")).json == "new"
 
 
-def test_an_error_is_never_cached(client, create):
+def test_an_error_is_never_cached(client):
     assert client.get("/products/1").status_code == 404
-    create(ProductFactory, id=1)
+    ProductFactory(id=1)
     assert client.get("/products/1").status_code == 200
 
 
-def test_the_answer_is_the_same_for_everybody(client, create, buyer):
-    product = create(ProductFactory)
+def test_the_answer_is_the_same_for_everybody(client, buyer):
+    product = ProductFactory()
     path = f"/products/{product.id}"
     assert buyer.get(path).data == client.get(path).data
 
 
-def test_a_browser_that_has_the_page_gets_304(client, create):
-    item = create(ItemFactory)
+def test_a_browser_that_has_the_page_gets_304(client):
+    item = ItemFactory()
     first = client.get(f"/items/{item.id}")
     assert first.headers["Cache-Control"] == "public, max-age=0, must-revalidate"
     known = {"If-None-Match": first.headers["ETag"]}
@@ -82,8 +82,8 @@ def test_a_browser_that_has_the_page_gets_304(client, create):
     assert client.get(f"/items/{item.id}", headers=known).status_code == 200
 
 
-def test_a_hit_is_one_round_trip(client, create, monkeypatch):
-    item = create(ItemFactory)
+def test_a_hit_is_one_round_trip(client, monkeypatch):
+    item = ItemFactory()
     client.get(f"/items/{item.id}")
     asked = []
     execute = Redis.execute_command
@@ -94,8 +94,8 @@ def test_a_hit_is_one_round_trip(client, create, monkeypatch):
     assert asked == ["MGET"]
 
 
-def test_the_shop_works_without_a_cache(app, client, create, monkeypatch):
-    item = create(ItemFactory)
+def test_the_shop_works_without_a_cache(app, client, monkeypatch):
+    item = ItemFactory()
 
     def down(*args, **kwargs):
         raise RedisConnectionError("down")
@@ -108,8 +108,8 @@ def test_the_shop_works_without_a_cache(app, client, create, monkeypatch):
     assert client.get("/healthz").json == {"cache": False, "database": True}
 
 
-def test_many_readers_at_once_all_get_the_page(app, create):
-    item = create(ItemFactory)
+def test_many_readers_at_once_all_get_the_page(app):
+    item = ItemFactory()
     answers = []
     readers = [
         threading.Thread(

@@ -46,7 +46,7 @@ def test_every_migration_can_be_undone_and_done_again(migrated):
     assert differences() == []
 
 
-def test_a_migration_keeps_the_rows(migrated, create, client):
+def test_a_migration_keeps_the_rows(migrated, client):
     flask_migrate.downgrade(revision="0001")
     with db.engine.begin() as connection:
         connection.execute(text("INSERT INTO categories (name, slug) VALUES ('Lamps', 'lamps')"))
@@ -76,8 +76,8 @@ def test_every_foreign_key_has_an_index(migrated):
     assert missing == []
 
 
-def test_the_database_refuses_what_the_app_forbids(app, create):
+def test_the_database_refuses_what_the_app_forbids(app):
     with pytest.raises(Exception, match="ck_products_stock_not_negative"):
-        create(ProductFactory, stock=-1)
+        ProductFactory(stock=-1)
     with app.app_context():
         db.session.rollback()

@@ -16,10 +16,10 @@ from shop.tasks import pay_order, requeue_orders
 
 
 @pytest.fixture
-def lamp(create, user):
+def lamp(user):
     """A product, two of it in the user's basket."""
-    lamp = create(ProductFactory, price_cents=1500, stock=5)
-    create(BasketLineFactory, user_id=user.id, product_id=lamp.id, quantity=2)
+    lamp = ProductFactory(price_cents=1500, stock=5)
+    BasketLineFactory(user_id=user.id, product_id=lamp.id, quantity=2)
     return lamp
 
 
@@ -81,9 +81,9 @@ def test_an_empty_basket_buys_nothing(buyer):
     assert buyer.post("/checkout", json={}).status_code == 409
 
 
-def test_what_is_not_in_stock_is_not_sold(app, create, buyer, user, lamp):
-    rare = create(ProductFactory, stock=1)
-    create(BasketLineFactory, user_id=user.id, product_id=rare.id, quantity=2)
+def test_what_is_not_in_stock_is_not_sold(app, buyer, user, lamp):
+    rare = ProductFactory(stock=1)
+    BasketLineFactory(user_id=user.id, product_id=rare.id, quantity=2)
     refused = buyer.post("/checkout", json={})
     assert refused.status_code == 409
     assert str(rare.id) in refused.json["error"]["message"]
@@ -91,9 +91,9 @@ def test_what_is_not_in_stock_is_not_sold(app, create, buyer, user, lamp):
     assert len(buyer.get("/basket").json["lines"]) == 2
 
 
-def test_a_product_that_sells_out_says_so_at_the_next_read(client, create, buyer, user):
-    last = create(ProductFactory, stock=1)
-    create(BasketLineFactory, user_id=user.id, product_id=last.id)
+def test_a_product_that_sells_out_says_so_at_the_next_read(client, buyer, user):
+    last = ProductFactory(stock=1)
+    BasketLineFactory(user_id=user.id, product_id=last.id)
     assert client.get(f"/products/{last.id}").json["in_stock"] is True
     buyer.post("/checkout", json={})
     assert client.get(f"/products/{last.id}").json["in_stock"] is False
@@ -101,11 +101,11 @@ def test_a_product_that_sells_out_says_so_at_the_next_read(client, create, buyer
 
 
 @pytest.mark.assay(gear="clone")  # one waits for the other: two real transactions
-def test_two_buyers_cannot_both_have_the_last_one(app, create, log_in):
-    last = create(ProductFactory, stock=1)
+def test_two_buyers_cannot_both_have_the_last_one(app, log_in):
+    last = ProductFactory(stock=1)
     buyers = []
-    for user in create(lambda: UserFactory.create_batch(2)):
-        create(BasketLineFactory, user_id=user.id, product_id=last.id)
+    for user in UserFactory.create_batch(2):
+        BasketLineFactory(user_id=user.id, product_id=last.id)
         buyers.append(log_in(user))
     start, statuses = threading.Barrier(2), []
 
@@ -122,44 +122,42 @@ def test_two_buyers_cannot_both_have_the_last_one(app, create, log_in):
     assert stock_of(app, last) == 0
 
 
-def test_only_one_of_two_workers_settles_an_order(app, create, user):
-    order = create(OrderFactory, user_id=user.id)
+def test_only_one_of_two_workers_settles_an_order(app, user):
+    order = OrderFactory(user_id=user.id)
     with app.app_context():
         assert orders.mark_paid(order.id, "pi_1") is True
         assert orders.mark_paid(order.id, "pi_2") is False
         assert orders.mark_declined(order.id) is False
 
 
-def test_orders_are_listed_newest_first_page_by_page(create, buyer, user):
-    made = [create(OrderFactory, user_id=user.id).id for _ in range(3)]
-    create(OrderFactory, user_id=create(UserFactory).id)
+def test_orders_are_listed_newest_first_page_by_page(buyer, user):
+    made = [OrderFactory(user_id=user.id).id for _ in range(3)]
+    OrderFactory(user_id=UserFactory().id)
     first = buyer.get("/orders?limit=2").json
     second = buyer.get(f"/orders?limit=2&before={first['next']}").json
     assert [order["id"] for order in first["orders"] + second["orders"]] == made[::-1]
     assert second["next"] is None
 
 
-def test_an_order_of_somebody_else_is_not_found(create, buyer):
-    order = create(OrderFactory, user_id=create(UserFactory).id)
+def test_an_order_of_somebody_else_is_not_found(buyer):
+    order = OrderFactory(user_id=UserFactory().id)
     assert buyer.get(f"/orders/{order.id}").status_code == 404
     assert buyer.get(f"/orders/{order.id}/receipt").status_code == 404
 
 
-def test_an_order_needs_as_many_statements_for_20_lines_as_for_1(
-    create, buyer, user, assay_queries
-):
+def test_an_order_needs_as_many_statements_for_20_lines_as_for_1(buyer, user, assay_queries):
     counts = []
     for length in (1, 20):
-        lines = create(lambda length=length: OrderLineFactory.build_batch(length))
-        order = create(OrderFactory, user_id=user.id, lines=lines)
+        lines = OrderLineFactory.build_batch(length)
+        order = OrderFactory(user_id=user.id, lines=lines)
         with assay_queries:
             assert len(buyer.get(f"/orders/{order.id}").json["lines"]) == length
         counts.append(assay_queries.count)
     assert counts == [3, 3]  # who asks, the order, its lines with their products
 
 
-def test_a_receipt_is_a_signed_link_made_without_a_call(create, buyer, user, lamp, stubs):
-    unpaid = create(OrderFactory, user_id=user.id)
+def test_a_receipt_is_a_signed_link_made_without_a_call(buyer, user, lamp, stubs):
+    unpaid = OrderFactory(user_id=user.id)
     assert buyer.get(f"/orders/{unpaid.id}/receipt").status_code == 409
     paid = buyer.post("/checkout", json={}).headers["Location"]
     before = len(stubs.calls("GET", "/"))

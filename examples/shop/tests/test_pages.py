@@ -2,10 +2,10 @@ import pytest
 from factories import CategoryFactory, ProductFactory, ReviewFactory
 
 
-def test_home_shows_the_newest_products_and_all_categories(client, create):
-    create(CategoryFactory, name="Garden")
-    create(lambda: ProductFactory.create_batch(13))
-    newest = create(ProductFactory, name="The newest", price_cents=123456)
+def test_home_shows_the_newest_products_and_all_categories(client):
+    CategoryFactory(name="Garden")
+    ProductFactory.create_batch(13)
+    newest = ProductFactory(name="The newest", price_cents=123456)
     page = client.get("/").text
     assert f'href="/p/{newest.id}"' in page
     assert "1,234.56 €" in page
@@ -17,26 +17,26 @@ def test_home_of_an_empty_shop_says_so(client):
     assert "Nothing to sell yet" in client.get("/").text
 
 
-def test_a_product_page_shows_product_and_reviews(client, create):
-    product = create(ProductFactory, rating_sum=9, rating_count=2)
-    review = create(ReviewFactory, product_id=product.id, stars=4)
+def test_a_product_page_shows_product_and_reviews(client):
+    product = ProductFactory(rating_sum=9, rating_count=2)
+    review = ReviewFactory(product_id=product.id, stars=4)
     page = client.get(f"/p/{product.id}").text
     for text in (product.name, product.category.name, "in stock", "4.5 of 5", "★★★★☆"):
         assert text in page
     assert review.author.username in page
 
 
-def test_a_page_escapes_what_users_wrote(client, create):
-    product = create(ProductFactory, name="<b>Lamp</b>")
-    create(ReviewFactory, product_id=product.id, body="<script>alert(1)</script>")
+def test_a_page_escapes_what_users_wrote(client):
+    product = ProductFactory(name="<b>Lamp</b>")
+    ReviewFactory(product_id=product.id, body="<script>alert(1)</script>")
     page = client.get(f"/p/{product.id}").text
     assert "<script>" not in page
     assert "&lt;b&gt;Lamp&lt;/b&gt;" in page
 
 
-def test_a_product_page_needs_two_statements_whatever_the_reviews(client, create, assay_queries):
-    product = create(ProductFactory)
-    create(lambda: ReviewFactory.create_batch(10, product_id=product.id))
+def test_a_product_page_needs_two_statements_whatever_the_reviews(client, assay_queries):
+    product = ProductFactory()
+    ReviewFactory.create_batch(10, product_id=product.id)
     with assay_queries(exactly=2):
         assert client.get(f"/p/{product.id}").status_code == 200
 

@@ -9,8 +9,8 @@ from shop.tasks import pay_order, send_receipt, send_text, send_welcome
 
 
 @pytest.fixture
-def order(create, user) -> Order:
-    return create(OrderFactory, user_id=user.id)
+def order(user) -> Order:
+    return OrderFactory(user_id=user.id)
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def test_no_connection_is_held_while_the_bank_thinks(run, app, stubs, order, mon
     assert held == [0]
 
 
-def test_a_receipt_is_mailed_even_if_the_first_try_fails(run, create, user, stubs, assay_mail):
-    paid = create(OrderFactory, user_id=user.id, status="paid", paid_at=user.created_at)
+def test_a_receipt_is_mailed_even_if_the_first_try_fails(run, user, stubs, assay_mail):
+    paid = OrderFactory(user_id=user.id, status="paid", paid_at=user.created_at)
     assay_mail.refuse(451, times=1)
     assert run(send_receipt, paid.id).successful()
     (receipt,) = assay_mail
@@ -72,9 +72,9 @@ def test_a_text_is_sent_again_if_the_first_try_fails(run, stubs, order):
     assert len(stubs.calls("POST", "/Messages.json")) == 2
 
 
-def test_who_has_no_address_and_no_phone_gets_nothing(run, create, stubs, assay_mail):
-    silent = create(UserFactory, email=None, phone=None)
-    paid = create(OrderFactory, user_id=silent.id, status="paid", paid_at=silent.created_at)
+def test_who_has_no_address_and_no_phone_gets_nothing(run, stubs, assay_mail):
+    silent = UserFactory(email=None, phone=None)
+    paid = OrderFactory(user_id=silent.id, status="paid", paid_at=silent.created_at)
     for task, number in ((send_receipt, paid.id), (send_text, paid.id), (send_welcome, silent.id)):
         assert run(task, number).successful()
     assert assay_mail == []

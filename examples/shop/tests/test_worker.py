@@ -40,8 +40,8 @@ def done() -> Iterator[Callable[[int], list[str]]]:
     task_postrun.disconnect(note)
 
 
-def test_workers_do_what_the_app_enqueued(queueing_app, create, user, stubs, assay_mail, done):
-    order = create(OrderFactory, user_id=user.id)
+def test_workers_do_what_the_app_enqueued(queueing_app, user, stubs, assay_mail, done):
+    order = OrderFactory(user_id=user.id)
     with queueing_app.app_context():
         enqueue(pay_order, order.id)
         assert db.session.get(Order, order.id).status == "pending"
