@@ -175,6 +175,10 @@ class Host:
         if self._sandbox is not None:
             self._sandbox.checked_out(connection)
 
+    def rebuilt(self, name: str, metadata: Any, arguments: dict[str, Any]) -> bool:
+        """Whether ``create_all`` or ``drop_all`` has nothing left to do."""
+        return self._sandbox is not None and self._sandbox.rebuilt(name, metadata, arguments)
+
     def used_session(self, session: Any) -> None:
         """Note an SQLAlchemy session that began a transaction."""
         if self._sandbox is not None:

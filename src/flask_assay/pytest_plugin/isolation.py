@@ -291,6 +291,7 @@ class Isolation:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Keep what was found out."""
         self._write_kept()
+        self.summary.counts["rebuilds"] += self.host.attachment.rebuilds
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
             changes = self._choices.changes if self._choices else {}

@@ -12,7 +12,13 @@ class Summary:
     """Counts and lines for the terminal; those of xdist's workers are merged."""
 
     def __init__(self) -> None:
-        self.counts: dict[str, int] = {"rollback": 0, "clone": 0, "statements": 0, "untouched": 0}
+        self.counts: dict[str, int] = {
+            "rollback": 0,
+            "clone": 0,
+            "statements": 0,
+            "untouched": 0,
+            "rebuilds": 0,
+        }
         self.lines: list[str] = []
 
     def ran(self, test: str, result: Checkin) -> None:
@@ -66,5 +72,7 @@ class Summary:
             f"({self.counts['untouched']} of them without the database), "
             f"{self.counts['clone']} on clones"
         )
+        if self.counts.get("rebuilds"):
+            reporter.line(f"{self.counts['rebuilds']} calls of create_all and drop_all sent no DDL")
         for line in self.lines:
             reporter.line(line)

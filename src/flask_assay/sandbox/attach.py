@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from flask_assay.errors import UsageError
 from flask_assay.sandbox.pings import patched_pings
 from flask_assay.sandbox.place import Place
+from flask_assay.sandbox.rebuilds import patched_rebuilds
 
 __all__ = ["SERVER_ARGUMENTS", "Attachment", "Target", "startup_settings"]
 
@@ -67,6 +68,10 @@ class Target(Protocol):
         """Note that a connection was handed to the app."""
         ...
 
+    def rebuilt(self, name: str, metadata: Any, arguments: "dict[str, Any]") -> bool:
+        """Whether ``create_all`` or ``drop_all`` has nothing left to do."""
+        ...
+
 
 def startup_settings(parameters: dict[str, Any]) -> dict[str, str]:
     """Return the settings that connection parameters ask for, as statements.
@@ -100,13 +105,19 @@ def _value(match: re.Match[str]) -> str:
 
 
 class Attachment:
-    """All the places where connections are caught, for one target at a time."""
+    """All the places where connections are caught, for one target at a time.
+
+    Attributes:
+        originals: What the drivers' connect functions were.
+        rebuilds: How many calls of ``create_all`` and ``drop_all`` needed no DDL.
+    """
 
     def __init__(self) -> None:
         self._target: Target | None = None
         self._patches: list[Any] = []
         self._undo: list[Callable[[], None]] = []
         self.originals: dict[str, Callable[..., Any]] = {}
+        self.rebuilds = 0
 
     @property
     def target(self) -> Target:
@@ -221,6 +232,8 @@ class Attachment:
             self._undo.append(partial(event.remove, owner, name, listener))
         for owner, name, value in patched_pings(self._is_current):
             self._replace(owner, name, value)
+        for owner, name, value in patched_rebuilds(self._rebuilt):
+            self._replace(owner, name, value)
 
     def _do_connect(self, dialect: Any, _record: Any, cargs: Any, cparams: Any) -> Any:
         if dialect.name != "postgresql":
@@ -242,6 +255,11 @@ class Attachment:
     def _is_current(self, dbapi_connection: Any) -> bool:
         """Ask the target of the moment: it changes while a template is built."""
         return self.target.is_current(dbapi_connection)
+
+    def _rebuilt(self, name: str, metadata: Any, arguments: dict[str, Any]) -> bool:
+        is_done = self.target.rebuilt(name, metadata, arguments)
+        self.rebuilds += is_done
+        return is_done
 
     def _after_begin(self, session: Any, _transaction: Any, _connection: Any) -> None:
         self.target.used_session(session)

@@ -16,6 +16,7 @@ from flask_assay.sandbox.clones import Clone, ClonePool
 from flask_assay.sandbox.link import Link
 from flask_assay.sandbox.links import address, from_psycopg_pool, new_link
 from flask_assay.sandbox.place import Place
+from flask_assay.sandbox.rebuilds import answers
 from flask_assay.sandbox.signals import (
     GearChangeError,
     Journal,
@@ -249,6 +250,11 @@ class Sandbox:
         if self._current is not None:
             self._current.sessions.add(session)
 
+    def rebuilt(self, name: str, metadata: Any, arguments: dict[str, Any]) -> bool:
+        """Whether ``create_all`` or ``drop_all`` has nothing left to do."""
+        is_test = self._current is not None
+        return is_test and answers(name, metadata, arguments, self, self._template)
+
     # -- the lifecycle --------------------------------------------------------------------
 
     @property
@@ -450,6 +456,20 @@ class Sandbox:
     def is_touched(self) -> bool:
         """Whether the test that runs has used a database."""
         return any(link.universe.scopes[-1].touched for link in self._links.values())
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether nothing below the test that runs has used a database."""
+        # The first statement touches every scope; with a savepoint, if some were touched before.
+        many = [link.universe.scopes for link in self._links.values()]
+        return not any(s[-1].mark if s[-1].touched else any(x.touched for x in s) for s in many)
+
+    @property
+    def is_pristine(self) -> bool:
+        """Whether the test that runs has not used a database yet, in its gear."""
+        if self._current is not None and self._current.gear == "clone":
+            return not self._current.clones
+        return not self.is_touched
 
     @property
     def has_shared_rows(self) -> bool:

@@ -93,6 +93,10 @@ class _Builder:
     def used_session(self, session: Any) -> None:
         """Nothing to note."""
 
+    def rebuilt(self, name: str, metadata: Any, arguments: dict[str, Any]) -> bool:
+        """Let the schema be made."""
+        return False
+
     def close(self) -> None:
         """End every connection that the app still has."""
         for connection in list(self._made):

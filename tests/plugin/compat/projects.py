@@ -23,6 +23,12 @@ def write_suite(directory: Path, *suites: str, ini: str) -> Path:
     return directory
 
 
+def write_catalog(directory: Path, *suites: str, ini: str) -> Path:
+    """Write suites with the app of this folder beside them."""
+    (directory / "catalog.py").write_text((SUITES / "catalog.py").read_text())
+    return write_suite(directory, *suites, ini=ini)
+
+
 def run_suite(directory: Path, suite: str, *arguments: str, ini: str) -> Outcome:
     """Write one suite and run it."""
     return run_pytest(write_suite(directory, suite, ini=ini), *arguments)

@@ -1,6 +1,5 @@
 """In place of Flask-Testing: one test per row of the table in the how-to page."""
 
-import shutil
 import socket
 import sys
 import unittest
@@ -19,7 +18,7 @@ from flask import (
     request,
 )
 from jinja2 import DictLoader
-from tests.plugin.compat.projects import SUITES, failures, passed, write_suite
+from tests.plugin.compat.projects import failures, passed, write_catalog
 from tests.plugin.sandbox.project import run_pytest
 
 from flask_assay.unittest.flask_testing import (
@@ -324,8 +323,9 @@ THEIRS = "from flask_testing import LiveServerTestCase, TestCase\n"
 
 @pytest.fixture
 def project(tmp_path):
-    shutil.copy(SUITES / "catalog.py", tmp_path)
-    return tmp_path
+    return write_catalog(
+        tmp_path, ini="assay_app = catalog:create_app\nassay_compat = flask-testing\n"
+    )
 
 
 @pytest.mark.services
@@ -341,8 +341,6 @@ def test_under_unittest_tests_are_isolated_on_postgresql(project):
 
 @pytest.mark.services
 def test_under_pytest_the_import_may_stay(project):
-    ini = "assay_app = catalog:create_app\nassay_compat = flask-testing\n"
-    write_suite(project, ini=ini)
     (project / "test_rows.py").write_text(THEIRS + SUITE)
     found = run_pytest(project)
     assert failures(found) == set(), found.text

@@ -1,9 +1,7 @@
 """In place of pytest-flask-sqlalchemy: one test per row of the table in the how-to page."""
 
-import shutil
-
 import pytest
-from tests.plugin.compat.projects import SUITES, failures, names, passed, write_suite
+from tests.plugin.compat.projects import failures, names, passed, write_catalog
 from tests.plugin.sandbox.project import run_pytest
 
 pytestmark = pytest.mark.services
@@ -17,14 +15,9 @@ mocked-sessionmakers = catalog.Maker
 """
 
 
-def project(directory, *suites, ini):
-    shutil.copy(SUITES / "catalog.py", directory)
-    return write_suite(directory, *suites, ini=ini)
-
-
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory):
-    return run_pytest(project(tmp_path_factory.mktemp("session"), "session_names", ini=INI))
+    return run_pytest(write_catalog(tmp_path_factory.mktemp("session"), "session_names", ini=INI))
 
 
 @pytest.mark.parametrize("name", names("session_names"))
@@ -74,14 +67,14 @@ def test_own_db_fixture(shared, db_session, db_engine, turn):
 
 def test_the_suites_own_db_fixture_makes_the_schema(tmp_path):
     """The sandbox needs no ``assay_app`` for this one: the suite's fixtures make everything."""
-    project(tmp_path, ini="assay_compat = pytest-flask-sqlalchemy\n")
+    write_catalog(tmp_path, ini="assay_compat = pytest-flask-sqlalchemy\n")
     (tmp_path / "test_own.py").write_text(OWN)
     found = run_pytest(tmp_path)
     assert passed(found) == {"test_own_db_fixture"}, found.text
 
 
 def test_a_missing_db_fixture_is_an_error_that_says_so(tmp_path):
-    project(tmp_path, ini="assay_compat = pytest-flask-sqlalchemy\n")
+    write_catalog(tmp_path, ini="assay_compat = pytest-flask-sqlalchemy\n")
     (tmp_path / "test_none.py").write_text("def test_none(db_session): pass")
     found = run_pytest(tmp_path)
     assert failures(found) == {"test_none"}
