@@ -74,3 +74,11 @@ def test_the_table_that_takes_longest_is_named(tmp_path):
     [finding] = diagnose(record(tmp_path, dear)).findings
     assert finding.audit == "slow-query"
     assert "orders takes longest: 83 %" in finding.detail
+
+
+def test_on_a_busy_machine_a_statement_on_few_rows_is_no_slow_query(tmp_path):
+    def filled(build):
+        dear(build, ms=80)
+        build.documents["plans"]["plans"][0]["tree"]["Plans"][0]["Actual Rows"] = 400
+
+    assert diagnose(record(tmp_path, filled)).findings == ()

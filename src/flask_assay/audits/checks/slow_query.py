@@ -1,20 +1,20 @@
 """slow-query: a statement is dear by itself, for no reason that another audit names.
 
 ## What it detects
-Statements that take at least `MEAN_S` each and own at least `SHARE_RATIO` of some route's time,
-and that no other finding names.
+Statements that look at `ROWS_MIN` rows or more, take at least `MEAN_S` each, own at least
+`SHARE_RATIO` of some route's time, and that no other finding names.
 
 ## Why it matters
 It is where the time goes, even if nothing about it is plainly wrong: a join over much of a table,
 a sum that is made anew for each request, a search that no index helps.
 
 ## How it is detected
-Wall time of the statement as the app sees it, over the steady state; the plan says where the
-time went, on the data as the load left them.
+Rows are counted in the plan, on the data as the load left them; on a busy machine every statement
+is slow, and only the rows tell which is dear. The time is that of the load, as the app sees it.
 
 ## Known problems
-Times depend on the machine, and on a busy one every statement is slow. What to do about it, this
-audit does not know.
+Statements that are dear on few rows, by a function or a regular expression, are not found. What to
+do about it, this audit does not know.
 
 ## How to fix
 Read the plan. Ask for less, keep the result for a while, or prepare it: a column, a summary table
@@ -27,16 +27,16 @@ PostgreSQL, "Using EXPLAIN"; M. Winand, "SQL Performance Explained".
 from collections.abc import Sequence
 
 from flask_assay.artifacts.places import key_of, place_of, shared_sites
-from flask_assay.artifacts.query_plans import Scan
-from flask_assay.artifacts.query_plans import query_plans as plans_artifact
+from flask_assay.artifacts.query_plans import Scan, StatementPlan, query_plans
 from flask_assay.artifacts.statement_shapes import StatementShape, statement_shapes
 from flask_assay.artifacts.steady_state import SteadyState, steady_state
-from flask_assay.artifacts.view import Given, UnavailableError
+from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, State
 from flask_assay.audits.weighing import agree, name_routes, severity_of
 from flask_assay.model.finding import Evidence, Finding
 
-MEAN_S = 0.010
+ROWS_MIN = 5_000  # that the plan looks at
+MEAN_S = 0.005
 SHARE_RATIO = 0.2  # of some route's server time
 EXECUTIONS_MIN = 5
 
@@ -44,7 +44,7 @@ META = Meta(
     audit_id="slow-query",
     title="No statement is dear by itself",
     failure_title="A statement is dear by itself",
-    needs=(steady_state, statement_shapes, plans_artifact),
+    needs=(steady_state, statement_shapes, query_plans),
     state=State.PREVIEW,
     is_fallback=True,
 )
@@ -56,16 +56,14 @@ def audit(given: Given) -> Sequence[Finding]:
     found = []
     for shape in given[statement_shapes].values():
         mean = shape.wall_ns / 1e9 / shape.execution_count
-        if shape.execution_count < EXECUTIONS_MIN or mean < MEAN_S or not _reads(shape):
+        plans = given[query_plans].get(shape.statement, ())
+        rows = max((plan.rows_read for plan in plans), default=0.0)
+        if shape.execution_count < EXECUTIONS_MIN or mean < MEAN_S or rows < ROWS_MIN:
             continue
         costs = _costs(shape, steady)
-        if costs:
-            found.append(_finding(shape, costs, given))
+        if costs and shape.statement.lstrip("( ").upper().startswith(("SELECT", "WITH")):
+            found.append(_finding(shape, costs, plans, steady))
     return found
-
-
-def _reads(shape: StatementShape) -> bool:
-    return shape.statement.lstrip("( ").upper().startswith(("SELECT", "WITH"))
 
 
 def _costs(shape: StatementShape, steady: SteadyState) -> dict[str, float]:
@@ -77,13 +75,17 @@ def _costs(shape: StatementShape, steady: SteadyState) -> dict[str, float]:
     }
 
 
-def _finding(shape: StatementShape, costs: dict[str, float], given: Given) -> Finding:
-    steady = given[steady_state]
+def _finding(
+    shape: StatementShape,
+    costs: dict[str, float],
+    plans: Sequence[StatementPlan],
+    steady: SteadyState,
+) -> Finding:
     routes = tuple(costs)
     requests = sum(len(steady.by_route[route]) for route in routes)
     place = place_of(shared_sites({shape.statement: shape.sites})[shape.statement])
     mean = shape.wall_ns / 1e9 / shape.execution_count
-    scan = _dearest(shape.statement, given)
+    scan = max((scan for plan in plans for scan in plan.scans), key=lambda scan: scan.time_ratio)
     return Finding(
         audit=META.audit_id,
         key=key_of(place, shape.statement[:80]),
@@ -110,19 +112,7 @@ def _finding(shape: StatementShape, costs: dict[str, float], given: Given) -> Fi
     )
 
 
-def _dearest(statement: str, given: Given) -> Scan | None:
-    """Return the visit of a table that took most of the plan's time."""
-    try:
-        plans = given[plans_artifact].get(statement, ())
-    except UnavailableError:
-        return None
-    scans = [scan for plan in plans for scan in plan.scans]
-    return max(scans, key=lambda scan: scan.time_ratio) if scans else None
-
-
-def _where(scan: Scan | None) -> str:
-    if scan is None:
-        return ""
+def _where(scan: Scan) -> str:
     return (
         f"Of the tables it visits, {scan.table} takes longest: {scan.time_ratio * 100:.0f} % of "
         f"the plan's time for {scan.rows_read:,.0f} rows ({scan.node_type})."
