@@ -14,14 +14,15 @@ _SIZES_MIN = 3
 
 
 def growth_of(view: View) -> tuple[GrowthCurve, ...]:
-    """Return a curve for each route, what grows most first; none if nothing was repeated."""
+    """Return a curve for each route that reads tables, what grows most first."""
     try:
         growth = view[size_series]
     except UnavailableError:
         return ()
     sizes = tuple(size.row_count for size in growth.sizes)
     curves = [_curve(route, sizes) for route in growth.routes if len(route.points) == len(sizes)]
-    return tuple(sorted(curves, key=lambda each: -_weight(each)))
+    reading = [each for each in curves if any(each.blocks)]
+    return tuple(sorted(reading, key=lambda each: -_weight(each)))
 
 
 def _curve(route: RouteGrowth, sizes: tuple[int, ...]) -> GrowthCurve:

@@ -169,4 +169,4 @@ def exponent_words(curve: GrowthCurve) -> str:
     """Return the exponent of a curve."""
     if curve.exponent is None or not math.isfinite(curve.exponent):
         return figures.NOTHING
-    return f"{curve.exponent:.2f}"
+    return f"{round(curve.exponent, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")

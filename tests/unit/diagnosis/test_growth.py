@@ -42,6 +42,10 @@ def test_what_grows_most_stands_first_with_its_exponent(tmp_path):
     assert first.blocks == (10, 20, 40)
 
 
-def test_a_route_that_reads_nothing_has_no_exponent(tmp_path):
-    (only,) = curves(tmp_path, entry("GET /none", 0, 0, 0))
+def test_a_route_that_reads_no_table_has_no_curve(tmp_path):
+    assert curves(tmp_path, entry("GET /none", 0, 0, 0)) == ()
+
+
+def test_a_route_that_reads_at_one_size_only_has_no_exponent(tmp_path):
+    (only,) = curves(tmp_path, entry("GET /late", 0, 0, 9))
     assert only.exponent is None

@@ -72,6 +72,8 @@ def test_a_route_in_step_with_the_data_rises_as_steeply_on_both_axes():
     assert [words for _, words in plot.up] == ["10", "100", "1,000", "10,000"]
     assert all(0 <= y <= 100 for line in plot.lines for _, y in line.points)
     assert plots.exponent_words(GROWTH[0]) == "1.01"
+    assert plots.exponent_words(replace(GROWTH[0], exponent=-0.001)) == "0.00"
+    assert plots.exponent_words(replace(GROWTH[0], exponent=-0.25)) == "−0.25"
 
 
 def test_counts_that_no_axis_can_hold_are_left_out():
