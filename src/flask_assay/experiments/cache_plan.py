@@ -13,6 +13,7 @@ from flask_assay.artifacts.request_trace import RouteTrace, TraceEntry
 from flask_assay.artifacts.request_trace import replay as predict
 from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import UnavailableError, View
+from flask_assay.errors import TargetError
 from flask_assay.experiments.arms import BASE, ArmPlan
 from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.experiments.interventions.response_cache import CLOCK_HEADER
@@ -131,11 +132,15 @@ def cache_plans(
     on_step("replay: the load's own requests, at caches of several lifetimes")
     # the copy that the load left behind holds the sessions of its users
     home = Copy(initial, lab.copy_valkey())
-    host = _boot(lab, home, plans, clock)
     try:
-        _repeat(host.client, events, clock, budget_s, on_step)
+        host = _boot(lab, home, plans, clock)
+        try:
+            _repeat(host.client, events, clock, budget_s, on_step)
+        finally:
+            host.stop()
+    except TargetError as error:
+        on_step(f"replay: {error.what}")  # costs the plan, and no remedy
     finally:
-        host.stop()
         lab.discard(home)
         lab.initial = None
     return tuple(each.result() for each in plans if len(each.entries) >= _LEAST_REQUESTS)
