@@ -112,6 +112,9 @@ class Elsewhere:
     def used_session(self, session):
         pass
 
+    def rebuilt(self, name, metadata, arguments):
+        return False
+
 
 def measure(ways: list[Way], rounds: int, sandbox: Sandbox) -> None:
     """Interleave batches, so that a busy moment hits every way alike."""
