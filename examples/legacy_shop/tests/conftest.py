@@ -1,59 +1,22 @@
-"""The shop on a real PostgreSQL and a real Valkey, seeded once with a small shop's data."""
-
-import sys
-from pathlib import Path
+"""The shop on a real PostgreSQL and a real Valkey; rows and settings: `pyproject.toml`."""
 
 import pytest
 
-from flask_assay.services.postgres import provision_postgres
-from flask_assay.services.run_dir import RunDirectory
-from flask_assay.services.supervisor import Supervisor
-from flask_assay.services.valkey import provision_valkey
-
-PROJECT = Path(__file__).parents[1]
-sys.path.insert(0, str(PROJECT))
-
-SCALE = 0.05
-
 
 @pytest.fixture(scope="session")
-def addresses():
-    with RunDirectory.create() as run, Supervisor(run) as supervisor:
-        postgres = provision_postgres(supervisor, purpose="tests")
-        yield {
-            "SQLALCHEMY_DATABASE_URI": postgres.url(postgres.create_database("shop")),
-            "REDIS_URL": provision_valkey(supervisor).url(),
-        }
-
-
-@pytest.fixture(scope="session")
-def app(addresses):
-    from legacy_shop import create_app, stubs
-    from legacy_shop.extensions import db
-    from legacy_shop.seeds import seed
+def app(assay_app):
+    """The app that `pyproject.toml` names, with stubs in place of other services."""
+    from legacy_shop import stubs
 
     with stubs.start() as environment:
-        app = create_app(
-            {**addresses, **environment, "CACHE_REDIS_URL": addresses["REDIS_URL"], "TESTING": True}
-        )
-        with app.app_context():
-            db.create_all()
-            seed(SCALE)
-        yield app
-        with app.app_context():
-            db.engine.dispose()
-        reporting = app.extensions.get("reporting")
-        if reporting is not None:
-            from legacy_shop.views.admin import per_thread
-
-            per_thread.connection.close()
-            del per_thread.connection
-            reporting.dispose()
+        assay_app.config.update(environment)
+        yield assay_app
 
 
-@pytest.fixture
-def client(app):
-    return app.test_client()
+@pytest.fixture(autouse=True)
+def deals(assay_redis):
+    """What the seeds put into Redis."""
+    assay_redis.mset({f"deal:{n}:left": n * 3 % 17 for n in range(1, 21)})
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from flask_assay.errors import AssayError
 from flask_assay.sandbox.active import activate, deactivate
 from flask_assay.sandbox.attach import Attachment
 from flask_assay.sandbox.place import Place
@@ -111,8 +112,16 @@ class Host:
             if self.is_worker and state:
                 self.provision = read_provision(Path(state))
             else:
-                self.provision = provide(self.supervisor, self.recipe, self.attachment)
+                self.provision = self._built()
         return self.provision
+
+    def _built(self) -> Provision:
+        try:
+            return provide(self.supervisor, self.recipe, self.attachment)
+        except AssayError as error:
+            # Not an error of one test: without a template there is nothing to run.
+            reason = f"{type(error).__name__}: {error}"
+            raise pytest.exit.Exception(reason, pytest.ExitCode.USAGE_ERROR) from error
 
     def share(self) -> None:
         """Let xdist's workers find the server."""

@@ -96,7 +96,18 @@ def test_a_wrong_app_is_explained(tmp_path):
     ini.write_text(ini.read_text().replace("shop:create_app", "shop:nothing"))
     outcome = run_pytest(project)
     assert 'assay_app = "shop:nothing"' in outcome.text, outcome.text
-    assert outcome.code != 0
+    assert outcome.code == 4
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]])
+def test_a_template_that_cannot_be_built_ends_the_run_with_the_reason(tmp_path, workers):
+    project = write_project(tmp_path, test_one="def test_plain(client):\n    pass\n")
+    shop = project / "shop.py"
+    shop.write_text(shop.read_text().replace('Item(name="seeded")', "Item()"))
+    outcome = run_pytest(project, *workers)
+    assert "the test template could not be built: seed (shop:seed)" in outcome.text
+    assert "INTERNALERROR" not in outcome.text, outcome.text
+    assert outcome.code == 4
 
 
 RERUNS = """
