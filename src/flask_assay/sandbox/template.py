@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,8 @@ __all__ = ["Provision", "provide", "read_provision", "write_provision"]
 
 KEPT = 4
 """Templates kept per user; older ones make room."""
+IN_USE_S = 600.0
+"""So long after its last use a template stays: another run may be copying it."""
 
 
 class Provision:
@@ -153,6 +156,7 @@ def _address(supervisor: Supervisor, postgres: PostgresServer) -> ServerAddress:
 
 def _resume(supervisor: Supervisor, cached: Path, digest: str) -> Provision:
     """Start from a copy of a kept cluster and mark its templates as this run's."""
+    cached.touch()
     postgres = provision_postgres(supervisor, purpose="tests", cluster=cached)
     document = json.loads(cached.with_suffix(".json").read_text())
     server = _address(supervisor, postgres)
@@ -165,7 +169,6 @@ def _resume(supervisor: Supervisor, cached: Path, digest: str) -> Provision:
         nonce, run_id = literal(server.nonce), literal(server.run_id)
         mark = f"UPDATE flask_assay.marker SET nonce = {nonce}, run_id = {run_id}"  # noqa: S608 - quoted
         postgres.sql(template.db, mark)
-    cached.touch()
     provision = Provision(server, templates, digest)
     provision.is_cached, provision.postgres = True, postgres
     return provision
@@ -232,15 +235,20 @@ def _keep(
 
 def _make_room(place: Path) -> None:
     """Remove templates that no recent run used."""
-    kept = sorted(
-        (path for path in place.parent.glob("template-*") if path.is_dir()),
-        key=lambda path: path.stat().st_mtime,
-        reverse=True,
-    )
-    for path in kept[KEPT:]:
+    ages = {path: _age_s(path) for path in place.parent.glob("template-*") if path.is_dir()}
+    for path in sorted(ages, key=ages.__getitem__)[KEPT:]:
+        if ages[path] < IN_USE_S:
+            continue
         shutil.rmtree(path, ignore_errors=True)
         path.with_suffix(".json").unlink(missing_ok=True)
         path.with_name(f"{path.name}.count").unlink(missing_ok=True)
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:  # another run made room a moment ago
+        return 0.0
 
 
 def write_provision(provision: Provision, path: Path) -> None:
