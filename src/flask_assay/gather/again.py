@@ -10,12 +10,14 @@ from pathlib import Path
 from flask_assay.gather.lab import Copy, Lab
 from flask_assay.load.transcript import Said, read_transcripts
 from flask_assay.model.owned import AllowedTarget
+from flask_assay.model.rows import RequestFlag
 from flask_assay.probe.plan import ProbePlan
 from flask_assay.recording.reader import Recording
 
 __all__ = ["Sender", "alone", "candidates", "send_again"]
 
 NUMBER_HEADER = "X-Assay-Request"
+LONGEST_NS = 5_000_000_000
 MOST_TRIES = 3  # times the answers that are wanted
 _REFUSALS = (401, 403)
 _SAFE = ("GET ", "HEAD ", "OPTIONS ")
@@ -24,13 +26,18 @@ _SAFE = ("GET ", "HEAD ", "OPTIONS ")
 def candidates(private: Path, recording: Recording) -> dict[str, list[Said]]:
     """Return route → different requests of the load that succeeded, those to be tried first first.
 
-    Routes that only read come first, so that the others change nothing under them.
+    Routes that only read come first, so that the others change nothing under them. Streamed
+    answers may have no end, and long ones would take the time of all others: they are left out.
 
     Args:
         private: Private directory of the run.
         recording: Of the load; its rows tell the route of each request.
     """
-    routes = {row.request_id: row.route for row in recording.requests if row.request_id}
+    routes = {
+        row.request_id: row.route
+        for row in recording.requests
+        if row.request_id and row.wall_ns < LONGEST_NS and not row.flags & RequestFlag.STREAMED
+    }
     found: dict[str, list[Said]] = {}
     for said in read_transcripts(private):
         route = routes.get(said.request_id, "")

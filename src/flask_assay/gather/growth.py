@@ -86,8 +86,8 @@ def measure_growth(lab: Lab, clock: Clock) -> None:
         return
     try:
         found = _measure(lab, wanted, clock)
-    except AssayError as error:
-        text = f"How routes grow with the data was not measured: {error.what}"
+    except Exception as error:  # noqa: BLE001 - what was measured is worth more than this
+        text = f"How routes grow with the data was not measured: {type(error).__name__}: {error}"
         append_line(lab.recording, EVENTS, {"event": "incident", "kind": "growth", "text": text})
     else:
         write_document(lab.recording, "growth", asdict(found))

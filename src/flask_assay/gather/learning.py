@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flask_assay.errors import AssayError
 from flask_assay.gather.again import alone, candidates, send_again
 from flask_assay.gather.lab import Copy, Lab
 from flask_assay.gather.profiling import plans_of, profile
@@ -48,8 +47,8 @@ def learn(lab: Lab, clock: Clock) -> None:
             write_document(lab.recording, "profile", found)
         finally:
             lab.discard(copy)
-    except AssayError as error:
-        text = f"The learning pass ended early: {error.what}"
+    except Exception as error:  # noqa: BLE001 - what was measured is worth more than this
+        text = f"The learning pass ended early: {type(error).__name__}: {error}"
         append_line(lab.recording, EVENTS, {"event": "incident", "kind": "learning", "text": text})
 
 

@@ -15,6 +15,7 @@ from tests.recordings.scenarios import (
 
 from flask_assay.diagnosis import diagnose
 from flask_assay.model.finding import Outcome
+from flask_assay.model.rows import NO_USER_FRAME
 
 LEARNED = ("unread-rows", "unread-columns", "unused-eager-load")
 
@@ -103,3 +104,28 @@ def test_a_growing_process_is_blamed_on_the_global_that_grew_with_it(tmp_path):
     assert str(finding.place) == "shop/labels.py:40"
     assert finding.routes == ("GET /labels",)
     assert "_rendered grew with it" in finding.detail
+
+
+def test_a_lazy_load_in_a_serialiser_is_placed_where_its_parents_were_loaded(tmp_path):
+    def filled(build):
+        for number in range(20):
+            with build.request("GET /orders") as request:
+                count = 10 + number % 7
+                request.query("SELECT x.id FROM small x", rows=1, site="shop/views.py:3 orders")
+                for k in range(count):
+                    request.query(
+                        "SELECT c.id FROM customers c WHERE c.id = ?",
+                        digest=k + 1,
+                        site=NO_USER_FRAME,
+                        detail="Order.customer",
+                    )
+                request.work(3)
+        lazy = {"route": "GET /orders", "site": NO_USER_FRAME, "path": ["Order.customer"]}
+        origins = [("shop/queries.py:8 recent", 60), (NO_USER_FRAME, 70)]
+        loads = [lazy | {"origin": origin, "count": count} for origin, count in origins]
+        build.document("learning", {"requests": {}, "groups": [], "lazy_loads": loads})
+
+    [finding] = diagnose(record(tmp_path, filled)).findings
+    assert (finding.audit, str(finding.place)) == ("n-plus-one-queries", "shop/queries.py:8")
+    assert "the place is where its rows were loaded" in finding.detail
+    assert finding.remedies[0].parameters["site"] == "shop/queries.py:8 recent"

@@ -8,15 +8,17 @@ from tests.recordings.builder import RecordingBuilder
 from flask_assay.gather.again import Sender, candidates, send_again
 from flask_assay.load.transcript import Said, Transcript
 from flask_assay.model.owned import AllowedTarget
+from flask_assay.model.rows import RequestFlag
 
 
-def load_of(tmp_path, *asked):
+def load_of(tmp_path, *asked, flags=0, ms=1):
     """Return a private directory and a recording of requests (route, path, headers, status)."""
+    tmp_path.mkdir(exist_ok=True)
     build = RecordingBuilder(tmp_path / "recording")
     transcript = Transcript(tmp_path, 1)
     for number, (route, path, headers, status) in enumerate(asked, 1):
-        with build.request(route, status=status):
-            pass
+        with build.request(route, status=status, flags=flags) as request:
+            request.idle(ms)
         method = route.split()[0]
         transcript.add(Said(number, number, method, path, headers, b"", status))
     transcript.flush()
@@ -121,3 +123,10 @@ def test_each_route_has_its_turn_before_the_time_is_up_and_writes_come_last(tmp_
     sender, late = Answering({}), iter([False] * 5 + [True] * 9)
     assert len(list(send_again(sender, wanted, 2, lambda: next(late)))) == 5
     assert [path[1] for path in sender.asked] == ["a", "b", "a", "b", "p"]
+
+
+def test_streams_and_very_long_answers_are_left_out(tmp_path):
+    asked = [("GET /x", "/x", A, 200)]
+    assert candidates(*load_of(tmp_path / "a", *asked)) != {}
+    assert candidates(*load_of(tmp_path / "b", *asked, flags=RequestFlag.STREAMED)) == {}
+    assert candidates(*load_of(tmp_path / "c", *asked, ms=6_000)) == {}
