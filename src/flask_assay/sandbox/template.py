@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -229,13 +228,14 @@ def _keep(
     }
     place.with_suffix(".json").write_text(json.dumps(document))
     publish(beside, place)
+    place.touch()
     _make_room(place)
     postgres.start()
 
 
 def _make_room(place: Path) -> None:
     """Remove templates that no recent run used."""
-    ages = {path: _age_s(path) for path in place.parent.glob("template-*") if path.is_dir()}
+    ages = {path: _age_s(path, place) for path in place.parent.glob("template-*") if path.is_dir()}
     for path in sorted(ages, key=ages.__getitem__)[KEPT:]:
         if ages[path] < IN_USE_S:
             continue
@@ -244,9 +244,10 @@ def _make_room(place: Path) -> None:
         path.with_name(f"{path.name}.count").unlink(missing_ok=True)
 
 
-def _age_s(path: Path) -> float:
+def _age_s(path: Path, newest: Path) -> float:
+    """Return by how much a template was used before the one that was published just now."""
     try:
-        return time.time() - path.stat().st_mtime
+        return newest.stat().st_mtime - path.stat().st_mtime
     except FileNotFoundError:  # another run made room a moment ago
         return 0.0
 

@@ -18,7 +18,7 @@ def kept(cache, number, age_s):
 
 
 def test_the_templates_used_last_stay(tmp_path):
-    paths = [kept(tmp_path, number, HOUR_S * (number + 1)) for number in range(KEPT + 2)]
+    paths = [kept(tmp_path, number, HOUR_S * number) for number in range(KEPT + 2)]
     _make_room(paths[0])
     assert [path.is_dir() for path in paths] == [True] * KEPT + [False] * 2
     assert not paths[-1].with_suffix(".json").exists()
