@@ -35,8 +35,8 @@ check: $(VENV)/.dev  ## Lint, types, layers
 unit: $(VENV)/.dev
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -m "not slow" -n 2 --dist loadfile
-	cd examples/shop && ../../$(BIN)/pytest -q
-	cd examples/legacy_shop && ../../$(BIN)/pytest -q
+	cd examples/shop && ../../$(BIN)/pytest -q -n 2
+	cd examples/legacy_shop && ../../$(BIN)/pytest -q -n 2
 	$(BIN)/coverage combine -q && $(BIN)/coverage report --skip-covered --show-missing | tail -40
 
 test-full: $(VENV)/.dev  ## The slow matrices as well
