@@ -567,6 +567,18 @@ def serialising(build, *, below="marshmallow:Schema._serialize"):
     })  # fmt: skip
 
 
+def rendering(build, *, below="jinja2:do_urlize"):
+    line = "list;flask:render_template;shop/templates/list.html:{} template"
+    build.stacks = {
+        "list;shop/views.py:4 list": 20_000,
+        line.format(7) + f";{below}": 200_000,
+        line.format(9): 60_000,
+    }
+    for _ in range(REQUESTS):
+        with build.request("GET /list", body_bytes=90_000) as request:
+            request.work(25)
+
+
 def dear(build, *, ms=25.0):
     sql = "SELECT o.id, c.name FROM orders o JOIN customers c ON c.id = o.customer_id ORDER BY o.id LIMIT ?"
     for number in range(REQUESTS):
@@ -632,6 +644,7 @@ SCENARIOS: dict[str, tuple[Fill, Fill]] = {
     "retry-storm": (retries, lambda b: retries(b, failing=False)),
     "duplicate-external-calls": (asked_twice, lambda b: asked_twice(b, digests=(7, 8))),
     "slow-serialisation": (serialising, lambda b: serialising(b, below="sqlalchemy:Query.all")),
+    "slow-template": (rendering, lambda b: rendering(b, below="sqlalchemy:LazyLoader.load")),
     "slow-query": (dear, lambda b: dear(b, ms=1.0)),
     "unread-rows": (counted_in_python, lambda b: counted_in_python(b, touched=100)),
     "unread-columns": (wide_column, lambda b: wide_column(b, read=90)),

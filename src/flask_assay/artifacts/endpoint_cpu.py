@@ -19,9 +19,9 @@ _SERIALISERS = frozenset(
     {"json", "simplejson", "orjson", "rapidjson", "marshmallow", "pydantic", "apispec", "webargs"}
     | {"flask_marshmallow", "flask_restful", "flask_restx", "marshmallow_sqlalchemy", "msgspec"}
 )
-_ELSEWHERE = frozenset(
-    {"sqlalchemy", "flask_sqlalchemy", "psycopg", "psycopg2", "redis", "valkey", "jinja2"}
-)
+_DATABASES = frozenset({"sqlalchemy", "flask_sqlalchemy", "psycopg", "psycopg2", "redis", "valkey"})
+_ELSEWHERE = _DATABASES | {"jinja2"}
+_TEMPLATE = " template"  # ends the text of a template's frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,14 @@ class EndpointStacks:
             connections at first use, which no other request pays.
         own: By file and function of the innermost frame that is the user's code.
         serialising: By library, what was spent in a serialiser and not in a database below it.
+        templating: By line of a template, what was spent rendering it and not in a database below.
     """
 
     weight: int = 0
     spikes: int = 0
     own: dict[tuple[str, str], FunctionCpu] = field(default_factory=dict)
     serialising: Counter[str] = field(default_factory=Counter)
+    templating: Counter[str] = field(default_factory=Counter)
 
     def surely(self, share: float) -> float:
         """Return the lower end of the 90 % interval of a share of the samples."""
@@ -113,6 +115,9 @@ def _add(entry: EndpointStacks, frames: list[str], weight: int) -> None:
     at = next((k for k, package in enumerate(packages) if package in _SERIALISERS), None)
     if at is not None and not _ELSEWHERE & set(packages[at:]):
         entry.serialising[packages[at]] += weight
+    lines = [k for k, frame in enumerate(frames) if frame.endswith(_TEMPLATE)]
+    if lines and not _DATABASES & set(packages[lines[0] :]):
+        entry.templating[frames[lines[-1]]] += weight
     for at in range(len(frames) - 1, -1, -1):
         place = place_of(frames[at])  # of a library frame there is none: it has no line
         if place is not None:

@@ -31,6 +31,7 @@ from flask_assay.audits.checks import (
     slow_external_call,
     slow_query,
     slow_serialisation,
+    slow_template,
     template_compiled_per_request,
     transaction_open_during_call,
     unbounded_cache,
@@ -86,6 +87,7 @@ _MODULES: tuple[ModuleType, ...] = (
     retry_storm,
     duplicate_external_calls,
     slow_serialisation,
+    slow_template,
     slow_query,
 )
 

@@ -64,6 +64,7 @@ def test_no_audit_crashes_on_any_scenario(audit_id, tmp_path):
         ("retry-storm", "shop/rates.py:21"),
         ("duplicate-external-calls", "shop/rates.py:30"),
         ("slow-serialisation", "shop/views.py:3"),
+        ("slow-template", "shop/templates/list.html:7"),
         ("slow-query", "shop/feed.py:11"),
         ("unread-rows", "shop/badges.py:9"),
         ("unread-columns", "shop/news.py:7"),
