@@ -1,10 +1,12 @@
 """What does the probe add to a request and to a query, and what do its peers?
 
-    python benchmarks/probe_overhead.py [--rounds 30] [--requests 100] [--no-postgres]
+    python benchmarks/probe_overhead.py [--rounds 30] [--launches 3] [--requests 100]
+        [--no-postgres]
 
 Peers: `pip install -r requirements/benchmarks.txt`; one that is missing is left out and named.
 
-Each contestant is a process of its own with the same app. Rounds are interleaved: in each, every
+Each contestant is a process of its own with the same app, launched anew a few times: where
+its objects happen to lie decides a microsecond or two. Rounds are interleaved: in each, every
 contestant serves a few requests in turn, in random order, so that a busy machine is busy for all.
 Time is the CPU time of the whole process (exporter threads included), since the waits of a busy
 machine are nobody's cost. What a contestant has yet to write is written within its turn, where it
@@ -269,18 +271,27 @@ class Contestant:
 
 def compare(url, options):
     """Return {name: {scenario: [µs per round]}} and {name: why it is missing}."""
-    contestants, missing = [], {}
+    times = {name: {view: [] for view in VIEWS} for name in CONTESTANTS}
+    missing = {}
+    for launch in range(options.launches):
+        launch_all(url, options, random.Random(launch), times, missing)
+    return {name: found for name, found in times.items() if name not in missing}, missing
+
+
+def launch_all(url, options, dice, times, missing):
+    """Add the rounds of one launch of each contestant to ``times``."""
+    contestants = []
     for name in CONTESTANTS:
+        if name in missing:
+            continue
         contestant = Contestant(name, url)
         reason = contestant.wait_until_ready()
         if reason is None:
             contestants.append(contestant)
         else:
             missing[name] = reason
-    times = {c.name: {view: [] for view in VIEWS} for c in contestants}
-    dice = random.Random(1)
     try:
-        for number in range(options.rounds + 2):
+        for number in range(max(1, options.rounds // options.launches) + 2):
             for scenario in VIEWS:
                 dice.shuffle(contestants)
                 for contestant in contestants:
@@ -290,7 +301,6 @@ def compare(url, options):
     finally:
         for contestant in contestants:
             contestant.stop()
-    return times, missing
 
 
 def added(times, name):
@@ -408,6 +418,7 @@ def measure_memory(count):
 def parse(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--launches", type=int, default=3, help="the rounds are divided by these")
     parser.add_argument("--requests", type=int, default=100, help="of a scenario in a round")
     parser.add_argument("--no-postgres", dest="postgres", action="store_false")
     parser.add_argument("--memory", type=int, default=1_000_000, help="distinct URLs; 0 for none")
@@ -430,6 +441,7 @@ def main(argv=None):
             {
                 "python": sys.version.split()[0],
                 "rounds": options.rounds,
+                "launches": options.launches,
                 "requests": options.requests,
                 "cpus": os.cpu_count(),
                 "load": os.getloadavg(),
