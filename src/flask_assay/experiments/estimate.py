@@ -16,7 +16,7 @@ _CLAIM_LEVEL = 0.99
 _CLAIM_ALPHA = 0.03  # for the null arm, shared among all routes of all arms
 # Below this share of the route's time a change is not worth a sentence.
 _LEAST_RATIO = 0.02
-_BINS = 28
+_MOST_BINS, _LEAST_BINS = 28, 10
 
 
 def effects_of(
@@ -88,12 +88,13 @@ def distribution(pairs: Sequence[tuple[float, float]]) -> tuple[tuple[float, int
     times = [time_s for pair in pairs for time_s in pair]
     if not times:
         return ()
-    low, ratio = min(times), max(max(times) / min(times), 1.001) ** (1 / _BINS)
-    counts = [[0, 0] for _ in range(_BINS)]
+    bins = min(_MOST_BINS, max(_LEAST_BINS, len(pairs) // 3))
+    low, ratio = min(times), max(max(times) / min(times), 1.001) ** (1 / bins)
+    counts = [[0, 0] for _ in range(bins)]
     for pair in pairs:
         for side, time_s in enumerate(pair):
             at = int(log(time_s / low) / log(ratio))
-            counts[min(at, _BINS - 1)][side] += 1
+            counts[min(at, bins - 1)][side] += 1
     return tuple(
         (low * ratio ** (number + 1), before, after)
         for number, (before, after) in enumerate(counts)

@@ -155,12 +155,18 @@ def _is_what_if(each: Hypothesis) -> bool:
 
 def _why_not(each: Hypothesis, paired: Sequence[Hypothesis], extent: Extent) -> str:
     if each in paired[: extent.remedies]:
-        return "no request to its routes was sampled"
-    if INTERVENTIONS[each.remedy.intervention].mends:
-        return f"only the first {extent.mending} of this kind are tried in a run"
+        return "the load sent no request to its routes that could be repeated"
     if each in paired:
-        return f"only the first {extent.remedies} remedies are tried in a run"
-    return f"only the first {extent.server_remedies} changes of the server are tried in a run"
+        return _first(extent.remedies, "remedies")
+    if INTERVENTIONS[each.remedy.intervention].mends:
+        return _first(extent.mending, "remedies of this kind")
+    return _first(extent.server_remedies, "changes of the server")
+
+
+def _first(count: int, what: str) -> str:
+    if not count:
+        return f"{what} are not tried in a quick run"
+    return f"only the first {count} {what} are tried in a run"
 
 
 def _requests(
