@@ -41,7 +41,7 @@ FRACTIONS = (0.25, 0.5)
 REQUESTS_PER_ROUTE = 3
 MOST_TRIES = 24  # per route: most keys of the full data are missing in a quarter of it
 BUDGET_S = 8.0  # for each size
-PREPARE_S = 120.0
+PREPARE_S = 60.0
 STATEMENTS_KEPT = 3  # per route
 _SAFE = ("GET ", "HEAD ")
 

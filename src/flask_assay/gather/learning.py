@@ -16,6 +16,7 @@ from flask_assay.gather.profiling import plans_of, profile
 from flask_assay.load.transcript import Said
 from flask_assay.model.clock import Clock
 from flask_assay.probe.plan import DEEP_SENSORS, ProbePlan
+from flask_assay.probe.sensors.orm_reads import UNSEEN_READER
 from flask_assay.recording.directory import EVENTS, append_line, write_document
 from flask_assay.recording.reader import Recording
 
@@ -25,7 +26,7 @@ REQUESTS_PER_ROUTE = 5
 REQUESTS_PER_ROUTE_QUICK = 3
 BUDGET_S, BUDGET_QUICK_S = 10.0, 5.0
 # Values that code takes out of an object's dictionary are read without anybody seeing it.
-_PAST_ATTRIBUTES = re.compile(r"\.__dict__\b|\bvars\(")
+_PAST_ATTRIBUTES = re.compile(r"\.__dict__\b|\bvars\(|\borjson\b|\bmsgspec\b")
 
 
 def learn(lab: Lab, clock: Clock) -> None:
@@ -82,7 +83,11 @@ def _dict_readers(root: Path, groups: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the files among those of the groups that read objects past their attributes."""
     files = {file for group in groups for file in group["files"]}
     files |= {group["site"].rpartition(":")[0] for group in groups}
-    return sorted(file for file in files if file and _PAST_ATTRIBUTES.search(_text(root / file)))
+    return sorted(
+        file
+        for file in files
+        if file == UNSEEN_READER or (file and _PAST_ATTRIBUTES.search(_text(root / file)))
+    )
 
 
 def _text(path: Path) -> str:

@@ -1,6 +1,7 @@
 """What several processes learned becomes one document."""
 
 from flask_assay.gather.learning import _dict_readers, merged
+from flask_assay.probe.sensors.orm_reads import UNSEEN_READER
 
 
 def test_what_processes_learned_is_put_together():
@@ -15,6 +16,6 @@ def test_files_that_read_past_attributes_are_named(tmp_path):
     (tmp_path / "clean.py").write_text("__dict__ = 1\nvarsity(2)\n")
     groups = [
         {"files": ["models.py", "gone.py"], "site": "views.py:3 show"},
-        {"files": ["clean.py"], "site": "-"},
+        {"files": ["clean.py", UNSEEN_READER], "site": "-"},
     ]
-    assert _dict_readers(tmp_path, groups) == ["models.py", "views.py"]
+    assert _dict_readers(tmp_path, groups) == [UNSEEN_READER, "models.py", "views.py"]

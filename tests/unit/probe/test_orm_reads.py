@@ -2,7 +2,9 @@
 
 import json
 import pickle
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from flask import Flask, jsonify
@@ -19,6 +21,7 @@ from sqlalchemy.orm import (
 from sqlalchemy.pool import StaticPool
 
 from flask_assay.probe import DEEP_SENSORS, ProbePlan, attach, detach
+from flask_assay.probe.sensors.orm_reads import UNSEEN_READER
 
 TEXT = "x" * 5000
 
@@ -191,3 +194,16 @@ def test_nothing_is_written_where_nothing_was_loaded(engine, tmp_path):
         session.scalars(select(Author)).all()
     detach()
     assert list(tmp_path.glob("learned-*.json")) == []
+
+
+def test_dataclasses_beside_an_encoder_that_reads_past_attributes_are_marked(learn, monkeypatch):
+    monkeypatch.setitem(sys.modules, "orjson", ModuleType("orjson"))
+    monkeypatch.setattr(Post, "__dataclass_fields__", {}, raising=False)
+
+    def view(session):
+        return jsonify(
+            len(session.scalars(select(Post)).all() + session.scalars(select(Author)).all())
+        )
+
+    files = {group["entity"]: group["files"] for group in learn(view)["groups"]}
+    assert files == {"Post": [UNSEEN_READER, "test_orm_reads.py"], "Author": ["test_orm_reads.py"]}

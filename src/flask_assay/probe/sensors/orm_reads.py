@@ -19,8 +19,12 @@ from flask_assay.probe.wiring import Sensor, Wiring
 from flask_assay.probe.work import CURRENT
 from flask_assay.recording.directory import write_document
 
-__all__ = ["SENSOR"]
+__all__ = ["SENSOR", "UNSEEN_READER"]
 
+UNSEEN_READER = "(encoder)"  # among the files of a class whose objects an encoder may take apart
+_PAST_ATTRIBUTES = frozenset(
+    {"orjson", "msgspec"}
+)  # they read dataclasses without their attributes
 _SOURCE = "flask_assay_source"  # execution option of a statement
 _LOADED = "_assay_loaded"  # attribute of an object's state
 _REQUEST = "flask_assay.learned"  # of a WSGI environment
@@ -130,6 +134,8 @@ class _Learning:
         from sys import modules
 
         found = []
+        if hasattr(entity, "__dataclass_fields__") and _PAST_ATTRIBUTES & modules.keys():
+            found.append(UNSEEN_READER)
         for base in entity.__mro__:
             file = getattr(modules.get(base.__module__), "__file__", None)
             if file and self._finder.kind(file) != FOREIGN:
