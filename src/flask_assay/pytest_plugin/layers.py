@@ -11,7 +11,7 @@ __all__ = ["Layers"]
 
 
 class Layers:
-    """Keeps one layer per class, module or package that has shared fixtures.
+    """Keeps one layer per class, module, package or session that has shared fixtures.
 
     A fixture of a wider scope that is first asked for inside a narrower layer is a *guest*
     there: it is finished with the layer, and executed again when it is asked for next.
@@ -43,15 +43,11 @@ class Layers:
     def _settle(self, fixturedef: Any, request: Any) -> None:
         """Make the layer of the fixture's scope, if there is none."""
         node = request.node
-        if node in self._nodes:
+        if self._nodes and node in self._nodes[-1].listchain():
             if self._nodes[-1] is not node:
                 self._guests[self._nodes[-1]].append((fixturedef, request))
             return
-        if node.parent is None or _has_wider_scope(fixturedef.scope):
-            if self._nodes:
-                self._guests[self._nodes[-1]].append((fixturedef, request))
-            return
-        self._host.sandbox.enter_layer(str(node.nodeid))
+        self._host.sandbox.enter_layer(str(node.nodeid) or "session")
         self._nodes.append(node)
         self._guests[node] = []
         node.addfinalizer(partial(self._leave, node))
@@ -68,7 +64,3 @@ class Layers:
         while self._late:
             fixturedef, request = self._late.pop()
             fixturedef.finish(request)
-
-
-def _has_wider_scope(scope: str) -> bool:
-    return scope in ("session", "package")

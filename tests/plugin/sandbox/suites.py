@@ -261,3 +261,58 @@ LATER = """
 def test_later(client):
     assert client.get("/items").json == ["seeded"]
 """
+
+SESSION = """
+import pytest
+from shop import Item
+from shop import db as database
+
+
+def add(app, name):
+    with app.app_context():
+        database.session.add(Item(name=name))
+        database.session.commit()
+
+
+def shown(client):
+    return [name for name in client.get("/items").json if name.startswith("S ")]
+
+
+@pytest.fixture(scope="session")
+def of_the_session(app):
+    add(app, "S session")
+
+
+@pytest.fixture(scope="module")
+def of_the_module(app):
+    add(app, "S module")
+
+
+@pytest.fixture(scope="class")
+def of_the_class(app):
+    add(app, "S class")
+
+
+def test_sees_the_row(client, of_the_session):
+    assert shown(client) == ["S session"]
+    client.post("/items", json={"name": "S test"})
+
+
+@pytest.mark.assay(gear="clone")
+def test_sees_it_on_a_clone(client, of_the_session):
+    assert shown(client) == ["S session"]
+
+
+def test_sees_it_again(client, of_the_session):
+    assert shown(client) == ["S session"]
+    client.post("/items", json={"name": "S test"})
+
+
+class TestClass:
+    def test_a_wider_fixture_within(self, client, of_the_session, of_the_class, of_the_module):
+        assert shown(client) == ["S class", "S module", "S session"]
+
+
+def test_the_wider_fixture_after_the_class(client, of_the_session, of_the_module):
+    assert shown(client) == ["S module", "S session"]
+"""

@@ -16,6 +16,7 @@ def project(tmp_path_factory):
         test_layers=suites.LAYERS,
         test_next=suites.NEXT,
         test_fixtures=suites.FIXTURES,
+        test_session=suites.SESSION,
     )
 
 
