@@ -1,4 +1,4 @@
-"""A diagnosis such as a run on a shop gives: eight findings, ten trials, twelve routes.
+"""A diagnosis such as a run on a shop gives: eight findings, twelve trials, twelve routes.
 
 The sizes are those of a real run; the values are made by a fixed seed.
 """
@@ -455,6 +455,24 @@ TRIALS = (
         ),
         {"cache_bytes": 18200.0, "stale_ratio": 0.0},
         duration_s=9.0,
+    ),
+    Trial(
+        "missing-timeout/legacy_shop/views/account.py:login:risk.example/0",
+        "timeout",
+        {"endpoint": "account.login", "target": "POST risk.example", "timeout_s": 10},
+        "Give the call a timeout.",
+        TrialOutcome.MENDED,
+        reason="With the service silent, there was no answer within 2 s; with a timeout of 0.5 s 4 of 4 requests ended, the slowest after 0.53 s, with status 500. The error is not caught: decide what to answer then.",
+        duration_s=9.4,
+    ),
+    Trial(
+        "n-plus-one-queries/legacy_shop/views/basket.py:show_basket:products/0",
+        "batch",
+        {"endpoint": "basket.show_basket"},
+        "Ask for all rows with one statement instead of one per row.",
+        TrialOutcome.NOT_REPRODUCED,
+        reason="none of the 6 requests that could be repeated ran its statement more than once",
+        is_simulated=True,
     ),
     Trial(
         "unbounded-result/GET /search/1",

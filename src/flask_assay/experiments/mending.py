@@ -21,10 +21,10 @@ __all__ = ["STALLED_S", "TIMEOUT_S", "try_mending"]
 TIMEOUT_S = 0.5
 """The timeout that a call is given in the trial, whatever is proposed: it shortens the trial."""
 
-STALLED_S = 3.0
+STALLED_S = 2.0
 """So long an answer is waited for before it is said that there is none."""
 
-_MOST_REQUESTS = 6
+_MOST_REQUESTS = 4
 _MOST_IDENTITIES = 8
 _REMEDIED, _TRUTH = "remedied", "truth"
 _NO_REQUEST = "its requests, sent again, were not answered as they were under load"

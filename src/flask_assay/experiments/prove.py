@@ -54,7 +54,7 @@ class Extent:
 
 
 FULL = Extent(
-    launches=8, remedies=40, server_remedies=2, routes=32, load_launches=5, mending=3, cache_s=15.0
+    launches=8, remedies=40, server_remedies=2, routes=32, load_launches=5, mending=3, cache_s=10.0
 )
 QUICK = Extent(
     launches=5, remedies=4, server_remedies=0, routes=4, load_launches=0, mending=0, cache_s=4.0
