@@ -7,6 +7,7 @@
 ``attach`` patches, ``detach`` undoes; both idempotent.
 """
 
+import importlib
 import importlib.util
 import re
 import shlex
@@ -17,7 +18,8 @@ from functools import partial
 from types import FrameType
 from typing import Any, Protocol
 
-from flask_assay.errors import UsageError
+from flask_assay.errors import AssayError, UsageError
+from flask_assay.sandbox.on_import import on_import
 from flask_assay.sandbox.pings import patched_pings
 from flask_assay.sandbox.place import Place
 from flask_assay.sandbox.rebuilds import patched_rebuilds
@@ -37,6 +39,7 @@ SERVER_ARGUMENTS = frozenset(
 _IGNORED = frozenset(
     {"application_name", "connect_timeout", "keepalives", "fallback_application_name"}
 )
+_DRIVERS = ("psycopg2", "psycopg")
 _OPTION = re.compile(r"^(?:-c\s*|--)([\w.]+)=(.*)$", re.DOTALL)
 
 
@@ -127,7 +130,7 @@ class Attachment:
         return self._target
 
     def attach(self, target: Target) -> None:
-        """Patch what is installed; idempotent for one target.
+        """Patch what is imported, and the rest as soon as it is; idempotent for one target.
 
         Raises:
             UsageError: It is attached to another target.
@@ -137,12 +140,31 @@ class Attachment:
         if self._target is not None:
             raise UsageError("the sandbox is attached already", todo="Detach it first.")
         self._target = target
-        if importlib.util.find_spec("psycopg2") is not None:
-            self._attach_psycopg2()
-        if importlib.util.find_spec("psycopg") is not None:
-            self._attach_psycopg()
-        if importlib.util.find_spec("sqlalchemy") is not None:
-            self._attach_sqlalchemy()
+        for name, patch in (
+            ("psycopg2", self._attach_psycopg2),
+            ("psycopg", self._attach_psycopg),
+            ("sqlalchemy", self._attach_sqlalchemy),
+        ):
+            self._undo.append(on_import(name, patch))
+
+    def own_connect(self) -> Callable[..., Any]:
+        """Return a driver's own connect function, for connections that are not the app's.
+
+        Raises:
+            AssayError: No driver is installed.
+        """
+        for name in _DRIVERS:
+            if name in self.originals:
+                return self.originals[name]
+        for name in _DRIVERS:
+            if importlib.util.find_spec(name) is not None:
+                importlib.import_module(name)
+                return self.originals[name]
+        raise AssayError(
+            "no PostgreSQL driver is installed",
+            why="The sandbox stands on psycopg 3 or psycopg2.",
+            todo="pip install 'psycopg[binary]'",
+        )
 
     @contextmanager
     def aimed_at(self, target: Target) -> Iterator[None]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakSet
@@ -80,26 +79,15 @@ class Sandbox:
     def admin(self) -> Admin:
         """Our own connections."""
         if self._admin is None:
-            self._admin = Admin(self.server, self._driver_connect())
+            self._admin = Admin(self.server, self.attachment.own_connect())
         return self._admin
 
     @property
     def pool(self) -> ClonePool:
         """Clones in stock."""
         if self._pool is None:
-            self._pool = ClonePool(self.server, self._driver_connect(), self.worker)
+            self._pool = ClonePool(self.server, self.attachment.own_connect(), self.worker)
         return self._pool
-
-    def _driver_connect(self) -> Callable[..., Any]:
-        originals = self.attachment.originals
-        for name in ("psycopg2", "psycopg"):
-            if name in originals:
-                return originals[name]
-        raise AssayError(
-            "no PostgreSQL driver is installed",
-            why="The sandbox stands on psycopg 3 or psycopg2.",
-            todo="pip install 'psycopg[binary]'",
-        )
 
     def attach(self) -> None:
         """Catch the app's connections; idempotent."""
@@ -395,6 +383,7 @@ class Sandbox:
 
     def own_connection(self) -> Any:
         """Return a connection to the test's database, as an app's would be."""
+        self.attachment.own_connect()
         driver = "psycopg2" if "psycopg2" in self.attachment.originals else "psycopg"
         used = next((name for _, name in self._links), driver)
         return self.connect(used, {}, is_pooled=True)

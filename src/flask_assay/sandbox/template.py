@@ -181,7 +181,7 @@ def _finish(
         builder.place({})
     postgres = builder.postgres
     server = _address(supervisor, postgres)
-    admin = Admin(server, _driver(attachment))
+    admin = Admin(server, attachment.own_connect())
     templates = []
     for key, db in builder.databases.items():
         postgres.disconnect(db)
@@ -196,10 +196,6 @@ def _finish(
     provision = Provision(server, templates, digest)
     provision.postgres = postgres
     return provision
-
-
-def _driver(attachment: Attachment) -> Any:
-    return attachment.originals.get("psycopg2") or attachment.originals["psycopg"]
 
 
 def _query(connection: Any) -> Callable[[str], list[Any]]:
