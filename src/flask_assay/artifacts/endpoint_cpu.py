@@ -20,7 +20,12 @@ _SERIALISERS = frozenset(
     | {"flask_marshmallow", "flask_restful", "flask_restx", "marshmallow_sqlalchemy", "msgspec"}
 )
 _DATABASES = frozenset({"sqlalchemy", "flask_sqlalchemy", "psycopg", "psycopg2", "redis", "valkey"})
-_ELSEWHERE = _DATABASES | {"jinja2"}
+_CLIENTS = frozenset(
+    {"requests", "urllib3", "urllib", "httpx", "httpcore", "http", "ssl", "smtplib"}
+    | {"boto3", "botocore", "aiohttp", "grpc"}
+)
+_ELSEWHERE = _DATABASES | _CLIENTS | _SERIALISERS | {"jinja2"}
+_OTHERS_WORK = _ELSEWHERE - _SERIALISERS
 _TEMPLATE = " template"  # ends the text of a template's frame
 
 
@@ -40,7 +45,8 @@ class FunctionCpu:
         weight: Microseconds.
         lines: The same by the line that ran or made the call.
         called: The part that was spent in library code, by the frame that was called.
-        elsewhere: The part that was spent, however deep, for databases, caches and templates.
+        elsewhere: The part that was spent, however deep, for databases, caches, calls, templates
+            and serialisers.
     """
 
     weight: int = 0
@@ -113,7 +119,7 @@ def _measure_spikes(view: View, found: Mapping[str, EndpointStacks]) -> None:
 def _add(entry: EndpointStacks, frames: list[str], weight: int) -> None:
     packages = [frame.partition(":")[0] for frame in frames]
     at = next((k for k, package in enumerate(packages) if package in _SERIALISERS), None)
-    if at is not None and not _ELSEWHERE & set(packages[at:]):
+    if at is not None and not _OTHERS_WORK & set(packages[at:]):
         entry.serialising[packages[at]] += weight
     lines = [k for k, frame in enumerate(frames) if frame.endswith(_TEMPLATE)]
     if lines and not _DATABASES & set(packages[lines[0] :]):

@@ -14,7 +14,7 @@ from typing import Any
 
 from flask_assay.errors import AssayError
 from flask_assay.gather.again import Sender, alone, candidates
-from flask_assay.gather.inside.target_plan import PLAN_VARIABLE
+from flask_assay.gather.inside.target_plan import PLAN_VARIABLE, TargetPlan
 from flask_assay.gather.lab import Copy, Databases, Lab
 from flask_assay.gather.told import preparation_error
 from flask_assay.load.transcript import Said
@@ -35,7 +35,7 @@ from flask_assay.services.supervisor import ManagedProcess
 from flask_assay.services.valkey import provision_valkey
 from flask_assay.services.waiting import WaitTimeoutError
 
-__all__ = ["measure_growth"]
+__all__ = ["Seeding", "measure_growth", "start_seeding"]
 
 FRACTIONS = (0.25, 0.5)
 REQUESTS_PER_ROUTE = 3
@@ -70,35 +70,63 @@ class _Counted:
     statements: Mapping[str, tuple[float, float]]  # shape → rows, blocks
 
 
-def measure_growth(lab: Lab, clock: Clock) -> None:
-    """Write the document ``growth.json``; what goes wrong costs it and nothing else.
+@dataclass(frozen=True, slots=True)
+class Seeding:
+    """Smaller data under way: what becomes a copy, and the process that fills it."""
+
+    copy: Copy
+    process: ManagedProcess
+    plan: TargetPlan
+
+
+def start_seeding(lab: Lab) -> list[Seeding]:
+    """Begin to seed the smaller data, all at the same time; none where growth is not measured.
 
     Left out for a server that the user gave, and for apps with more than one database.
+    """
+    assert lab.databases is not None
+    if lab.is_external or len(lab.databases.all()) > 1:
+        return []
+    try:
+        return [_start(lab, fraction) for fraction in FRACTIONS]
+    except AssayError as error:
+        _tell(lab, error)
+        return []
+
+
+def measure_growth(lab: Lab, seedings: Sequence[Seeding], clock: Clock) -> None:
+    """Write the document ``growth.json``; what goes wrong costs it and nothing else.
 
     Args:
         lab: Of a run whose load is over; no target is connected.
+        seedings: Smallest first.
         clock: Source of time.
     """
-    assert lab.databases is not None
     every = candidates(lab.run.private, Recording(lab.recording))
     wanted = {route: said for route, said in every.items() if route.startswith(_SAFE)}
-    if lab.is_external or len(lab.databases.all()) > 1 or not wanted:
+    if not wanted or not seedings:
         return
     try:
-        found = _measure(lab, wanted, clock)
+        found = _measure(lab, seedings, wanted, clock)
     except Exception as error:  # noqa: BLE001 - what was measured is worth more than this
-        text = f"How routes grow with the data was not measured: {type(error).__name__}: {error}"
-        append_line(lab.recording, EVENTS, {"event": "incident", "kind": "growth", "text": text})
+        _tell(lab, error)
     else:
         write_document(lab.recording, "growth", asdict(found))
 
 
-def _measure(lab: Lab, wanted: Mapping[str, Sequence[Said]], clock: Clock) -> Growth:
+def _tell(lab: Lab, error: Exception) -> None:
+    text = f"How routes grow with the data was not measured: {type(error).__name__}: {error}"
+    append_line(lab.recording, EVENTS, {"event": "incident", "kind": "growth", "text": text})
+
+
+def _measure(
+    lab: Lab, seedings: Sequence[Seeding], wanted: Mapping[str, Sequence[Said]], clock: Clock
+) -> Growth:
     scale = lab.settings.number("scale")
     sizes: list[GrowthSize] = []
     counted: list[dict[str, _Counted]] = []
     asked: Mapping[str, Sequence[Said]] = wanted
-    for copy, fraction in zip(_copies(lab), (*FRACTIONS, 1.0), strict=True):
+    for copy, fraction in zip(_copies(lab, seedings), (*FRACTIONS, 1.0), strict=True):
         try:
             lab.postgres.sql(copy.databases.main, "VACUUM (ANALYZE)")
             rows, size = lab.postgres.sql(copy.databases.main, _SIZE)[0]
@@ -131,26 +159,21 @@ def _route(route: str, counted: Sequence[_Counted]) -> RouteGrowth:
     return RouteGrowth(route, tuple(each.point for each in counted), statements)
 
 
-def _copies(lab: Lab) -> Iterator[Copy]:
+def _copies(lab: Lab, seedings: Sequence[Seeding]) -> Iterator[Copy]:
     """Yield the app's data at each fraction, smallest first, then as they are."""
-    yield from _seeded(lab)
+    for each in seedings:
+        try:
+            code = each.process.wait(timeout_s=PREPARE_S)
+        except WaitTimeoutError:
+            raise AssayError("it takes too long to seed smaller data") from None
+        if code != 0:
+            log = each.process.log_path.read_text(errors="replace")
+            raise preparation_error(each.plan, log, code)
+        yield each.copy
     yield lab.copy("growth")
 
 
-def _seeded(lab: Lab) -> list[Copy]:
-    """Seed the smaller data, all at the same time."""
-    started = [_start(lab, fraction) for fraction in FRACTIONS]
-    for _, process, plan in started:
-        try:
-            code = process.wait(timeout_s=PREPARE_S)
-        except WaitTimeoutError:
-            raise AssayError(f"smaller data took more than {PREPARE_S:g} s to seed") from None
-        if code != 0:
-            raise preparation_error(plan, process.log_path.read_text(errors="replace"), code)
-    return [copy for copy, _, _ in started]
-
-
-def _start(lab: Lab, fraction: float) -> tuple[Copy, ManagedProcess, Any]:
+def _start(lab: Lab, fraction: float) -> Seeding:
     name = f"growth-{fraction * 100:.0f}"
     directory = lab.run.private / name
     directory.mkdir()
@@ -167,7 +190,7 @@ def _start(lab: Lab, fraction: float) -> tuple[Copy, ManagedProcess, Any]:
         env=lab.environment({PLAN_VARIABLE: str(plan.write(directory / "plan.json"))}),
         cwd=Path.cwd(),
     )
-    return copy, process, plan
+    return Seeding(copy, process, plan)
 
 
 def _count(

@@ -26,6 +26,7 @@ BUSY_S = 0.0015  # mean CPU of a request; of routes with less, a few show enough
 FEW_REQUESTS, MOST_REQUESTS = 4, 90
 MOST_TRIES = 3  # times the answers that are wanted
 ROUNDS = 3
+LEAST_OF_TURN = 2
 _TURN_NS = 400_000_000  # of each route in a round; a route that waits much is sampled less
 BUDGET_S, BUDGET_QUICK_S = 12.0, 5.0
 _SAFE = ("GET ", "HEAD ", "OPTIONS ")
@@ -88,7 +89,7 @@ def profile(lab: Lab, copy: Copy, plans: Sequence[RoutePlan], clock: Clock) -> d
         # In rounds: if the time does not suffice, all routes have samples of some CPU.
         for part in range(1, ROUNDS + 1):
             for route in routes:
-                route.send(sender, part / ROUNDS, clock, min(end, clock.monotonic_ns() + _TURN_NS))
+                route.send(sender, part / ROUNDS, clock, end)
     return _document(directory)
 
 
@@ -104,13 +105,16 @@ class _Route:
 
     def send(self, sender: Sender, part: float, clock: Clock, end_ns: int) -> None:
         """Send until a part of its requests is answered, or the time is over."""
-        while self._answered <= part * self._plan.count and clock.monotonic_ns() < end_ns:
+        turn_ns, sent = clock.monotonic_ns() + _TURN_NS, 0
+        while self._answered <= part * self._plan.count:
+            now = clock.monotonic_ns()
             said = next(self._turns, None)
-            if said is None:
+            if said is None or now >= end_ns or (now >= turn_ns and sent >= LEAST_OF_TURN):
                 return
             if sender.may_succeed(said):
                 status, _ = sender.send(said, self._answered)
                 self._answered += status // 100 == said.status // 100
+                sent += 1
 
 
 def _document(directory: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from flask_assay.gather.catalog import Catalog, Query
 from flask_assay.gather.containers import growing_containers
 from flask_assay.gather.driving import drive
 from flask_assay.gather.environment import describe_environment
-from flask_assay.gather.growth import measure_growth
+from flask_assay.gather.growth import measure_growth, start_seeding
 from flask_assay.gather.lab import Lab
 from flask_assay.gather.learning import learn
 from flask_assay.gather.load_plan import plan_load
@@ -86,12 +86,14 @@ def gather(lab: Lab, progress: Progress, clock: Clock | None = None) -> Run:
 
 def _study(lab: Lab, progress: Progress, clock: Clock) -> None:
     """Send some of the load's requests again, for what no timed pass can carry."""
+    # no time is taken here, so the smaller data may be made meanwhile
+    seedings = start_seeding(lab) if lab.settings.flag("growth") else []
     if lab.settings.flag("learning"):
         progress.step("learn what is read, and where CPU goes")
         learn(lab, clock)
-    if lab.settings.flag("growth"):
+    if seedings:
         progress.step("count what routes do on smaller data")
-        measure_growth(lab, clock)
+        measure_growth(lab, seedings, clock)
 
 
 def _plan(lab: Lab, target: Target, catalog: Catalog) -> LoadPlan:

@@ -5,6 +5,7 @@ from tests.recordings.builder import RecordingBuilder
 from flask_assay.gather.profiling import (
     CPU_S,
     FEW_REQUESTS,
+    LEAST_OF_TURN,
     MOST_TRIES,
     RoutePlan,
     _Route,
@@ -18,13 +19,13 @@ def said(method="GET", path="/x"):
 
 
 class Still:
-    """A clock that goes on by itself, a second at each look."""
+    """A clock that goes on by itself at each look."""
 
-    def __init__(self):
-        self.ns = 0
+    def __init__(self, step_ns=1_000_000):
+        self.ns, self.step_ns = 0, step_ns
 
     def monotonic_ns(self):
-        self.ns += 10**9
+        self.ns += self.step_ns
         return self.ns
 
 
@@ -76,5 +77,11 @@ def test_answers_unlike_those_of_the_load_are_no_warm_up_and_do_not_go_on_for_ev
 
 def test_it_ends_when_the_time_is_up():
     sender = Sender()
-    _Route(RoutePlan("GET /x", [said()], 50)).send(sender, 1.0, Still(), 5 * 10**9)
-    assert len(sender.numbers) == 4
+    _Route(RoutePlan("GET /x", [said()], 50)).send(sender, 1.0, Still(), 5_000_000)
+    assert len(sender.numbers) == 3
+
+
+def test_a_slow_route_leaves_the_rest_of_its_turn_to_others_but_is_not_skipped():
+    sender = Sender()
+    _Route(RoutePlan("GET /x", [said()], 50)).send(sender, 1.0, Still(10**9), 10**12)
+    assert len(sender.numbers) == LEAST_OF_TURN

@@ -3,8 +3,8 @@
 ## What it detects
 Functions of the user's code that own more than `OWN_RATIO` of an endpoint's sampled CPU and at
 least `FUNCTION_S_MIN` of each request, on routes where CPU is at least `CPU_SHARE_MIN` of what the
-request does. What they call counts as theirs, except databases, caches and templates: other
-audits judge these.
+request does. What they call counts as theirs, except databases, caches, outgoing calls, templates
+and serialisers: other audits judge these.
 
 ## Why it matters
 Python runs one thread at a time: CPU of one request is waiting time of all others in its process.
@@ -53,7 +53,7 @@ CPU_SHARE_MIN = 0.25  # of CPU and known waits together; else CPU is not the rou
 SURE_RATIO = 0.2  # lower end of the share's interval
 WEIGHT_MIN_US = 40_000  # sampled CPU of the endpoint
 ROWS_MAX = 500  # per request
-REQUESTS_MIN = 10  # fewer are dominated by what is done once
+REQUESTS_MIN = 5  # fewer are dominated by what is done once
 _WAITS = ("database", "cache", "external")
 _HASHING = ("password_hash", "bcrypt", "argon2", "scrypt", "pbkdf2")
 

@@ -45,7 +45,7 @@ SHARE_RATIO = 0.3  # of the endpoint's sampled CPU
 SURE_RATIO = 0.2  # lower end of the share's interval
 PER_REQUEST_S = 0.003  # on average
 WEIGHT_MIN_US = 40_000  # sampled CPU of the endpoint
-REQUESTS_MIN = 10
+REQUESTS_MIN = 5
 
 META = Meta(
     audit_id="slow-serialisation",
