@@ -13,12 +13,6 @@ def app(assay_app):
         yield assay_app
 
 
-@pytest.fixture(autouse=True)
-def deals(assay_redis):
-    """What the seeds put into Redis."""
-    assay_redis.mset({f"deal:{n}:left": n * 3 % 17 for n in range(1, 21)})
-
-
 @pytest.fixture
 def signed_in(app):
     """A client whose requests carry the token of an administrator."""

@@ -57,6 +57,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, text, default in _INI:
         parser.addini(name, text, default=default)
     parser.addini(
+        "assay_redis",
+        "reroute Redis from the start, for the app, its seeds and every test",
+        type="bool",
+        default=False,
+    )
+    parser.addini(
         "assay_strict",
         "refuse a test that uses the database without declaring it",
         type="bool",

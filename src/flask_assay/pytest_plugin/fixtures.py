@@ -80,20 +80,12 @@ def assay_live_server(request: pytest.FixtureRequest) -> Iterator[Any]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def _assay_valkey(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """One Valkey per worker, emptied after each test that used it."""
-    from flask_assay.pytest_plugin.resources.redis import RedisServer
-
-    with RedisServer(_host(request).supervisor) as server:
-        yield server
-
-
 @pytest.fixture
-def assay_redis(_assay_valkey: Any) -> Iterator[Any]:
+def assay_redis(request: pytest.FixtureRequest) -> Iterator[Any]:
     """A Redis client; every other client of this process reaches the same server."""
-    yield _assay_valkey.client
-    _assay_valkey.empty()
+    server = _host(request).redis
+    yield server.client
+    server.empty()
 
 
 @pytest.fixture

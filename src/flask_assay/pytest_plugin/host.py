@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from flask_assay.errors import AssayError
+from flask_assay.pytest_plugin.resources.redis import RedisServer
 from flask_assay.sandbox.active import activate, deactivate
 from flask_assay.sandbox.attach import Attachment
 from flask_assay.sandbox.place import Place
@@ -51,6 +52,7 @@ class Host:
         self._worker = os.environ.get(WORKER_VARIABLE, "")
         self._lock = threading.RLock()
         self.is_over = self.is_down = False
+        self._redis: RedisServer | None = None
         self._connected = 0
         self.gate: Callable[[], None] | None = None
         self.listeners: list[Callable[[], None]] = []
@@ -105,15 +107,35 @@ class Host:
         current = self._sandbox._current if self._sandbox is not None else None
         return self._connected + (current.journal.statements if current is not None else 0)
 
+    @property
+    def redis(self) -> RedisServer:
+        """This process's own Redis server; started on first use."""
+        if self._redis is None:
+            self._redis = RedisServer(self.supervisor)
+            self._redis.__enter__()
+        return self._redis
+
     def provide(self) -> Provision:
         """Return server and templates, made or found on first use."""
         if self.provision is None:
+            if self.config.getini("assay_redis"):
+                _ = self.redis  # the app and its seeds are to find it
             state = os.environ.get(STATE_VARIABLE, "")
             if self.is_worker and state:
                 self.provision = read_provision(Path(state))
             else:
                 self.provision = self._built()
+            if self.config.getini("assay_redis"):
+                self._settle_redis(self.provision)
         return self.provision
+
+    def _settle_redis(self, provision: Provision) -> None:
+        """Learn what the seeds left in Redis, or put it there."""
+        path = self.supervisor.run.cache / f"redis-{provision.digest}.json"
+        if provision.is_cached:
+            self.redis.load_base(path)
+        else:
+            self.redis.learn_base(path)
 
     def _built(self) -> Provision:
         try:
@@ -138,6 +160,9 @@ class Host:
             self._sandbox.detach()
         self.attachment.detach()
         self._environment.undo()
+        if self._redis is not None:
+            self._redis.__exit__(None, None, None)
+            self._redis = None
         if self._supervisor is not None:
             self._supervisor.__exit__(None, None, None)
             self._supervisor = None

@@ -64,8 +64,18 @@ class Isolation:
         config.pluginmanager.register(clock, "flask-assay-clock")
         self._around.append(clock.around)
         self._around.append(LateWork(self.host, self.summary.late).around)
+        if config.getini("assay_redis"):
+            self._around.append(self._with_redis)
         if config.getini("assay_strict"):
             self._around.append(Strictness(self.host).around)
+
+    @contextlib.contextmanager
+    def _with_redis(self, item: pytest.Item) -> Iterator[None]:
+        """Take Redis back to its base data after each test that used it."""
+        try:
+            yield
+        finally:
+            self.host.redis.empty()
 
     @property
     def choices(self) -> Choices:
