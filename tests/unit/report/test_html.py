@@ -9,7 +9,7 @@ import pytest
 from tests.golden.hostile import densest, empty, enormous, hostile, strange_numbers
 from tests.golden.sample import sample
 
-from flask_assay.model.finding import Severity
+from flask_assay.model.finding import Remedy, Severity
 from flask_assay.report import html
 
 VOID = {"meta", "link", "br", "img", "wbr", "input", "base"}
@@ -289,3 +289,13 @@ def test_dark_by_choice_looks_like_dark_by_system():
     chosen = re.search(r':root\[data-theme="dark"\] \{(.*?)\}', css, re.DOTALL)[1]
     system = re.search(r":root:not\(\[data-theme\]\) \{(.*?)\}", css, re.DOTALL)[1]
     assert chosen.split() == system.split()
+
+
+def test_a_finding_about_a_cache_leads_to_its_plan():
+    d = sample()
+    route = d.cache_plans[0].route
+    remedy = Remedy("response-cache", {"predicted_hit_ratio": 0.9}, "Cache it.")
+    finding = dataclasses.replace(d.findings[0], routes=(route,), remedies=(remedy,))
+    assert 'href="#cache-plan"' in html.render(dataclasses.replace(d, findings=(finding,)))
+    bare = dataclasses.replace(d, findings=(finding,), cache_plans=())
+    assert 'href="#cache-plan"' not in html.render(bare)
