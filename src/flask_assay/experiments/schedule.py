@@ -11,10 +11,19 @@ from dataclasses import dataclass, replace
 from flask_assay.experiments.arms import ArmPlan
 from flask_assay.experiments.hypothesis import Hypothesis
 
-__all__ = ["LEAST_LAUNCHES", "LEAST_ROUNDS", "WARM_UP_ROUNDS", "Schedule", "schedule"]
+__all__ = [
+    "LEAST_LAUNCHES",
+    "LEAST_REMEDIES",
+    "LEAST_ROUNDS",
+    "WARM_UP_ROUNDS",
+    "Schedule",
+    "schedule",
+]
 
 LEAST_LAUNCHES = 5
 LEAST_ROUNDS = 4
+LEAST_REMEDIES = 4
+"""So many are tried whatever the time, as a slow machine would else try none."""
 WARM_UP_ROUNDS = 1
 BOOT_S = 2.0
 # Rather a little late than without remedies: the estimate is rough, and changed arms are faster.
@@ -48,7 +57,7 @@ def schedule(
     budget_s: float,
     most_launches: int,
 ) -> Schedule:
-    """Return what fits; at least the first remedy, whatever the time.
+    """Return what fits, and the first ``LEAST_REMEDIES`` whatever the time.
 
     Args:
         arms: All, base and null first.
@@ -65,7 +74,10 @@ def schedule(
         (arm for arm in arms if arm.remedies),
         key=lambda arm: (len(arm.remedies) > 1, max(rank[each] for each in arm.remedies)),
     )
-    while len(order) > 1 and _seconds(left, request_s, LEAST_LAUNCHES) > _OVERRUN * budget_s:
+    while (
+        len(order) > LEAST_REMEDIES
+        and _seconds(left, request_s, LEAST_LAUNCHES) > _OVERRUN * budget_s
+    ):
         dropped.append(order.pop())
         left = _without(left, dropped[-1])
     launches = max(

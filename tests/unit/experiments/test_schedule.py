@@ -2,7 +2,7 @@
 
 from flask_assay.experiments.arms import BASE, NULL, arms_of
 from flask_assay.experiments.hypothesis import Hypothesis
-from flask_assay.experiments.schedule import LEAST_LAUNCHES, schedule
+from flask_assay.experiments.schedule import LEAST_LAUNCHES, LEAST_REMEDIES, schedule
 from flask_assay.model.finding import Remedy
 
 
@@ -51,5 +51,6 @@ def test_combinations_go_first_and_the_cheapest_findings_next():
 def test_base_and_null_stay_on_the_routes_that_are_left_only():
     wanted = [hypothesis(n, f"GET /{n}") for n in range(20)]
     _, plan = planned(wanted, budget_s=1)
-    assert names(plan) == [BASE, NULL, "audit/0/0"]
-    assert all(arm.routes == {"GET /0"} for arm in plan.arms)
+    assert names(plan) == [BASE, NULL, *(f"audit/{n}/0" for n in range(LEAST_REMEDIES))]
+    base = plan.arms[0]
+    assert base.routes == plan.arms[1].routes == {f"GET /{n}" for n in range(LEAST_REMEDIES)}
