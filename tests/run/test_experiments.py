@@ -33,7 +33,7 @@ def seed():
         "INSERT INTO supplier SELECT i, 'supplier ' || i FROM generate_series(1, 500) i"))
     db.session.execute(db.text("INSERT INTO product SELECT i, i FROM generate_series(1, 500) i"))
     db.session.execute(db.text(
-        "INSERT INTO movement SELECT i, 1 + i * 7919 % 500, i % 9 FROM generate_series(1, 150000) i"))
+        "INSERT INTO movement SELECT i, 1 + i * 7919 % 500, i % 9 FROM generate_series(1, 260000) i"))
     db.session.commit()
 
 def create_app():
