@@ -109,5 +109,12 @@ def _is_plain(metadata: Any, arguments: dict[str, Any]) -> bool:
         isinstance(engine, Engine)
         and engine.dialect.name == "postgresql"
         and arguments.get("checkfirst", True) is not False
-        and not any(getattr(metadata.dispatch, event) for event in _EVENTS)
+        and not any(map(_has_listener, (metadata, *metadata.tables.values())))
     )
+
+
+def _has_listener(owner: Any) -> bool:
+    """Whether anybody but SQLAlchemy listens: its types make and drop themselves that way."""
+    listeners = (one for event in _EVENTS for one in getattr(owner.dispatch, event))
+    modules = (str(getattr(one, "func", one).__module__) for one in listeners)
+    return any(not one.startswith("sqlalchemy.") or one == "sqlalchemy.sql.ddl" for one in modules)

@@ -16,6 +16,12 @@ other = scoped_session(Maker)
 class Item(db.Model):
     id = db.Column(db.Integer, primary_key=True)
     name = db.Column(db.String(50), unique=True, nullable=False)
+    kind = db.Column(db.Enum("book", "map", name="kind", metadata=db.metadata))
+    size = db.Column(db.Enum("small", "large", name="size"))
+
+
+class Note(db.Model):
+    id = db.Column(db.Integer, primary_key=True)
 
 
 def create_app():
