@@ -34,6 +34,7 @@ class _Watch(MetaPathFinder):
 
     def __init__(self, name: str, then: Callable[[], None]) -> None:
         self._name, self._then = name, then
+        self._is_asking = False
 
     def begin(self) -> None:
         sys.meta_path.insert(0, self)
@@ -46,17 +47,21 @@ class _Watch(MetaPathFinder):
         self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None, /
     ) -> ModuleSpec | None:
         """Return the spec that the other finders have, with a loader that tells."""
-        if fullname != self._name:
+        if fullname != self._name or self._is_asking:
             return None
-        self.end()
-        spec = importlib.util.find_spec(fullname)
+        # It stays until the module is executed: who only asks whether it is there imports nothing.
+        self._is_asking = True
+        try:
+            spec = importlib.util.find_spec(fullname)
+        finally:
+            self._is_asking = False
         if spec is None or spec.loader is None:
-            self.begin()
             return None
         spec.loader = _Telling(spec.loader, self)
         return spec
 
     def imported(self) -> None:
+        self.end()
         self._then()
 
 
@@ -76,9 +81,5 @@ class _Telling(Loader):
         module.__loader__ = self._loader
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
-        try:
-            self._loader.exec_module(module)
-        except BaseException:
-            self._watch.begin()
-            raise
+        self._loader.exec_module(module)
         self._watch.imported()

@@ -1,6 +1,7 @@
 """Patches wait for their module, and never import it themselves."""
 
 import importlib
+import importlib.util
 import sys
 
 import pytest
@@ -69,3 +70,12 @@ def test_a_module_that_is_not_installed_stays_missing(finders):
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("no_such_module_here")
     call_off()
+
+
+def test_a_look_whether_the_module_is_there_is_no_import(module, finders):
+    told = []
+    on_import("late_module", lambda: told.append(1))
+    assert importlib.util.find_spec("late_module") is not None
+    assert told == []
+    importlib.import_module("late_module")
+    assert told == [1]
