@@ -67,6 +67,7 @@ _BY_PURPOSE: dict[Purpose, dict[str, str]] = {
         "wal_level": "minimal",
         "max_wal_senders": "0",
         "max_connections": "200",
+        "max_prepared_transactions": "16",  # two-phase commit is among what tests do
     },
     # What is not named here is PostgreSQL's default, durability above all.
     "measured": {"track_io_timing": "on"},
