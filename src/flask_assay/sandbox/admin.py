@@ -81,13 +81,14 @@ class Admin:
         connection.autocommit = True
         return connection
 
-    def run(self, text: str) -> None:
-        """Run one statement in the maintenance database."""
+    def run(self, text: str) -> list[tuple[Any, ...]]:
+        """Run one statement in the maintenance database; return its rows, if it has any."""
         with self._lock:
             if self._connection is None or self._connection.closed:
                 self._connection = self.connect(_MAINTENANCE)
             with self._connection.cursor() as cursor:
                 cursor.execute(text)
+                return list(cursor.fetchall()) if cursor.description else []
 
     def query(self, db: OwnedDatabase, text: str) -> list[tuple[Any, ...]]:
         """Run one statement in a database of ours, on a connection for just that."""
@@ -151,6 +152,11 @@ class Admin:
     def drop(self, db: OwnedDatabase) -> None:
         """Drop a database of ours, connections or not. Idempotent."""
         self._require(db)
+        # A transaction that was prepared and left outlives its connection, and forbids the drop.
+        left = self.run("SELECT quote_literal(gid), database FROM pg_prepared_xacts")
+        for transaction, database in left:
+            if database == db.name:
+                self.query(db, f"ROLLBACK PREPARED {transaction}")
         self.run(f"DROP DATABASE IF EXISTS {_quoted(db.name)} WITH (FORCE)")
 
     def close(self) -> None:
