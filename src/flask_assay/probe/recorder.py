@@ -47,10 +47,10 @@ class Counts:
     backward jumps only, and there is none in between.
     """
 
-    __slots__ = ("queries", "requests", "spans_dropped")
+    __slots__ = ("queries", "spans_dropped")
 
     def __init__(self) -> None:
-        self.requests = self.queries = self.spans_dropped = 0
+        self.queries = self.spans_dropped = 0
 
 
 class Recorder:
@@ -95,7 +95,7 @@ class Recorder:
             self.stacks.reset()
         self.routes.clear()
         self.apps.clear()
-        self.counts.requests = self.counts.queries = self.counts.spans_dropped = 0
+        self.counts.queries = self.counts.spans_dropped = 0
 
     def work(self) -> Work:
         """Return the work that the running code belongs to."""
@@ -169,7 +169,7 @@ class Recorder:
     def counters(self) -> dict[str, object]:
         """Return what the COUNTERS frame holds."""
         found: dict[str, object] = {
-            "requests": self.counts.requests,
+            "requests": self.sink.taken + len(self.sink.rows),
             "queries": self.counts.queries,
             "spans_dropped": self.counts.spans_dropped,
             "sensors": {name: switch.as_dict() for name, switch in self.switches.items()},

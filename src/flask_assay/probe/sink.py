@@ -18,8 +18,8 @@ from flask_assay.recording.wire import header
 __all__ = ["FLUSH_AGE_S", "Sink"]
 
 FLUSH_AGE_S = 0.2  # a row is on its way to the disk after this time
-FLUSH_HELD = 10_000  # rows and spans; a request that brings the buffer there writes it itself
-MAX_HELD = 40_000  # beyond, rows are dropped and counted; a span takes 80 bytes
+FLUSH_ROWS = 1_000  # a request that brings the buffer there writes it itself
+MAX_ROWS = 4_000  # beyond, rows are dropped and counted
 
 
 class Sink:
@@ -28,7 +28,7 @@ class Sink:
     Attributes:
         encode: Turns rows into their frames.
         rows: What is to be written; the same object always.
-        held: Rows and spans in it, about.
+        taken: Rows that were there before, written or dropped.
         dropped_frames: Rows that were lost.
         last_error: Why the last write failed.
 
@@ -58,7 +58,7 @@ class Sink:
             os.close(inherited)
         self._names: deque[bytes] = deque()
         self.rows.clear()
-        self.held = 0
+        self.taken = 0
         self._lock = Lock()
         self._thread: Thread | None = None
         self._stop = Event()
@@ -86,25 +86,21 @@ class Sink:
                 except RuntimeError as error:  # the interpreter is shutting down
                     self.last_error = str(error)
 
-    def append_served(self, row: Any, weight: int = 1) -> None:
-        """Take the row of a served request.
+    def append_served(self, row: Any) -> None:
+        """Take the row of a served request: what ``encode`` turns into a frame, later.
 
-        The path of every request does this itself: it adds to ``rows`` and ``held``, and calls
-        ``relieve`` above ``FLUSH_HELD``.
-
-        Args:
-            row: What ``encode`` turns into a frame, later.
-            weight: Spans in it, and one.
+        The path of every request does this itself: it appends to ``rows``, and calls ``relieve``
+        above ``FLUSH_ROWS``.
         """
         self.rows.append(row)
-        self.held += weight
-        if self.held > FLUSH_HELD:
+        if len(self.rows) > FLUSH_ROWS:
             self.relieve()
 
     def relieve(self) -> None:
         """Write what is pending; if that is under way and too much is, lose the last row."""
-        if self.held > MAX_HELD and self._lock.locked() and self.rows:
+        if len(self.rows) > MAX_ROWS and self._lock.locked():
             self.rows.pop()
+            self.taken += 1
             self.dropped_frames += 1
         else:
             self.flush()
@@ -135,7 +131,7 @@ class Sink:
     def _write_pending(self) -> None:
         names, rows = self._names, self.rows
         taken = [rows.popleft() for _ in range(len(rows))]
-        self.held = 0
+        self.taken += len(taken)
         # Before the names are taken, since both may name things.
         frames = self.encode(taken)
         closing = self._closing(bool(taken or names))

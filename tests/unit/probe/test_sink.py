@@ -55,17 +55,17 @@ def test_nothing_to_write_writes_nothing(sink, path):
 
 
 def test_a_request_that_fills_the_buffer_writes_it(sink, path, monkeypatch):
-    monkeypatch.setattr(sink_module, "FLUSH_HELD", 0)
+    monkeypatch.setattr(sink_module, "FLUSH_ROWS", 0)
     sink.append_served(row(b"x" * 20))
     assert b"x" * 20 in frames(path)
 
 
 def test_memory_is_bounded_and_drops_are_counted(sink, monkeypatch):
-    monkeypatch.setattr(sink_module, "MAX_HELD", 100)
-    monkeypatch.setattr(sink_module, "FLUSH_HELD", 50)
+    monkeypatch.setattr(sink_module, "MAX_ROWS", 5)
+    monkeypatch.setattr(sink_module, "FLUSH_ROWS", 3)
     with sink._lock:  # somebody writes, and takes long
         for _ in range(50):
-            sink.append_served(row(b"x" * 20), weight=20)
+            sink.append_served(row(b"x" * 20))
     assert sink.dropped_frames > 40
     assert len(sink.rows) < 10
     sink.append_name(b"never dropped")

@@ -16,7 +16,7 @@ from typing import Any
 from flask_assay.model.rows import RequestFlag
 from flask_assay.probe.recorder import Recorder
 from flask_assay.probe.response import KNOWN_CODES, read_headers, status_code
-from flask_assay.probe.sink import FLUSH_HELD
+from flask_assay.probe.sink import FLUSH_ROWS
 from flask_assay.probe.switch import Switch
 from flask_assay.probe.wiring import Sensor, Wiring
 from flask_assay.probe.work import CURRENT, NO_ENVIRON, Body, Request, Work
@@ -69,12 +69,8 @@ class _Rows:
     def hook(  # noqa: C901, PLR0915 - in one piece: each call costs, and every request passes here
         self, original: Callable[..., Any]
     ) -> Callable[..., Any]:
-        switch, apps, begin, watch_body = (
-            self._switch,
-            self._recorder.apps,
-            self._begin,
-            self._watch,
-        )
+        switch, apps = self._switch, self._recorder.apps
+        begin, watch_body = self._begin, self._watch
         clock, current, set_current = self._recorder.clock, CURRENT.get, CURRENT.set
         has_digests, make = self._digests, self._request_class()
         closing = getattr(sys.modules.get("werkzeug.wsgi"), "ClosingIterator", None)
@@ -166,8 +162,8 @@ class _Rows:
     def _request_class(self) -> type[Request]:  # noqa: C901 - in one piece, likewise
         """Return the class of requests that end by being added to the rows of this recorder."""
         recorder, switch = self._recorder, self._switch
-        clock, counts, sink, get_ident_ = recorder.clock, recorder.counts, recorder.sink, get_ident
-        append, thread_time = sink.rows.append, time.thread_time_ns
+        clock, sink, get_ident_ = recorder.clock, recorder.sink, get_ident
+        rows, append, thread_time = sink.rows, sink.rows.append, time.thread_time_ns
         digest = self._digest if self._digests else None
 
         class Served(Request):
@@ -181,7 +177,6 @@ class _Rows:
                     if self.cpu_ns:
                         is_here = get_ident_() == self.thread
                         self.cpu_ns = thread_time() - self.cpu_ns if is_here else 0
-                    counts.requests += 1
                     get = self.environ.get
                     self.method = get("REQUEST_METHOD", "")
                     self.request_id = get("HTTP_X_ASSAY_REQUEST")
@@ -190,8 +185,7 @@ class _Rows:
                     if digest is not None:
                         self.hashes = digest(self)
                     append(self)
-                    sink.held = held = sink.held + 1 + len(self.spans)
-                    if held > FLUSH_HELD:
+                    if len(rows) > FLUSH_ROWS:
                         sink.relieve()
                 except Exception as error:
                     switch.fail(error)
