@@ -3,7 +3,8 @@
 The load is repeated on the data as they were before it: the requests that write and the cached
 route's own, one by one in the order of the recording. Each request tells the cache what time it
 was, so entries expire as they would have; the app's own answer at that moment says whether a hit
-was stale.
+was stale. Where writes are refused that were done during the load, nothing gets stale that should:
+then the plan says so instead of what was measured.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,15 +16,16 @@ from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import UnavailableError, View
 from flask_assay.errors import TargetError
 from flask_assay.experiments.arms import BASE, ArmPlan
+from flask_assay.experiments.correlation import Correlation, is_same_answer
 from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.experiments.interventions.response_cache import CLOCK_HEADER
 from flask_assay.experiments.launch import Bench, Host
 from flask_assay.experiments.replay import Answer, Client, SentRequest
 from flask_assay.experiments.writes import writing_routes
 from flask_assay.gather.lab import Copy, Lab
-from flask_assay.load.transcript import Said, read_transcripts
+from flask_assay.load.transcript import Heard, Said, read_transcripts
 from flask_assay.model.clock import Clock
-from flask_assay.model.effect import CachePlan, CachePoint
+from flask_assay.model.effect import CachePlan, CachePoint, is_stale_confirmed
 from flask_assay.model.rows import RequestRow
 from flask_assay.recording.reader import Recording
 
@@ -45,6 +47,7 @@ class _Event:
     request: SentRequest
     plan: "_Plan | None" = None
     entry: TraceEntry | None = None
+    heard: Heard | None = None
 
 
 @dataclass(slots=True)
@@ -56,6 +59,7 @@ class _Plan:
     is_per_identity: bool
     asked: int = 0
     writes: int = 0
+    refused: int = 0
     entries: list[TraceEntry] = field(default_factory=list)
     hits: dict[float, int] = field(default_factory=dict)
     stale: dict[float, int] = field(default_factory=dict)
@@ -71,6 +75,7 @@ class _Plan:
     def result(self) -> CachePlan:
         """Return prediction and measurement on the same requests."""
         count = len(self.entries)
+        is_confirmed = is_stale_confirmed(self.writes, self.refused)
         trace = RouteTrace(tuple(self.entries), self.is_per_identity, "")
         points = []
         for ttl_s in TTLS_S:
@@ -82,7 +87,7 @@ class _Plan:
                     predicted_hit_ratio=predicted.hit_ratio,
                     predicted_stale_ratio=predicted.stale_ratio,
                     hit_ratio=hits / count if count else 0.0,
-                    stale_ratio=self.stale.get(ttl_s, 0) / hits if hits else 0.0,
+                    stale_ratio=self.stale.get(ttl_s, 0) / (hits or 1) if is_confirmed else None,
                 )
             )
         chosen = self.remedy.remedy.parameters.get("ttl_s")
@@ -93,6 +98,7 @@ class _Plan:
             request_count=count,
             left_out_count=self.asked - count,
             write_count=self.writes,
+            refused_write_count=self.refused,
             points=tuple(points),
         )
 
@@ -167,7 +173,8 @@ def _events(recording: Recording, said: Sequence[Said], plans: Sequence[_Plan]) 
         row = rows.get(each.request_id)
         if each.method not in _SAFE or (row is not None and row.route in writing):
             at_ns = each.start_ns if row is None else row.start_ns + row.wall_ns
-            events.append(_Event(at_ns, _request(each, row.route if row else "")))
+            request = _request(each, row.route if row else "")
+            events.append(_Event(at_ns, request, heard=each.heard))
     steady = View(recording)[steady_state]
     sent = {each.request_id: each for each in said}
     for plan in plans:
@@ -223,7 +230,7 @@ def _repeat(
     on_step: Callable[[str], None],
 ) -> None:
     begin = told = clock.monotonic_ns()
-    written = 0
+    correlation, done_again, refused = Correlation(), 0, 0
     for done, event in enumerate(events):
         now = clock.monotonic_ns()
         if now - begin > budget_s * 1e9:
@@ -234,17 +241,25 @@ def _repeat(
                 budget_s - (now - begin) / 1e9, (len(events) - done) * (now - begin) / 1e9 / done
             )
             on_step(_COUNT.format(done=done, total=len(events), left=left))
+        request = correlation.translate(event.request)
         if event.plan is None or event.entry is None:
-            # one that is refused, as its session was known to the load only, changes nothing
-            written += client.send(event.request, arm=BASE).status in _done(event.request)
+            answer = client.send(request, arm=BASE)
+            if event.heard is not None:
+                correlation.learn(event.request.path, event.heard, answer)
+            is_same = _is_same(event, answer)
+            refused += not is_same
+            done_again += is_same and 0 < answer.status < 400
         else:
-            _ask(client, event.request, event.plan, event.entry)
-            event.plan.writes = written
+            _ask(client, request, event.plan, event.entry)
+            event.plan.writes, event.plan.refused = done_again, refused
 
 
-def _done(request: SentRequest) -> range:
-    """Return the statuses that a write has if it was done again as it was done before."""
-    return range(200, 400) if request.status < 400 else range(0)
+def _is_same(event: _Event, answer: Answer) -> bool:
+    if event.heard is not None:
+        return is_same_answer(event.heard, answer)
+    # only the status after redirects is known, and none if nobody waited for the answer
+    known = event.request.status
+    return bool(answer.status) and (not known or known // 400 == answer.status // 400)
 
 
 def _ask(client: Client, request: SentRequest, plan: _Plan, entry: TraceEntry) -> None:

@@ -47,6 +47,7 @@ class Answer:
         body: Bytes.
         wall_s: From the first byte sent to the last byte received.
         location: Target of a redirect.
+        cookies: Values of ``Set-Cookie``.
         etag: Its validator, without quotes.
         statements: SQL statements that the target executed for it; None if it does not tell.
         shapes: Executions by the mark of their statement's shape; None if it does not tell.
@@ -58,6 +59,7 @@ class Answer:
     body: bytes
     wall_s: float
     location: str = ""
+    cookies: tuple[str, ...] = ()
     etag: str = ""
     statements: int | None = None
     shapes: Mapping[str, int] | None = None
@@ -118,6 +120,7 @@ class Client:
             body=body,
             wall_s=wall_s,
             location=response.getheader("Location") or "",
+            cookies=tuple(response.headers.get_all("Set-Cookie", ())),
             etag=(response.getheader("ETag") or "").strip('"'),
             statements=int(told) if told else None,
             shapes=_shapes(response.getheader(SHAPES_HEADER)),

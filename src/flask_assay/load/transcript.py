@@ -1,7 +1,8 @@
 """Keeps every request of the load in order, so that caches can be tried on what was really asked.
 
 Lines of ``transcript-<pid>.jsonl``: the headers of a virtual user stand in a line of their own,
-before the first request that sends them, since they hardly change.
+before the first request that sends them, since they hardly change. A request whose answer handed
+something out that later ones send back, a token say, has that answer beside it.
 """
 
 import base64
@@ -9,9 +10,9 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-__all__ = ["BYTES_LIMIT", "Said", "Transcript", "read_transcripts"]
+__all__ = ["BYTES_LIMIT", "Heard", "Said", "Transcript", "read_transcripts"]
 
 BYTES_LIMIT = 64_000_000
 _OWN_HEADERS = frozenset(
@@ -26,8 +27,24 @@ _OWN_HEADERS = frozenset(
 )
 
 
+class Heard(NamedTuple):
+    """How a request was answered, before any redirect was followed.
+
+    Attributes:
+        status: HTTP status.
+        cookies: Values of ``Set-Cookie``.
+        location: Target of a redirect.
+        body: Empty if it was long.
+    """
+
+    status: int
+    cookies: tuple[str, ...]
+    location: str
+    body: bytes
+
+
 class Said(NamedTuple):
-    """One request as it was first sent."""
+    """One request as it was first sent; ``heard`` is None where nothing was handed out."""
 
     request_id: int
     start_ns: int
@@ -36,6 +53,7 @@ class Said(NamedTuple):
     headers: tuple[tuple[str, str], ...]
     body: bytes
     status: int
+    heard: Heard | None = None
 
 
 class Transcript:
@@ -62,8 +80,8 @@ class Transcript:
             number = self._headers[said.headers] = len(self._headers)
             self._append(_kept(said.headers))
         body = base64.b64encode(said.body).decode()
-        told = [said.request_id, said.start_ns, said.method, said.path, number, body, said.status]
-        self._append(told)
+        heard = said.heard and (*said.heard[:3], base64.b64encode(said.heard.body).decode())
+        self._append([*said[:4], number, body, said.status, heard])
         self.is_full = self._size > BYTES_LIMIT
 
     def flush(self) -> None:
@@ -103,9 +121,16 @@ def _read(path: Path) -> Iterator[Said]:
         if isinstance(told, dict):
             headers.append(tuple(told.items()))
         else:
-            request_id, start_ns, method, target, number, body, status = told
-            content = base64.b64decode(body)
-            yield Said(request_id, start_ns, method, target, headers[number], content, status)
+            request_id, start_ns, method, target, number, body, status, heard = told
+            content, sender = base64.b64decode(body), headers[number]
+            yield Said(request_id, start_ns, method, target, sender, content, status, _heard(heard))
+
+
+def _heard(told: list[Any] | None) -> Heard | None:
+    if told is None:
+        return None
+    status, cookies, location, body = told
+    return Heard(status, tuple(cookies), location, base64.b64decode(body))
 
 
 def _kept(headers: tuple[tuple[str, str], ...]) -> Mapping[str, str]:

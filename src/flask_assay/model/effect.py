@@ -13,7 +13,10 @@ __all__ = [
     "Rung",
     "Trial",
     "TrialOutcome",
+    "is_stale_confirmed",
 ]
+
+REFUSED_RATIO = 0.02
 
 
 class OracleVerdict(StrEnum):
@@ -175,14 +178,15 @@ class CachePoint:
         predicted_hit_ratio: Hits among requests, by the recorded trace.
         predicted_stale_ratio: Stale ones among hits, by the recorded trace.
         hit_ratio: Hits among requests of a real cache at which the load was repeated.
-        stale_ratio: Of those, answers that the app itself gave differently at that moment.
+        stale_ratio: Of those, answers that the app itself gave differently at that moment; None
+            if too many writes were refused when they were repeated.
     """
 
     ttl_s: float
     predicted_hit_ratio: float
     predicted_stale_ratio: float
     hit_ratio: float
-    stale_ratio: float
+    stale_ratio: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +199,9 @@ class CachePlan:
         chosen_ttl_s: Lifetime that is proposed; None if answers are better deleted on write.
         request_count: Requests of the trace that were repeated, in their order and at their time.
         left_out_count: Requests of the trace that were not.
-        write_count: Requests that write, repeated between them.
+        write_count: Requests that write, repeated between them and done as in the load.
         points: By lifetime, shortest first.
+        refused_write_count: Requests that write, answered otherwise than in the load.
     """
 
     route: str
@@ -206,3 +211,14 @@ class CachePlan:
     left_out_count: int
     write_count: int
     points: tuple[CachePoint, ...]
+    refused_write_count: int = 0
+
+
+def is_stale_confirmed(writes: int, refused: int) -> bool:
+    """Whether enough writes were done again to measure staleness: all but one in fifty.
+
+    Args:
+        writes: Done as in the load.
+        refused: Answered otherwise.
+    """
+    return refused <= REFUSED_RATIO * (writes + refused)

@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 CACHE_HEAD = ("Lifetime", "Hits", "predicted", "Stale", "predicted")
-_CURVES: tuple[tuple[str, str, Callable[[CachePoint], float]], ...] = (
+_CURVES: tuple[tuple[str, str, Callable[[CachePoint], float | None]], ...] = (
     ("hits", "hits, measured", lambda point: point.hit_ratio),
     ("hits-predicted", "hits, predicted", lambda point: point.predicted_hit_ratio),
     ("stale", "stale hits, measured", lambda point: point.stale_ratio),
@@ -27,6 +27,7 @@ _CURVES: tuple[tuple[str, str, Callable[[CachePoint], float]], ...] = (
 )
 GROWTH_CURVES = 8
 """Routes drawn; the table has all."""
+NOT_CONFIRMED = "not confirmed"
 _MARGIN = 4.0  # percent, so that the first and the last mark are whole
 
 
@@ -71,7 +72,9 @@ def cache_plan(plan: CachePlan) -> Plot:
         return _MARGIN + (100 - 2 * _MARGIN) * (math.log(point.ttl_s) - low) / extent
 
     lines = tuple(
-        Curve(name, words, tuple((across(point), _down(ratio(point))) for point in points))
+        Curve(
+            name, words, tuple((across(p), _down(y)) for p in points if (y := ratio(p)) is not None)
+        )
         for name, words, ratio in _CURVES
     )
     ticks = tuple(
@@ -96,7 +99,16 @@ def cache_words(plan: CachePlan) -> str:
         if plan.chosen_ttl_s is None
         else f"proposed: {figures.seconds(plan.chosen_ttl_s)}"
     )
-    return f"{whose}; {repeated}{writes}{left}; {advice}"
+    return f"{whose}; {repeated}{writes}{left}; {_doubt(plan)}{advice}"
+
+
+def _doubt(plan: CachePlan) -> str:
+    """Return why the staleness was not measured; empty if it was."""
+    if all(point.stale_ratio is not None for point in plan.points):
+        return ""
+    refused, total = plan.refused_write_count, plan.write_count + plan.refused_write_count
+    counts = f"{figures.count(refused)} of {figures.plural(total, 'write')}"
+    return f"staleness not confirmed: {counts} were refused on replay; "
 
 
 def cache_sentence(plan: CachePlan) -> str:
@@ -106,10 +118,16 @@ def cache_sentence(plan: CachePlan) -> str:
         return (
             f"Cache plan, {plan.route}: at {figures.seconds(point.ttl_s)} "
             f"{_points(point.hit_ratio)} hits (predicted {_points(point.predicted_hit_ratio)}), "
-            f"{_points(point.stale_ratio)} of them stale "
-            f"(predicted {_points(point.predicted_stale_ratio)})."
+            f"{_stale(plan, point)}."
         )
     return f"Cache plan, {plan.route}: no lifetime was tried."
+
+
+def _stale(plan: CachePlan, point: CachePoint) -> str:
+    predicted = _points(point.predicted_stale_ratio)
+    if point.stale_ratio is None:
+        return f"{predicted} of them stale by prediction ({_doubt(plan).removesuffix('; ')})"
+    return f"{_points(point.stale_ratio)} of them stale (predicted {predicted})"
 
 
 def cache_rows(plan: CachePlan) -> Sequence[tuple[str, ...]]:
@@ -119,7 +137,7 @@ def cache_rows(plan: CachePlan) -> Sequence[tuple[str, ...]]:
             figures.seconds(point.ttl_s),
             _points(point.hit_ratio),
             _points(point.predicted_hit_ratio),
-            _points(point.stale_ratio),
+            NOT_CONFIRMED if point.stale_ratio is None else _points(point.stale_ratio),
             _points(point.predicted_stale_ratio),
         )
         for point in plan.points

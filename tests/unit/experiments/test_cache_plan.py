@@ -8,6 +8,7 @@ from flask_assay.experiments.cache_plan import TTLS_S
 from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.experiments.interventions.response_cache import CLOCK_HEADER
 from flask_assay.experiments.replay import Answer, SentRequest
+from flask_assay.load.transcript import Heard
 from flask_assay.model.clock import SystemClock
 from flask_assay.model.finding import Remedy
 
@@ -15,12 +16,16 @@ from flask_assay.model.finding import Remedy
 class Caches:
     """A client of caches that work as they should, before an app whose body is its version."""
 
-    def __init__(self):
+    def __init__(self, refused=0):
         self.version = 1
+        self.refused = refused
         self.kept = {}
         self.asked_base = 0
 
     def send(self, request, *, arm):
+        if request.method == "POST" and self.refused:
+            self.refused -= 1
+            return Answer(401, "", b"", 0.0)
         if request.method == "POST":
             self.version += 1
             return Answer(200, "", b"", 0.0)
@@ -43,9 +48,9 @@ def plan():
     return cache_plan._Plan("GET /top", hypothesis, is_per_identity=False)
 
 
-def repeated(asked_s, written_s, *, status=200):
+def repeated(asked_s, written_s, *, status=200, refused=0):
     """Ask at some times and write at others; return the plan's result and the client."""
-    one, client = plan(), Caches()
+    one, client = plan(), Caches(refused)
     get = SentRequest("GET /top", "GET", "/top", (), b"", status)
     post = SentRequest("POST /top", "POST", "/top", (), b"", 200)
     events = [
@@ -91,6 +96,24 @@ def test_a_prediction_that_is_wrong_shows():
     point = one.result().points[0]
     assert point.predicted_stale_ratio == 1.0
     assert point.stale_ratio == 0.0
+
+
+@pytest.mark.parametrize(("refused", "is_confirmed"), [(0, True), (1, True), (2, False)])
+def test_staleness_is_not_measured_where_writes_are_refused(refused, is_confirmed):
+    written = [0.1 + n / 100 for n in range(60)]
+    result, _ = repeated([0, 0.05, 0.9], written, refused=refused)
+    assert (result.write_count, result.refused_write_count) == (60 - refused, refused)
+    for point in result.points:
+        assert (point.stale_ratio is not None) is is_confirmed
+        assert point.hit_ratio == 2 / 3
+
+
+def test_a_write_that_leads_elsewhere_than_before_is_refused():
+    client = Caches()
+    post = SentRequest("POST /top", "POST", "/top", (), b"", 200)
+    event = cache_plan._Event(0, post, heard=Heard(302, (), "/top", b""))
+    assert not cache_plan._is_same(event, client.send(post, arm="base"))
+    assert cache_plan._is_same(event, Answer(302, "", b"", 0.0, location="/top"))
 
 
 def test_when_the_time_is_over_the_rest_is_left_out():

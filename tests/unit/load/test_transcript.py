@@ -3,7 +3,7 @@
 import stat
 
 from flask_assay.load import transcript
-from flask_assay.load.transcript import Said, Transcript, read_transcripts
+from flask_assay.load.transcript import Heard, Said, Transcript, read_transcripts
 
 
 def said(number, *, headers=(("Cookie", "a=1"),), body=b""):
@@ -22,6 +22,15 @@ def test_what_was_sent_comes_back_in_the_order_of_sending(tmp_path):
     assert [each.request_id for each in found] == [1, 2, 3]
     assert found[2].body == b"\x00\xff"
     assert found[0].headers == (("Cookie", "b=2"),)
+
+
+def test_what_an_answer_handed_out_comes_back_with_its_request(tmp_path):
+    heard = Heard(302, ("sid=a; Path=/", "b=c"), "/orders/41", b"\x00\xff")
+    book = Transcript(tmp_path, 1)
+    book.add(said(1)._replace(heard=heard))
+    book.add(said(2))
+    book.flush()
+    assert [each.heard for each in read_transcripts(tmp_path)] == [heard, None]
 
 
 def test_headers_of_the_connection_are_left_out(tmp_path):

@@ -40,6 +40,17 @@ def test_measured_stands_beside_predicted_to_the_tenth_of_a_point():
     assert "at 15 s 95.6 % hits (predicted 95.9 %)" in plots.cache_sentence(CACHE_PLANS[0])
 
 
+def test_staleness_that_was_not_measured_is_no_figure():
+    points = tuple(replace(point, stale_ratio=None) for point in CACHE_PLANS[0].points)
+    plan = replace(CACHE_PLANS[0], points=points, write_count=380, refused_write_count=51)
+    doubt = "staleness not confirmed: 51 of 431 writes were refused on replay"
+    assert doubt in plots.cache_words(plan)
+    assert f"4.2 % of them stale by prediction ({doubt})" in plots.cache_sentence(plan)
+    assert plots.cache_rows(plan)[2] == ("15 s", "95.6 %", "95.9 %", "not confirmed", "4.2 %")
+    stale = next(line for line in plots.cache_plan(plan).lines if line.name == "stale")
+    assert stale.points == ()
+
+
 def test_a_plan_without_sane_points_is_drawn_empty():
     strange = replace(CACHE_PLANS[0], points=(CachePoint(math.inf, math.nan, 0, math.nan, 0),))
     assert plots.cache_plan(strange).ticks == ()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from flask_assay.load.transcript import Heard
 from flask_assay.model.clock import Clock
 from flask_assay.model.rows import ClientFlag, ClientRow, Phase
 
@@ -22,12 +23,13 @@ BODY_LIMIT = 65_536  # longer bodies are cut, and not kept as samples
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The first exchange of a call, as it went out."""
+    """The first exchange of a call, as it went out, and what its answer handed out."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
+    heard: Heard | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import requests
@@ -11,6 +12,7 @@ from locust.clients import ResponseContextManager as HttpResponse
 from locust.contrib.fasthttp import FastHttpSession
 from locust.contrib.fasthttp import ResponseContextManager as FastResponse
 
+from flask_assay.load.worker.answers import heard
 from flask_assay.load.worker.calls import BODY_LIMIT, Call, CallBook, Sent
 
 __all__ = ["ClientTap"]
@@ -112,8 +114,11 @@ def _read_answer(book: CallBook, call: Call, response: Any, length: int) -> None
         book.answered(call, status, length)
     history = getattr(response, "history", None) or getattr(response, "_history", None) or ()
     call.redirected = bool(history)
+    first = history[0] if history else response
     if call.sent is None:
-        call.sent = _prepared(history[0] if history else response)
+        call.sent = _prepared(first)
+    if call.sent is not None and call.sent.heard is None:
+        call.sent = replace(call.sent, heard=heard(call.sent.method, first))
 
 
 def _prepared(response: Any) -> Sent | None:

@@ -130,5 +130,12 @@ def _can_be_repeated(row: ClientRow, sent: Sent) -> bool:
 def _said(row: ClientRow, sent: Sent) -> Said:
     headers = tuple(sent.headers.items())
     return Said(
-        row.request_id, row.start_ns, sent.method, sent.path, headers, sent.body, row.status
+        row.request_id,
+        row.start_ns,
+        sent.method,
+        sent.path,
+        headers,
+        sent.body,
+        row.status,
+        sent.heard,
     )
