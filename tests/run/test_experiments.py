@@ -101,10 +101,12 @@ def test_the_unchanged_app_shows_no_effect_against_itself(outcome):
     assert {each["oracle"] for each in null["effects"]} == {"equal"}
 
 
-def test_the_ladder_holds_both_and_ends_below_each_alone(outcome):
+def test_the_ladder_goes_down_over_both_routes(outcome):
     (ladder,) = trials(outcome)["ladders"]
     audits = {rung["remedy_id"].partition("/")[0] for rung in ladder["rungs"]}
-    assert {"missing-index", "n-plus-one-queries"} <= audits
+    assert "missing-index" in audits
+    # whichever was first on the other route leaves the second nothing to give
+    assert audits & {"n-plus-one-queries", "uncached-response"}
     times = [ladder["before_s"], *(rung["time_s"] for rung in ladder["rungs"])]
     assert times == sorted(times, reverse=True)
     assert times[-1] < times[0]

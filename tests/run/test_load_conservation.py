@@ -1,4 +1,3 @@
-import json
 import os
 import signal
 import socket
@@ -18,6 +17,7 @@ from tests.run.load_rig import (
 )
 
 from flask_assay.load.plan import Exchange, Journey
+from flask_assay.load.transcript import read_transcripts
 from flask_assay.model.owned import AllowedTarget
 from flask_assay.model.rows import ClientFlag, Phase
 from flask_assay.services.waiting import WaitTimeoutError, wait_until
@@ -274,7 +274,7 @@ def test_an_unreachable_target_is_failures_and_no_exchanges(rig):
     assert all("refused" in row.error for row in rows)
 
 
-def test_journeys_are_named_by_their_route_and_fill_samples(rig):
+def test_journeys_are_named_by_their_route_and_fill_the_transcript(rig):
     journeys = (
         Journey("/items/<int:id>", "GET", (Exchange("/items/1"), Exchange("/items/2?x=1"))),
         journey("/missing"),
@@ -291,19 +291,19 @@ def test_journeys_are_named_by_their_route_and_fill_samples(rig):
     assert {row.phase for row in recording.client_requests if "missing" in row.name} <= {
         Phase.WARM_UP
     }
-    (path,) = rig.private_dir.iterdir()
-    samples = [json.loads(line) for line in path.read_text().splitlines()]
-    steady = {row.request_id for row in recording.client_requests if row.phase == Phase.STEADY}
-    assert {each["request_id"] for each in samples} <= steady
-    assert {each["path"] for each in samples if each["method"] == "GET"} == {
+    told = read_transcripts(rig.private_dir)
+    assert {each.request_id for each in told} == {
+        row.request_id for row in recording.client_requests
+    }
+    assert {each.path for each in told if each.method == "GET"} == {
         "/items/1",
         "/items/2?x=1",
+        "/missing",
         "/redirect",
     }
-    posts = [each for each in samples if each["method"] == "POST"]
-    assert 1 <= len(posts) <= 30
-    assert {each["body_b64"] for each in posts} == {"e30="}
-    assert posts[0]["headers"]["Content-Type"] == "application/json"
+    posts = [each for each in told if each.method == "POST"]
+    assert {each.body for each in posts} == {b"{}"}
+    assert dict(posts[0].headers)["Content-Type"] == "application/json"
 
 
 def test_an_open_run_drops_no_arrival_however_slow_the_server(rig):

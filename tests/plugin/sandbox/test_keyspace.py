@@ -7,6 +7,7 @@ from tests.plugin.sandbox.project import run_pytest, write_project
 pytestmark = pytest.mark.services
 
 
+@pytest.mark.slow
 def test_what_the_seed_left_is_there_for_each_test_of_each_run(tmp_path):
     project = write_project(tmp_path, with_redis=keyspace.SEED, test_keys=keyspace.SUITE)
     ini = project / "pytest.ini"

@@ -40,6 +40,7 @@ def test_a_suite_relies_on(with_events, name):
     assert of_tests(with_events).get(name) == {"PASSED"}, with_events.text
 
 
+@pytest.mark.slow
 def test_random_ids_are_asked_for_test_by_test_or_for_all(tmp_path):
     project = write_project(tmp_path, test_ids=parts.IDS)
     marked = run_pytest(project)

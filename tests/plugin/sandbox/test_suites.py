@@ -57,6 +57,7 @@ def test_a_test_without_database_sends_nothing(first):
     assert "without the database" in first.text
 
 
+@pytest.mark.slow
 def test_workers_come_to_the_same_result(project, first):
     outcome = run_pytest(project, "-n", "2", "--dist", "loadfile")
     assert failures(outcome) == FAIL, outcome.text
