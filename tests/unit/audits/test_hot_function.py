@@ -5,7 +5,7 @@ from tests.recordings.builder import RecordingBuilder
 
 from flask_assay.artifacts.view import Given, View
 from flask_assay.audits.checks import hot_function
-from flask_assay.audits.checks.hot_function import REQUESTS_MIN
+from flask_assay.audits.sampled_cpu import REQUESTS_MIN
 
 VIEW = "shop/prices.py:36 price"
 HASHING = f"price;{VIEW};werkzeug:check_password_hash;werkzeug:_hash_internal"

@@ -42,7 +42,8 @@ from flask_assay.artifacts.endpoint_cpu import (
 from flask_assay.artifacts.steady_state import SteadyState, steady_state
 from flask_assay.artifacts.time_breakdown import time_breakdown
 from flask_assay.artifacts.view import Given
-from flask_assay.audits.audit import Meta, NotApplicableError, State
+from flask_assay.audits.audit import Meta, State
+from flask_assay.audits.sampled_cpu import sampled_routes
 from flask_assay.audits.weighing import severity_of
 from flask_assay.model.finding import Evidence, Finding, Place
 from flask_assay.model.rows import RequestRow, SpanKind
@@ -51,9 +52,7 @@ OWN_RATIO = 0.3  # of the endpoint's sampled CPU
 FUNCTION_S_MIN = 0.002  # per request, on average
 CPU_SHARE_MIN = 0.25  # of CPU and known waits together; else CPU is not the route's problem
 SURE_RATIO = 0.2  # lower end of the share's interval
-WEIGHT_MIN_US = 40_000  # sampled CPU of the endpoint
 ROWS_MAX = 500  # per request
-REQUESTS_MIN = 5  # fewer are dominated by what is done once
 _WAITS = ("database", "cache", "external")
 _HASHING = ("password_hash", "bcrypt", "argon2", "scrypt", "pbkdf2")
 
@@ -68,14 +67,9 @@ META = Meta(
 
 def audit(given: Given) -> Sequence[Finding]:
     """Return one finding per endpoint: its hottest function."""
-    stacks, steady = given[endpoint_stacks], given[steady_state]
-    if not stacks:
-        raise NotApplicableError("no stacks were sampled")
+    steady = given[steady_state]
     found = []
-    for route, cpu in given[endpoint_cpu].items():
-        entry = stacks.get(steady.by_route[route][0].endpoint)
-        if entry is None or entry.weight < WEIGHT_MIN_US or cpu.request_count < REQUESTS_MIN:
-            continue
+    for route, cpu, entry in sampled_routes(given):
         if not entry.own:
             continue
         hottest = max(entry.own, key=lambda name: (_weight(entry.own[name]), name))
