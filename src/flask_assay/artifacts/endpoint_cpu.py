@@ -26,6 +26,8 @@ _CLIENTS = frozenset(
 )
 _ELSEWHERE = _DATABASES | _CLIENTS | _SERIALISERS | {"jinja2"}
 _OTHERS_WORK = _ELSEWHERE - _SERIALISERS
+# a decorator or a base class of a serialiser's package, which runs the view itself
+_AROUND_VIEWS = frozenset({"wrapper", "wrapped", "decorated", "decorator", "dispatch_request"})
 _TEMPLATE = " template"  # ends the text of a template's frame
 
 
@@ -116,9 +118,14 @@ def _measure_spikes(view: View, found: Mapping[str, EndpointStacks]) -> None:
         found[endpoint].spikes = int(sum(beyond))
 
 
+def _serialises(frame: str) -> bool:
+    package, _, function = frame.partition(":")
+    return package in _SERIALISERS and function.rpartition(".")[2] not in _AROUND_VIEWS
+
+
 def _add(entry: EndpointStacks, frames: list[str], weight: int) -> None:
     packages = [frame.partition(":")[0] for frame in frames]
-    at = next((k for k, package in enumerate(packages) if package in _SERIALISERS), None)
+    at = next((k for k, frame in enumerate(frames) if _serialises(frame)), None)
     if at is not None and not _OTHERS_WORK & set(packages[at:]):
         entry.serialising[packages[at]] += weight
     lines = [k for k, frame in enumerate(frames) if frame.endswith(_TEMPLATE)]

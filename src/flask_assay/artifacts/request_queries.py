@@ -160,7 +160,8 @@ def request_queries(view: View) -> Mapping[tuple[str, str, str], QueryUse]:
             if use is None:
                 use = uses[key] = QueryUse(*key, sampled=sampled.get(key, Counter()))
             _count(use, group)
-            if len(group.spans) > 1:
+            # the first execution may stand in another group: same statement, other detail
+            if len(group.spans) > 1 or group.repeats:
                 _repeats(use, group, groups, is_read(statement))
             elif not is_read(statement):
                 _single_writes(use, group)

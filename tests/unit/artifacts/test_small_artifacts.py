@@ -98,6 +98,26 @@ def test_a_commit_makes_a_repetition_new_and_a_rollback_does_not(build):
     assert uses["GET /ROLLBACK", read, ""].repeat_count == 1
 
 
+def test_a_repeat_by_a_lazy_load_counts_though_the_first_was_no_lazy_load(build):
+    read = "SELECT x.id FROM x WHERE x.id = ?"
+    with build.request("GET /") as request:
+        request.query(read, digest=1)
+        request.query(read, digest=1, detail="Post.author")
+    uses = View(build.write())[request_queries]
+    assert uses["GET /", read, "Post.author"].repeat_count == 1
+
+
+def test_what_a_serialisers_package_wraps_around_a_view_is_not_serialising(build):
+    build.documents["profile"] = {
+        "stacks": {
+            "posts;webargs:wrapper;blog/views.py:3 posts;builtins:sorted": 5_000,
+            "posts;flask_restx:Resource.dispatch_request;flask_restx:wrapper;blog/views.py:3 f": 50,
+            "posts;webargs:wrapper;flask_marshmallow:Schema.jsonify;marshmallow:Schema.dump": 700,
+        }
+    }
+    assert View(build.write())[endpoint_stacks]["posts"].serialising == {"flask_marshmallow": 700}
+
+
 def test_a_pipeline_is_one_trip(build):
     with build.request("GET /a") as request:
         request.cache("PIPELINE", hit=None, pipeline=True)
