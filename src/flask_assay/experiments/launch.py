@@ -19,6 +19,7 @@ from flask_assay.experiments.arms import BASE, NULL, ArmPlan
 from flask_assay.experiments.oracle import Oracle, worst
 from flask_assay.experiments.replay import Answer, Client, SentRequest
 from flask_assay.experiments.schedule import LEAST_ROUNDS, WARM_UP_ROUNDS
+from flask_assay.experiments.writes import has_unsafe_method
 from flask_assay.gather.lab import Copy, Databases, Lab
 from flask_assay.gather.target import Target
 from flask_assay.model.clock import Clock
@@ -207,11 +208,25 @@ class _Session:
         at = self._numbers[route] % len(available)
         self._numbers[route] += 1
         taking = [arm for arm in self._bench.arms if route in arm.routes]
-        self._rng.shuffle(taking)
+        asked = [*taking, *self._keeping_pace(taking, route)]
+        self._rng.shuffle(asked)
         begin = self._bench.clock.monotonic_ns()
-        by_arm = {arm.name: self._send(arm, route, at) for arm in taking}
+        answers = {arm.name: self._send(arm, route, at) for arm in asked}
+        by_arm = {arm.name: answers[arm.name] for arm in taking}
         self._spent_s[route] += (self._bench.clock.monotonic_ns() - begin) / 1e9
         self._seen[route].append((available[at], by_arm))
+
+    def _keeping_pace(self, taking: Sequence[ArmPlan], route: str) -> list[ArmPlan]:
+        """Return one arm for each other copy of the data, which would else lack what is written.
+
+        Requests that should only read and yet write are not repeated: nearly all routes of an app
+        that notes who was seen last do, and what they write is rarely what others answer with.
+        """
+        if not has_unsafe_method(route):
+            return []
+        written = set(map(_data, taking))
+        others = {_data(arm): arm for arm in self._bench.arms if _data(arm) not in written}
+        return list(others.values())
 
     def _send(self, arm: ArmPlan, route: str, at: int) -> Answer:
         client = self._seats[arm.name].client
@@ -259,6 +274,10 @@ class _Session:
             sizes,
             reached,
         )
+
+
+def _data(arm: ArmPlan) -> str:
+    return arm.databases.main.name if arm.databases is not None else ""
 
 
 def _pair(answers: Mapping[str, Answer], name: str) -> tuple[float, float]:

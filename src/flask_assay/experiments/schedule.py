@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from flask_assay.experiments.arms import ArmPlan
 from flask_assay.experiments.hypothesis import Hypothesis
+from flask_assay.experiments.writes import has_unsafe_method
 
 __all__ = [
     "LEAST_LAUNCHES",
@@ -102,9 +103,11 @@ def _without(arms: Sequence[ArmPlan], dropped: ArmPlan) -> list[ArmPlan]:
 def _seconds(arms: Sequence[ArmPlan], request_s: Mapping[str, float], launches: int) -> float:
     """Return how long so many launches take with the least number of rounds."""
     rounds = WARM_UP_ROUNDS + LEAST_ROUNDS
+    # what one arm writes, the data of all others get too
+    written = {route for arm in arms for route in arm.routes if has_unsafe_method(route)}
     per_launch = sum(
         (rounds + arm.learns) * (request_s[route] + _EXCHANGE_S)
         for arm in arms
-        for route in arm.routes
+        for route in arm.routes | written
     )
     return launches * (BOOT_S + per_launch)

@@ -3,10 +3,15 @@
 from flask_assay.model.rows import SpanKind
 from flask_assay.recording.reader import Recording
 
-__all__ = ["writing_routes"]
+__all__ = ["has_unsafe_method", "writing_routes"]
 
 _SAFE = ("GET ", "HEAD ", "OPTIONS ")
 _READING = ("select", "show", "explain", "values", "table")
+
+
+def has_unsafe_method(route: str) -> bool:
+    """Return whether a route is meant to write."""
+    return not route.startswith(_SAFE)
 
 
 def writing_routes(recording: Recording) -> frozenset[str]:
@@ -16,7 +21,7 @@ def writing_routes(recording: Recording) -> frozenset[str]:
     for row in recording.requests:
         if row.route in found:
             continue
-        if not row.route.startswith(_SAFE):
+        if has_unsafe_method(row.route):
             found.add(row.route)
             continue
         for span in row.spans:

@@ -54,3 +54,10 @@ def test_base_and_null_stay_on_the_routes_that_are_left_only():
     assert names(plan) == [BASE, NULL, *(f"audit/{n}/0" for n in range(LEAST_REMEDIES))]
     base = plan.arms[0]
     assert base.routes == plan.arms[1].routes == {f"GET /{n}" for n in range(LEAST_REMEDIES)}
+
+
+def test_a_write_takes_time_in_all_arms():
+    wanted = [hypothesis(0, "POST /0"), *(hypothesis(n, f"GET /{n}") for n in range(1, 12))]
+    _, plan = planned(wanted, budget_s=45)
+    read_only = [hypothesis(0, "GET /0"), *wanted[1:]]
+    assert plan.launches < planned(read_only, budget_s=45)[1].launches
