@@ -17,13 +17,16 @@ _LINE_EVERY_S = 5.0
 _LIVE_EVERY_S = 0.2
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _INTERRUPTED = 130
+# timeout(1) signals the command and then its group, which the command is in
+_ONE_WISH_S = 0.3
 
 
 class TerminalProgress:
     """Progress on standard error, and the user's wish to stop.
 
     The first INT, TERM or HUP asks for a partial report: it raises where it comes or, within
-    ``held``, is only noted. The second ends the run at once.
+    ``held``, is only noted. The second ends the run at once; the same signal twice within
+    an instant is one.
 
     Args:
         is_quiet: Say nothing.
@@ -36,6 +39,7 @@ class TerminalProgress:
         self._is_live = _is_terminal() and not is_quiet
         self._is_quiet = is_quiet
         self._signals = 0
+        self._last_signal = (0, 0)
         self._held = 0
         self._end: Callable[[], None] | None = None
         self._last_ns = 0
@@ -94,6 +98,10 @@ class TerminalProgress:
             self._say(text)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        now = self._clock.monotonic_ns()
+        last, self._last_signal = self._last_signal, (number, now)
+        if number == last[0] and now - last[1] < _ONE_WISH_S * 1e9:
+            return
         self._signals += 1
         if self._signals > 1:
             self._end_at_once()

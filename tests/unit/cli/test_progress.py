@@ -55,7 +55,30 @@ def test_a_hard_end_that_fails_still_ends(progress, monkeypatch):
     progress.ends_with(lambda: 1 / 0)
     with progress.held():
         os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert ended == [130]
+
+
+def test_one_signal_that_comes_twice_within_an_instant_is_one_wish(monkeypatch):
+    class Clock:
+        now_ns = 10**9
+
+        def monotonic_ns(self):
+            return self.now_ns
+
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    ended, clock = [], Clock()
+    monkeypatch.setattr(module.os, "_exit", ended.append)
+    try:
+        with TerminalProgress(clock=clock).held():
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert ended == []
+            clock.now_ns += 10**9
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert ended == [130]
 
 
