@@ -193,7 +193,9 @@ def _trial(page: _Page, trial: Trial, routes: tuple[str, ...]) -> None:
         return
     best = summary.gain(trial, routes)
     style = "good" if trial.outcome is TrialOutcome.FASTER else ""
-    for effect in trial.effects[:1] if best is None else [best]:
+    # without a saving to name: where the change did most, whatever it did
+    shown = best or max(trial.effects, key=lambda each: abs(each.change_s), default=None)
+    for effect in [shown] if shown else []:
         text = f"{word} on {effect.route}: {summary.effect_sentence(effect)}"
         page.labelled("simulated" if trial.is_simulated else "measured", text, style=style)
         page.labelled("", summary.ORACLE_WORDS[effect.oracle])

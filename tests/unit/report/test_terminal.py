@@ -1,10 +1,12 @@
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from tests.golden.hostile import empty, enormous, hostile, strange_numbers
-from tests.golden.sample import sample
+from tests.golden.sample import effect, sample
 
+from flask_assay.model.effect import TrialOutcome
 from flask_assay.report import terminal
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -50,6 +52,20 @@ def test_it_goes_from_place_to_evidence_to_remedy_to_effect():
         )
     ]
     assert order == sorted(order)
+
+
+def test_a_remedy_that_may_not_claim_shows_the_route_where_it_did_most():
+    made = sample()
+    one = next(each for each in made.trials if each.intervention == "index")
+    two = (
+        effect("GET /a", 0.01, 0.0099, -0.001, 0.001),
+        effect("GET /b", 0.04, 0.03, -0.02, 0.001),
+    )
+    changed = replace(one, outcome=TrialOutcome.NO_EFFECT, effects=two)
+    trials = tuple(changed if each is one else each for each in made.trials)
+    text = terminal.render(replace(made, trials=trials), width=200)
+    assert "no effect on GET /b" in text.replace("\n", " ")
+    assert "on GET /a" not in text
 
 
 def test_it_ends_with_where_the_report_lies():
