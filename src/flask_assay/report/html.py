@@ -41,6 +41,7 @@ class _FindingView:
     finding: Finding
     cost: str
     gain: Effect | None
+    is_simulated: bool
     remedies: tuple[_RemedyView, ...]
     statement: StatementSummary | None
     is_open: bool
@@ -157,13 +158,19 @@ def _findings(diagnosis: Diagnosis) -> list[_FindingView]:
     views = []
     for number, finding in enumerate(diagnosis.findings, 1):
         pairs = summary.remedies_with_trials(finding, diagnosis)
-        gains = [e for _, t in pairs if (e := summary.gain(t, finding.routes)) is not None]
+        gains = [
+            (t.is_simulated, e.change_s, e)
+            for _, t in pairs
+            if t is not None and (e := summary.gain(t, finding.routes)) is not None
+        ]
+        is_simulated, _, gain = min(gains, key=lambda each: each[:2], default=(False, 0.0, None))
         views.append(
             _FindingView(
                 number=number,
                 finding=finding,
                 cost=summary.cost_words(finding),
-                gain=min(gains, key=lambda e: e.change_s, default=None),
+                gain=gain,
+                is_simulated=is_simulated,
                 remedies=tuple(_RemedyView(r, t) for r, t in pairs),
                 statement=statements.get(finding.statement_id),
                 is_open=number <= _OPEN_FINDINGS,

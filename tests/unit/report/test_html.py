@@ -299,3 +299,15 @@ def test_a_finding_about_a_cache_leads_to_its_plan():
     assert 'href="#cache-plan"' in html.render(dataclasses.replace(d, findings=(finding,)))
     bare = dataclasses.replace(d, findings=(finding,), cache_plans=())
     assert 'href="#cache-plan"' not in html.render(bare)
+
+
+def test_a_simulated_saving_is_not_called_measured():
+    made = sample()
+    trials = tuple(
+        dataclasses.replace(each, is_simulated=each.intervention == "index") for each in made.trials
+    )
+    text = html.render(dataclasses.replace(made, trials=trials))
+    gains = re.findall(r'<span class="gain">\s*<b>([^<]+)</b><span>([^<]+)</span>', text)
+    words = {saving: said.rpartition(", ")[2] for saving, said in gains}
+    assert words["−32.2\xa0ms"] == "simulated"
+    assert "measured" in words.values()
