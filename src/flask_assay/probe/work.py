@@ -131,12 +131,14 @@ class Request(Work):
         return self.send(status, headers, exc_info)
 
     def end(self, flags: int = 0) -> None:
-        """End the request, once.
+        """End the request; the sensor's class also takes down what is known of it.
 
         Args:
             flags: ``RequestFlag`` bits to be added.
         """
-        raise NotImplementedError
+        self.flags |= flags
+        self.is_open = False
+        self.environ = NO_ENVIRON
 
     def note_rule(self) -> None:
         """Keep the URL rule that was matched: Flask forgets the request before it is closed."""

@@ -221,7 +221,8 @@ class _Rows:
                     flags |= _TRUNCATED
                 if request.body_bytes >= 0:
                     size = request.body_bytes
-                packed = join(spans) if spans else b""
+                packed = join(spans)
+                request.spans = []  # the request stays its context's until the next one
                 start, sent = request.start_ns, request.request_id
                 head = pack(
                     _ROW, _HEAD_SIZE + len(packed), start, request.end_ns - start, request.cpu_ns,
@@ -229,7 +230,7 @@ class _Rows:
                     size if 0 <= size <= _MAX_U32 else _MAX_U32 * (size > 0),
                     request.dropped, len(spans), code, flags,
                 )  # fmt: skip
-                frames.append(head + packed if packed else head)
+                frames.append(head + packed)
             except Exception as error:
                 self._switch.fail(error)
         return frames
