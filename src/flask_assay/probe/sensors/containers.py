@@ -31,6 +31,7 @@ class _Watch:
         self._containers = Containers(self._recorder.sites)
         self._told: dict[str, int] = {}
         self._stop = Event()
+        self._thread: Thread | None = None
         self._pid = 0
 
     def see(self, _app: Any) -> None:
@@ -39,29 +40,41 @@ class _Watch:
             self._pid = os.getpid()
             self._stop = Event()
             self._told = {}
-            Thread(target=self._run, name="flask-assay-containers", daemon=True).start()
-            atexit.unregister(self._write)
-            atexit.register(self._write)
+            self._thread = Thread(target=self._run, name="flask-assay-containers", daemon=True)
+            self._thread.start()
+            atexit.unregister(self._last)
+            atexit.register(self._last)
 
     def stop(self) -> None:
         """End the thread, with a last look."""
-        self._stop.set()
-        atexit.unregister(self._write)
+        atexit.unregister(self._last)
         if self._pid == os.getpid() and self._switch.on:
-            self._write()
+            self._last()
+        self._stop.set()
         self._pid = 0
+
+    def _last(self) -> None:
+        # The thread may be in the middle of its first search: what it found so far is not all.
+        self._stop.set()
+        if self._thread is not None and self._pid == os.getpid():
+            self._thread.join(timeout=INTERVAL_S)
+        self._look()
+        self._write()
 
     def _run(self) -> None:
         stop, turn = self._stop, 0
         while not stop.is_set() and self._switch.on:
-            try:
-                if not turn % LOOK_EVERY:
-                    self._containers.look()
-                turn += 1
-                self._write()
-            except Exception as error:
-                self._switch.fail(error)
+            if not turn % LOOK_EVERY:
+                self._look()
+            turn += 1
+            self._write()
             stop.wait(INTERVAL_S)
+
+    def _look(self) -> None:
+        try:
+            self._containers.look()
+        except Exception as error:
+            self._switch.fail(error)
 
     def _write(self) -> None:
         try:
