@@ -5,6 +5,7 @@ from typing import Any
 from flask_assay.artifacts.attribute_reads import attribute_reads, lazy_load_origins
 from flask_assay.artifacts.cache_calls import cache_calls
 from flask_assay.artifacts.call_sites import call_sites
+from flask_assay.artifacts.counted_requests import counted_requests
 from flask_assay.artifacts.coverage import coverage
 from flask_assay.artifacts.endpoint_cpu import endpoint_cpu, endpoint_stacks
 from flask_assay.artifacts.external_calls import external_calls
@@ -33,6 +34,7 @@ __all__ = ["ARTIFACTS"]
 
 ARTIFACTS: tuple[Artifact[Any], ...] = (
     steady_state,
+    counted_requests,
     route_latency,
     time_breakdown,
     statement_shapes,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flask_assay.artifacts.call_sites import call_sites
+from flask_assay.artifacts.counted_requests import counted_requests
 from flask_assay.artifacts.places import most_frequent
-from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import View, artifact
 from flask_assay.model.rows import Span, SpanFlag, SpanKind
 
@@ -34,7 +34,7 @@ class Source:
 
 @dataclass(slots=True)
 class QueryUse:
-    """One statement of one origin in one route, over the steady state.
+    """One statement of one origin in one route, over the counted requests.
 
     Attributes:
         route: "GET /orders".
@@ -47,7 +47,7 @@ class QueryUse:
         row_known_count: Executions that know theirs.
         row_max: Most rows of one execution.
         count_max: Most executions in one request.
-        sites: Call sites seen in the steady state, by executions.
+        sites: Call sites seen in them, by executions.
         sampled: Call sites seen in the whole run.
         loop_counts: Executions with different parameters, one figure for each request that
             had `DISTINCT_MIN` or more of them.
@@ -150,7 +150,7 @@ def request_queries(view: View) -> Mapping[tuple[str, str, str], QueryUse]:
     uses: dict[tuple[str, str, str], QueryUse] = {}
     sampled = view[call_sites]
     is_read = _Reads()
-    for request in view[steady_state].requests:
+    for request in view[counted_requests].requests:
         if not request.spans:
             continue
         groups = _group(request.spans, is_read)

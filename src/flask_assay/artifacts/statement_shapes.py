@@ -12,7 +12,7 @@ __all__ = ["StatementShape", "statement_shapes"]
 
 @dataclass(slots=True)
 class StatementShape:
-    """One statement in the steady state.
+    """One statement over the counted requests.
 
     Attributes:
         statement_id: "q1", "q2" … in order of total time.

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
+from flask_assay.artifacts.counted_requests import counted_requests
 from flask_assay.artifacts.view import Given, UnavailableError, View
 from flask_assay.audits.audit import Audit, NotApplicableError, State
 from flask_assay.model.finding import AuditResult, Finding, Outcome, Severity
@@ -58,6 +59,8 @@ def _run(view: View, audit: Audit, allow: Mapping[str, str]) -> AuditResult:
         return AuditResult(audit_id, Outcome.ERROR, reason=f"{type(error).__name__}: {error}")
     notes = ["preview: shown, never gating"] if is_preview else []
     kept: list[Finding] = []
+    if counted_requests in audit.meta.needs:
+        found = [_with_basis(finding, view[counted_requests].warm_up_counts) for finding in found]
     for finding in _unique(found):
         entry = allowed_by(finding, allow)
         if entry is None:
@@ -86,6 +89,18 @@ def _unique(found: Sequence[Finding]) -> list[Finding]:
             finding if number == 1 else dataclasses.replace(finding, key=f"{finding.key}#{number}")
         )
     return unique
+
+
+def _with_basis(finding: Finding, warm_up_counts: Mapping[str, int]) -> Finding:
+    """Say of a finding on rare routes only that the warm-up was counted with it."""
+    counts = [warm_up_counts.get(route, 0) for route in finding.routes]
+    if not counts or not all(counts):
+        return finding
+    text = (
+        f"The steady state held too few requests of this: {sum(counts)} of the warm-up "
+        f"{'is' if sum(counts) == 1 else 'are'} counted with them."
+    )
+    return dataclasses.replace(finding, detail=f"{finding.detail} {text}".strip())
 
 
 def _capped(finding: Finding) -> Finding:

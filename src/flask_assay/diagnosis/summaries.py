@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from flask_assay.artifacts.places import place_of
-from flask_assay.artifacts.request_queries import request_queries
 from flask_assay.artifacts.route_latency import RouteLatency, route_latency
 from flask_assay.artifacts.statement_shapes import StatementShape, statement_shapes
+from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.time_breakdown import time_breakdown
 from flask_assay.artifacts.view import View
 from flask_assay.model.document import RouteSummary, StatementSummary
+from flask_assay.model.rows import SpanKind
 from flask_assay.stats.histogram import growing_histogram
 from flask_assay.stats.quantiles import quantile, quantile_interval
 
@@ -39,8 +40,8 @@ def statement_summaries(view: View) -> tuple[StatementSummary, ...]:
 
 def _statements_by_route(view: View) -> dict[str, int]:
     found: dict[str, int] = {}
-    for (route, _, _), use in view[request_queries].items():
-        found[route] = found.get(route, 0) + use.execution_count
+    for route, rows in view[steady_state].by_route.items():
+        found[route] = sum(span.kind is SpanKind.QUERY for row in rows for span in row.spans)
     return found
 
 

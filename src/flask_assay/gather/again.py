@@ -8,6 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from flask_assay.gather.lab import Copy, Lab
+from flask_assay.load.deck import is_served
 from flask_assay.load.transcript import Said, read_transcripts
 from flask_assay.model.owned import AllowedTarget
 from flask_assay.model.rows import RequestFlag
@@ -45,7 +46,13 @@ def candidates(private: Path, recording: Recording) -> dict[str, list[Said]]:
         if said.status < 400 and route.startswith(f"{said.method} "):
             found.setdefault(route, []).append(said)
     order = sorted(found, key=lambda route: not route.startswith(_SAFE))
-    return {route: _different(found[route]) for route in order}
+    return {route: _different(_served(route, found[route])) for route in order}
+
+
+def _served(route: str, every: list[Said]) -> list[Said]:
+    """Return the requests that a route which reads did its work for: no redirect to a sign-in."""
+    served = [said for said in every if is_served(said.status)]
+    return served if served and route.startswith(_SAFE) else every
 
 
 def _different(every: Iterable[Said]) -> list[Said]:

@@ -1,12 +1,16 @@
-"""Ask each derived journey once before the load, and leave out what can not be load.
+"""Ask each derived journey before the load, and leave out what can not be load.
 
 A stream that never ends would hold a worker for the whole run; one slow look tells it apart.
+Who is turned away says nothing about a route: others are tried, and who is served comes first.
 """
 
 import http.client
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from flask_assay.load.plan import Journey
+from flask_assay.load.deck import is_served
+from flask_assay.load.plan import Exchange, Journey
 from flask_assay.model.owned import AllowedTarget
 
 __all__ = ["rehearse"]
@@ -14,33 +18,62 @@ __all__ = ["rehearse"]
 _LONGEST_S = 4.0
 _MOST_BYTES = 50_000_000
 _STREAMS = "text/event-stream"
+_MOST_TRIES = 8  # of one journey, each by somebody else
+_TRYING_S = 5.0  # for all journeys together, beyond the first request of each
 
 
 def rehearse(
     journeys: Sequence[Journey], target: AllowedTarget
 ) -> tuple[tuple[Journey, ...], dict[str, str]]:
-    """Return the journeys whose first request ends, and why the others do not.
+    """Return the journeys whose requests end, and why the others do not.
 
     Args:
         journeys: Derived journeys.
         target: The booted app.
 
     Returns:
-        Journeys to keep; name of each other journey to the reason.
+        Journeys to keep, a request that was served before their others; name of each other
+        journey to the reason.
     """
     kept: list[Journey] = []
     left_out: dict[str, str] = {}
+    trying_s = _TRYING_S
     for journey in journeys:
-        reason = _fault(journey, target)
-        if reason:
-            left_out[journey.name] = reason
-        else:
-            kept.append(journey)
+        status, fault = _ask(journey, journey.exchanges[0], target)
+        if fault:
+            left_out[journey.name] = fault
+            continue
+        began = time.monotonic()
+        if not is_served(status) and status < 500 and trying_s > 0:
+            journey = _served_first(journey, target)  # noqa: PLW2901  (the same, in another order)
+            trying_s -= time.monotonic() - began
+        kept.append(journey)
     return tuple(kept), left_out
 
 
-def _fault(journey: Journey, target: AllowedTarget) -> str:
-    exchange = journey.exchanges[0]
+def _served_first(journey: Journey, target: AllowedTarget) -> Journey:
+    """Return the journey with the first request in front that anybody is served."""
+    for exchange in _by_others(journey):
+        status, fault = _ask(journey, exchange, target)
+        if is_served(status) and not fault:
+            others = [each for each in journey.exchanges if each is not exchange]
+            return replace(journey, exchanges=(exchange, *others))
+    return journey
+
+
+def _by_others(journey: Journey) -> Iterator[Exchange]:
+    """Yield requests with other credentials, each once; without any, requests for other rows."""
+    seen = [dict(journey.exchanges[0].headers)]
+    others = []
+    for exchange in journey.exchanges[1:]:
+        if exchange.headers not in seen:
+            seen.append(dict(exchange.headers))
+            others.append(exchange)
+    yield from (others or journey.exchanges[1:])[: _MOST_TRIES - 1]
+
+
+def _ask(journey: Journey, exchange: Exchange, target: AllowedTarget) -> tuple[int, str]:
+    """Return the status, 0 if there was none, and why such requests can not be load."""
     connection = http.client.HTTPConnection(target.host, target.port, timeout=_LONGEST_S)
     try:
         connection.request(
@@ -51,12 +84,13 @@ def _fault(journey: Journey, target: AllowedTarget) -> str:
         )
         response = connection.getresponse()
         if _STREAMS in (response.getheader("Content-Type") or ""):
-            return "answers with a stream of events, which does not end"
+            return response.status, "answers with a stream of events, which does not end"
         response.read(_MOST_BYTES)
     except TimeoutError:
-        return f"did not answer within {_LONGEST_S:g} s when asked once, before the load"
+        return 0, f"did not answer within {_LONGEST_S:g} s when asked once, before the load"
     except (OSError, http.client.HTTPException):
-        return ""  # a failure under load is a finding, not a reason to look away
+        return 0, ""  # a failure under load is a finding, not a reason to look away
+    else:
+        return response.status, ""
     finally:
         connection.close()
-    return ""

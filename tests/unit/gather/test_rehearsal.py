@@ -15,11 +15,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/hang":
             self.server.released.wait(10)
             return
-        self.send_response(500 if self.path == "/fails" else 200)
+        self.send_response(self.status())
         kind = "text/event-stream" if self.path == "/events" else "text/plain"
         self.send_header("Content-Type", kind)
         self.end_headers()
         self.wfile.write(b"data")
+
+    def status(self):
+        if self.path == "/staff" and self.headers["Cookie"] != "staff":
+            return 403
+        return {"/fails": 500, "/nobody": 302, "/rows/1": 404}.get(self.path, 200)
 
     def log_message(self, *given):
         pass
@@ -47,3 +52,16 @@ def test_what_does_not_end_is_left_out_and_what_fails_is_kept(target, monkeypatc
     assert [journey.rule for journey in kept] == ["/", "/fails"]
     assert "stream of events" in left_out["GET /events"]
     assert "within 0.3 s" in left_out["GET /hang"]
+
+
+def test_who_is_served_comes_first_and_everybody_stays(target):
+    users = [{"Cookie": name} for name in ("guest", "staff", "other")]
+    journeys = [
+        Journey("/staff", "GET", tuple(Exchange("/staff", user) for user in users)),
+        Journey("/nobody", "GET", tuple(Exchange("/nobody", user) for user in users)),
+        Journey("/rows/<id>", "GET", (Exchange("/rows/1"), Exchange("/rows/2"))),
+    ]
+    (staff, nobody, rows), _ = rehearsal.rehearse(journeys, target)
+    assert [each.headers["Cookie"] for each in staff.exchanges] == ["staff", "guest", "other"]
+    assert nobody == journeys[1]
+    assert [each.path for each in rows.exchanges] == ["/rows/2", "/rows/1"]

@@ -1,6 +1,8 @@
 from collections import Counter
 from random import Random
 
+import pytest
+
 from flask_assay.load.deck import JourneyDeck
 from flask_assay.load.plan import Exchange, Journey
 
@@ -23,8 +25,8 @@ def test_journeys_are_drawn_by_weight_and_their_requests_evenly():
 def test_a_journey_that_is_always_refused_is_set_aside():
     dealt = deck()
     for _ in range(3):
-        dealt.answered(HOME, 200)
-        dealt.answered(ACCOUNT, 401)
+        dealt.answered(HOME, HOME.exchanges[0], 200)
+        dealt.answered(ACCOUNT, ACCOUNT.exchanges[0], 401)
     (note,) = dealt.set_aside()
     assert "GET /account" in note
     assert "401" in note
@@ -35,14 +37,48 @@ def test_a_server_error_or_one_success_keeps_a_journey():
     for status in (500, 200, 0):
         dealt = deck()
         for code in (401, 401, 401, status):
-            dealt.answered(ACCOUNT, code)
+            dealt.answered(ACCOUNT, ACCOUNT.exchanges[0], code)
         assert dealt.set_aside() == []
 
 
 def test_when_all_are_refused_all_are_kept():
     dealt = deck()
     for _ in range(5):
-        dealt.answered(HOME, 404)
-        dealt.answered(ACCOUNT, 404)
+        dealt.answered(HOME, HOME.exchanges[0], 404)
+        dealt.answered(ACCOUNT, ACCOUNT.exchanges[0], 404)
     assert dealt.set_aside() == []
     assert len({dealt.draw()[0].name for _ in range(50)}) == 2
+
+
+def test_each_journey_is_drawn_once_before_any_is_drawn_by_chance():
+    rare = [Journey(f"/{n}", "GET", (Exchange("/first"), Exchange("/other"))) for n in range(30)]
+    dealt = JourneyDeck([HOME, *rare], random=Random(1))
+    drawn = [dealt.draw() for _ in range(31)]
+    assert {journey.rule for journey, _ in drawn} == {"/", *(each.rule for each in rare)}
+    assert {exchange.path for _, exchange in drawn} == {"/", "/first"}
+
+
+STAFF, GUEST = {"Cookie": "staff"}, {"Cookie": "guest"}
+ADMIN = Journey("/admin", "GET", (Exchange("/admin", STAFF), Exchange("/admin", GUEST)))
+
+
+def share_of_staff(dealt):
+    drawn = Counter(dealt.draw()[1].headers["Cookie"] for _ in range(2_000))
+    return drawn["staff"] / 2_000
+
+
+@pytest.mark.parametrize("status", [302, 401, 403])
+def test_where_others_are_turned_away_most_requests_are_those_of_who_is_served(status):
+    dealt = JourneyDeck([ADMIN], random=Random(1))
+    assert 0.45 < share_of_staff(dealt) < 0.55
+    dealt.answered(ADMIN, ADMIN.exchanges[0], 200)
+    dealt.answered(ADMIN, ADMIN.exchanges[1], status)
+    assert 0.83 < share_of_staff(dealt) < 0.92
+
+
+def test_a_missing_row_or_a_failure_turns_nobody_away():
+    for status in (404, 500, 304):
+        dealt = JourneyDeck([ADMIN], random=Random(1))
+        dealt.answered(ADMIN, ADMIN.exchanges[0], 200)
+        dealt.answered(ADMIN, ADMIN.exchanges[1], status)
+        assert 0.45 < share_of_staff(dealt) < 0.55

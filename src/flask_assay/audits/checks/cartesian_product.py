@@ -25,10 +25,10 @@ SQLAlchemy, "FROM linting".
 
 from collections.abc import Sequence
 
+from flask_assay.artifacts.counted_requests import CountedRequests, counted_requests
 from flask_assay.artifacts.parsed_statements import parsed_statements
 from flask_assay.artifacts.places import most_frequent, place_of
 from flask_assay.artifacts.statement_shapes import StatementShape, statement_shapes
-from flask_assay.artifacts.steady_state import SteadyState, steady_state
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, State
 from flask_assay.audits.weighing import name_routes, severity_of
@@ -38,7 +38,7 @@ META = Meta(
     audit_id="cartesian-product",
     title="Every table in a FROM is joined",
     failure_title="Tables are multiplied for want of a join",
-    needs=(steady_state, statement_shapes, parsed_statements),
+    needs=(counted_requests, statement_shapes, parsed_statements),
     state=State.PREVIEW,
 )
 
@@ -47,15 +47,15 @@ def audit(given: Given) -> Sequence[Finding]:
     """Return one finding per statement."""
     shapes = given[statement_shapes]
     return [
-        _finding(shapes[statement], facts.unjoined, given[steady_state])
+        _finding(shapes[statement], facts.unjoined, given[counted_requests])
         for statement, facts in given[parsed_statements].items()
         if facts.unjoined
     ]
 
 
-def _finding(shape: StatementShape, pair: tuple[str, ...], steady: SteadyState) -> Finding:
+def _finding(shape: StatementShape, pair: tuple[str, ...], counted: CountedRequests) -> Finding:
     costs = {route: ns / 1e9 for route, ns in shape.route_wall_ns.items()}
-    severity = severity_of(costs, steady)
+    severity = severity_of(costs, counted)
     known = shape.row_known_count
     return Finding(
         audit=META.audit_id,

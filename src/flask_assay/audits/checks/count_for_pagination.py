@@ -26,12 +26,12 @@ M. Winand, "We need tool support for keyset pagination".
 
 from collections.abc import Sequence
 
+from flask_assay.artifacts.counted_requests import counted_requests
 from flask_assay.artifacts.parsed_statements import ParsedStatement, parsed_statements
 from flask_assay.artifacts.places import key_of, place_of
 from flask_assay.artifacts.query_plans import StatementPlan, query_plans
 from flask_assay.artifacts.request_queries import QueryUse, request_queries
 from flask_assay.artifacts.statement_shapes import statement_shapes
-from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.table_statistics import table_statistics
 from flask_assay.artifacts.view import Given, UnavailableError
 from flask_assay.audits.audit import Meta, State
@@ -46,7 +46,7 @@ META = Meta(
     title="Pages do not count the whole table",
     failure_title="Each page counts the whole table",
     needs=(
-        steady_state,
+        counted_requests,
         request_queries,
         parsed_statements,
         table_statistics,
@@ -104,7 +104,7 @@ def _finding(given: Given, table: str, group: list[tuple[QueryUse, float]]) -> F
     return Finding(
         audit=META.audit_id,
         key=key_of(place, table),
-        severity=severity_of(costs, given[steady_state]) if rows >= ROWS_MIN else Severity.NOTE,
+        severity=severity_of(costs, given[counted_requests]) if rows >= ROWS_MIN else Severity.NOTE,
         title=(
             f"{name_routes(routes)} {agree(routes, 'reads', 'read')} {rows:,.0f} rows to count "
             f"the pages of {table}"

@@ -27,10 +27,10 @@ M. Fowler, "Patterns of Enterprise Application Architecture", Identity Map, 2002
 import re
 from collections.abc import Sequence
 
+from flask_assay.artifacts.counted_requests import CountedRequests, counted_requests
 from flask_assay.artifacts.places import key_of, place_of
 from flask_assay.artifacts.request_queries import QueryUse, request_queries
 from flask_assay.artifacts.statement_shapes import statement_shapes
-from flask_assay.artifacts.steady_state import SteadyState, steady_state
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta
 from flask_assay.audits.weighing import name_routes, severity_of
@@ -42,7 +42,7 @@ META = Meta(
     audit_id="duplicate-queries",
     title="No request asks the same question twice",
     failure_title="Requests ask the same question again",
-    needs=(steady_state, request_queries, statement_shapes),
+    needs=(counted_requests, request_queries, statement_shapes),
 )
 
 _READS_A_TABLE = re.compile(r"\s*(SELECT|WITH)\b.*\bFROM\b", re.IGNORECASE | re.DOTALL)
@@ -55,26 +55,26 @@ _VOLATILE = re.compile(
 
 def audit(given: Given) -> Sequence[Finding]:
     """Return one finding per statement and place of its repetition."""
-    steady = given[steady_state]
+    counted = given[counted_requests]
     groups: dict[tuple[str, str], list[QueryUse]] = {}
     for (route, statement, _), use in given[request_queries].items():
-        if _repeats(use, len(steady.by_route[route])):
+        if _repeats(use, counted.served_counts[route]):
             groups.setdefault((statement, use.repeat_site), []).append(use)
     shapes = given[statement_shapes]
     return [
-        _finding(statement, site, uses, steady, shapes[statement].statement_id)
+        _finding(statement, site, uses, counted, shapes[statement].statement_id)
         for (statement, site), uses in groups.items()
     ]
 
 
-def _repeats(use: QueryUse, route_request_count: int) -> bool:
-    if not use.repeat_count or use.repeat_request_count < REQUESTS_RATIO * route_request_count:
+def _repeats(use: QueryUse, served_count: int) -> bool:
+    if not use.repeat_count or use.repeat_request_count < REQUESTS_RATIO * served_count:
         return False
     return bool(_READS_A_TABLE.match(use.statement)) and not _VOLATILE.search(use.statement)
 
 
 def _finding(
-    statement: str, site: str, uses: list[QueryUse], steady: SteadyState, statement_id: str
+    statement: str, site: str, uses: list[QueryUse], counted: CountedRequests, statement_id: str
 ) -> Finding:
     uses = sorted(uses, key=lambda use: -use.repeat_wall_ns)
     costs = {use.route: use.repeat_wall_ns / 1e9 for use in uses}
@@ -83,13 +83,13 @@ def _finding(
     place = place_of(site)
     all_sites = sorted({one for use in uses for one in use.sites if one != site and place_of(one)})
     also = f" It is also asked at {', '.join(all_sites[:3])}." if all_sites else ""
-    endpoints = {steady.by_route[use.route][0].endpoint for use in uses}
+    endpoints = {counted.by_route[use.route][0].endpoint for use in uses}
     table = re.search(r"\bFROM\s+([\w.\"]+)", statement, re.IGNORECASE)
     subject = table[1].replace('"', "") if table else "the database"
     return Finding(
         audit=META.audit_id,
         key=key_of(place, subject),
-        severity=severity_of(costs, steady),
+        severity=severity_of(costs, counted),
         title=(
             f"{name_routes(tuple(costs))}: the same query on {subject} is repeated "
             f"{repeats / requests:.1f} times per request"

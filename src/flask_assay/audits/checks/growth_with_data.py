@@ -27,11 +27,11 @@ S. Goldsmith, A. Aiken, D. Wilkerson, "Measuring Empirical Computational Complex
 
 from collections.abc import Mapping, Sequence
 
+from flask_assay.artifacts.counted_requests import counted_requests
 from flask_assay.artifacts.places import key_of, most_frequent, place_of
 from flask_assay.artifacts.request_queries import QueryUse, request_queries
 from flask_assay.artifacts.size_series import size_series
 from flask_assay.artifacts.statement_shapes import statement_shapes
-from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, State
 from flask_assay.model.finding import Evidence, Finding, Severity
@@ -47,7 +47,7 @@ META = Meta(
     audit_id="growth-with-data",
     title="The work of a request does not grow with the tables",
     failure_title="The work of a request grows with the tables",
-    needs=(steady_state, size_series, request_queries, statement_shapes),
+    needs=(counted_requests, size_series, request_queries, statement_shapes),
     state=State.PREVIEW,
 )
 

@@ -24,6 +24,7 @@ PostgreSQL, "LIMIT and OFFSET".
 
 from collections.abc import Sequence
 
+from flask_assay.artifacts.counted_requests import counted_requests
 from flask_assay.artifacts.parsed_statements import parsed_statements
 from flask_assay.artifacts.places import key_of, place_of
 from flask_assay.artifacts.request_queries import QueryUse, request_queries
@@ -39,7 +40,7 @@ META = Meta(
     audit_id="limit-without-order",
     title="What is limited is ordered",
     failure_title="The first rows of no order are taken",
-    needs=(request_queries, parsed_statements, statement_shapes),
+    needs=(counted_requests, request_queries, parsed_statements, statement_shapes),
     state=State.PREVIEW,
 )
 

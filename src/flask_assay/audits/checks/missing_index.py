@@ -31,10 +31,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from flask_assay.artifacts.call_sites import call_sites
+from flask_assay.artifacts.counted_requests import CountedRequests, counted_requests
 from flask_assay.artifacts.places import most_frequent, place_of
 from flask_assay.artifacts.query_plans import Scan, query_plans
 from flask_assay.artifacts.statement_shapes import StatementShape, statement_shapes
-from flask_assay.artifacts.steady_state import SteadyState, steady_state
 from flask_assay.artifacts.table_statistics import Table, table_statistics
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta
@@ -52,7 +52,7 @@ META = Meta(
     audit_id="missing-index",
     title="Statements read about as many rows as they need",
     failure_title="Statements read many rows to find few",
-    needs=(steady_state, statement_shapes, query_plans, table_statistics, call_sites),
+    needs=(counted_requests, statement_shapes, query_plans, table_statistics, call_sites),
 )
 
 
@@ -78,9 +78,9 @@ def audit(given: Given) -> Sequence[Finding]:
                 if columns and table is not None and shape is not None:
                     entry = found.setdefault((table.name, columns), _Candidate(table, columns))
                     entry.wants.append((shape, scan, 1 / len(plans)))
-    steady = given[steady_state]
+    counted = given[counted_requests]
     kept = [one for one in _widest(list(found.values())) if _is_worth_its_writes(one)]
-    return [_finding(one, steady) for one in kept]
+    return [_finding(one, counted) for one in kept]
 
 
 def _columns(scan: Scan, table: Table) -> tuple[str, ...]:
@@ -151,7 +151,7 @@ def _is_worth_its_writes(one: _Candidate) -> bool:
     return written <= WRITES_PER_READ_MAX * max(1, reads)
 
 
-def _finding(one: _Candidate, steady: SteadyState) -> Finding:
+def _finding(one: _Candidate, counted: CountedRequests) -> Finding:
     costs: dict[str, float] = {}
     for shape, scan, weight in one.wants:
         kept = scan.rows_kept if scan.joined_rows is None else min(scan.rows_kept, scan.joined_rows)
@@ -165,7 +165,7 @@ def _finding(one: _Candidate, steady: SteadyState) -> Finding:
     return Finding(
         audit=META.audit_id,
         key=f"{one.table.name}({listed})",
-        severity=severity_of(costs, steady),
+        severity=severity_of(costs, counted),
         title=(
             f"{name_routes(tuple(costs))}: {one.table.name} is searched by {listed} "
             "without an index"
@@ -175,12 +175,12 @@ def _finding(one: _Candidate, steady: SteadyState) -> Finding:
         place=place_of(most_frequent(shape.sites)),
         cost_s=sum(costs.values()),
         cost_per_request_s=sum(costs.values())
-        / max(1, sum(len(steady.by_route.get(route, ())) for route in costs)),
+        / max(1, sum(len(counted.by_route.get(route, ())) for route in costs)),
         evidence=(
             Evidence("rows read per execution", scan.rows_read, "rows", n=len(one.wants)),
             Evidence("rows of these needed", _needed(scan), "rows", n=len(one.wants)),
             Evidence("rows in the table", one.table.row_count, "rows"),
-            Evidence("executions in the steady state", executions, "queries"),
+            Evidence("executions", executions, "queries"),
         ),
         sql=shape.statement,
         statement_id=shape.statement_id,

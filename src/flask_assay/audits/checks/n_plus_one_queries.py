@@ -41,10 +41,10 @@ from dataclasses import dataclass, field
 
 from flask_assay.artifacts.attribute_reads import lazy_load_origins
 from flask_assay.artifacts.call_sites import call_sites
+from flask_assay.artifacts.counted_requests import CountedRequests, counted_requests
 from flask_assay.artifacts.places import key_of, most_frequent, place_of
 from flask_assay.artifacts.request_queries import DISTINCT_MIN, QueryUse, Source, request_queries
 from flask_assay.artifacts.statement_shapes import statement_shapes
-from flask_assay.artifacts.steady_state import SteadyState, steady_state
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta
 from flask_assay.audits.weighing import name_routes, severity_of
@@ -62,7 +62,7 @@ META = Meta(
     audit_id="n-plus-one-queries",
     title="No statement runs once per row",
     failure_title="Statements run once per row",
-    needs=(steady_state, request_queries, call_sites, statement_shapes, lazy_load_origins),
+    needs=(counted_requests, request_queries, call_sites, statement_shapes, lazy_load_origins),
 )
 
 _NO_FRAME = (
@@ -88,10 +88,10 @@ class _Loop:
 
 def audit(given: Given) -> Sequence[Finding]:
     """Return one finding per statement and place."""
-    steady = given[steady_state]
+    counted = given[counted_requests]
     loops: dict[tuple[str, str, str], _Loop] = {}
     for (route, statement, detail), use in given[request_queries].items():
-        if not _is_loop(use, len(steady.by_route[route])):
+        if not _is_loop(use, counted.served_counts[route]):
             continue
         site, is_loader = _origin(use, given)
         loop = loops.setdefault(
@@ -99,13 +99,13 @@ def audit(given: Given) -> Sequence[Finding]:
         )
         loop.uses.append(use)
     shapes = given[statement_shapes]
-    return [_finding(loop, steady, shapes[loop.statement].statement_id) for loop in loops.values()]
+    return [_finding(loop, counted, shapes[loop.statement].statement_id) for loop in loops.values()]
 
 
-def _is_loop(use: QueryUse, route_request_count: int) -> bool:
+def _is_loop(use: QueryUse, served_count: int) -> bool:
     if use.detail.endswith(EXPIRED):  # of `expired-reload`
         return False
-    if len(use.loop_counts) < max(1, LOOP_REQUESTS_RATIO * route_request_count):
+    if len(use.loop_counts) < max(1, LOOP_REQUESTS_RATIO * served_count):
         return False
     if _CATALOG.search(use.statement):  # reflection: the tables are few and fixed
         return False
@@ -155,7 +155,7 @@ def _origin(use: QueryUse, given: Given) -> tuple[str, bool]:
     return most_frequent(loaders), True
 
 
-def _finding(loop: _Loop, steady: SteadyState, statement_id: str) -> Finding:
+def _finding(loop: _Loop, counted: CountedRequests, statement_id: str) -> Finding:
     uses = sorted(loop.uses, key=lambda use: -use.loop_wall_ns)
     costs = {use.route: use.loop_wall_ns / 1e9 for use in uses}
     routes = tuple(costs)
@@ -167,7 +167,7 @@ def _finding(loop: _Loop, steady: SteadyState, statement_id: str) -> Finding:
     return Finding(
         audit=META.audit_id,
         key=key_of(place, loop.detail or _tables(loop.statement)),
-        severity=severity_of(costs, steady),
+        severity=severity_of(costs, counted),
         title=f"{name_routes(routes)}: {what} once per row, {typical:.0f} times per request",
         routes=routes,
         detail=_detail(uses[0]) + (_NO_FRAME if loop.is_loader and place else ""),
@@ -177,7 +177,7 @@ def _finding(loop: _Loop, steady: SteadyState, statement_id: str) -> Finding:
         evidence=_evidence(uses, counts),
         sql=loop.statement,
         statement_id=statement_id,
-        remedies=_remedies(loop, uses, steady.by_route),
+        remedies=_remedies(loop, uses, counted.by_route),
     )
 
 

@@ -25,10 +25,10 @@ SQLAlchemy, "ORM-Enabled INSERT, UPDATE, and DELETE statements".
 import statistics
 from collections.abc import Sequence
 
+from flask_assay.artifacts.counted_requests import counted_requests
 from flask_assay.artifacts.places import place_of
 from flask_assay.artifacts.request_queries import QueryUse, request_queries
 from flask_assay.artifacts.statement_shapes import statement_shapes
-from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, State
 from flask_assay.audits.weighing import severity_of
@@ -41,7 +41,7 @@ META = Meta(
     audit_id="row-by-row-writes",
     title="Rows are written in batches",
     failure_title="Rows are written one by one",
-    needs=(steady_state, request_queries, statement_shapes),
+    needs=(counted_requests, request_queries, statement_shapes),
     state=State.PREVIEW,
 )
 
@@ -61,7 +61,7 @@ def audit(given: Given) -> Sequence[Finding]:
 
 def _finding(given: Given, use: QueryUse, many: list[int]) -> Finding:
     cost = use.single_write_wall_ns / 1e9
-    severity = severity_of({use.route: cost}, given[steady_state])
+    severity = severity_of({use.route: cost}, given[counted_requests])
     typical = statistics.median(many)
     return Finding(
         audit=META.audit_id,

@@ -26,10 +26,10 @@ PostgreSQL, "Using EXPLAIN"; M. Winand, "SQL Performance Explained".
 
 from collections.abc import Sequence
 
+from flask_assay.artifacts.counted_requests import CountedRequests, counted_requests
 from flask_assay.artifacts.places import key_of, place_of, shared_sites
 from flask_assay.artifacts.query_plans import Scan, StatementPlan, query_plans
 from flask_assay.artifacts.statement_shapes import StatementShape, statement_shapes
-from flask_assay.artifacts.steady_state import SteadyState, steady_state
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, State
 from flask_assay.audits.weighing import agree, name_routes, severity_of
@@ -44,7 +44,7 @@ META = Meta(
     audit_id="slow-query",
     title="No statement is dear by itself",
     failure_title="A statement is dear by itself",
-    needs=(steady_state, statement_shapes, query_plans),
+    needs=(counted_requests, statement_shapes, query_plans),
     state=State.PREVIEW,
     is_fallback=True,
 )
@@ -52,7 +52,7 @@ META = Meta(
 
 def audit(given: Given) -> Sequence[Finding]:
     """Return one finding per statement."""
-    steady = given[steady_state]
+    counted = given[counted_requests]
     found = []
     for shape in given[statement_shapes].values():
         mean = shape.wall_ns / 1e9 / shape.execution_count
@@ -60,18 +60,18 @@ def audit(given: Given) -> Sequence[Finding]:
         rows = max((plan.rows_read for plan in plans), default=0.0)
         if shape.execution_count < EXECUTIONS_MIN or mean < MEAN_S or rows < ROWS_MIN:
             continue
-        costs = _costs(shape, steady)
+        costs = _costs(shape, counted)
         if costs and shape.statement.lstrip("( ").upper().startswith(("SELECT", "WITH")):
-            found.append(_finding(shape, costs, plans, steady))
+            found.append(_finding(shape, costs, plans, counted))
     return found
 
 
-def _costs(shape: StatementShape, steady: SteadyState) -> dict[str, float]:
+def _costs(shape: StatementShape, counted: CountedRequests) -> dict[str, float]:
     """Return seconds by route, of the routes in which the statement owns a large share."""
     return {
         route: ns / 1e9
         for route, ns in sorted(shape.route_wall_ns.items(), key=lambda item: -item[1])
-        if ns / 1e9 >= SHARE_RATIO * max(steady.route_s(route), 1e-9)
+        if ns / 1e9 >= SHARE_RATIO * max(counted.route_s(route), 1e-9)
     }
 
 
@@ -79,17 +79,17 @@ def _finding(
     shape: StatementShape,
     costs: dict[str, float],
     plans: Sequence[StatementPlan],
-    steady: SteadyState,
+    counted: CountedRequests,
 ) -> Finding:
     routes = tuple(costs)
-    requests = sum(len(steady.by_route[route]) for route in routes)
+    requests = sum(len(counted.by_route[route]) for route in routes)
     place = place_of(shared_sites({shape.statement: shape.sites})[shape.statement])
     mean = shape.wall_ns / 1e9 / shape.execution_count
     scan = max((scan for plan in plans for scan in plan.scans), key=lambda scan: scan.time_ratio)
     return Finding(
         audit=META.audit_id,
         key=key_of(place, shape.statement[:80]),
-        severity=severity_of(costs, steady),
+        severity=severity_of(costs, counted),
         title=(
             f"{name_routes(routes)} {agree(routes, 'waits', 'wait')} {mean * 1e3:.0f} ms for one "
             "statement"
@@ -103,7 +103,7 @@ def _finding(
             Evidence("mean time of one execution", mean * 1e3, "ms", n=shape.execution_count),
             Evidence(
                 "share of the route's time",
-                max(cost / steady.route_s(route) for route, cost in costs.items()) * 100,
+                max(cost / counted.route_s(route) for route, cost in costs.items()) * 100,
                 "%",
             ),
         ),

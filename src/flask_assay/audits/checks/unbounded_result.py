@@ -25,11 +25,11 @@ M. Winand, "We need tool support for keyset pagination".
 
 from collections.abc import Mapping, Sequence
 
+from flask_assay.artifacts.counted_requests import counted_requests
 from flask_assay.artifacts.parsed_statements import ParsedStatement, parsed_statements
 from flask_assay.artifacts.places import key_of, place_of
 from flask_assay.artifacts.request_queries import QueryUse, request_queries
 from flask_assay.artifacts.statement_shapes import statement_shapes
-from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.table_statistics import Table, table_statistics
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta
@@ -45,7 +45,7 @@ META = Meta(
     title="Results are bounded",
     failure_title="Results grow with the table",
     needs=(
-        steady_state,
+        counted_requests,
         request_queries,
         parsed_statements,
         table_statistics,
@@ -83,15 +83,15 @@ def _unbounded(use: QueryUse, facts: ParsedStatement, tables: Mapping[str, Table
 
 def _finding(group: list[tuple[QueryUse, Table]], given: Given) -> Finding:
     group = sorted(group, key=lambda one: -one[0].wall_ns)
-    steady, (use, table) = given[steady_state], group[0]
+    counted, (use, table) = given[counted_requests], group[0]
     costs: dict[str, float] = {}
     for one, _ in group:
         costs[one.route] = costs.get(one.route, 0.0) + one.wall_s
     routes, cost, place = tuple(costs), sum(costs.values()), place_of(use.site)
     subject = name_routes(tuple(dict.fromkeys(one.name for _, one in group)), "table")
     rows = use.rows_mean or 0.0
-    severity = severity_of(costs, steady)
-    bodies = [row.body_bytes for route in routes for row in steady.by_route[route]]
+    severity = severity_of(costs, counted)
+    bodies = [row.body_bytes for route in routes for row in counted.by_route[route]]
     return Finding(
         audit=META.audit_id,
         key=key_of(place, table.name),
@@ -107,7 +107,7 @@ def _finding(group: list[tuple[QueryUse, Table]], given: Given) -> Finding:
         ),
         place=place,
         cost_s=cost,
-        cost_per_request_s=cost / sum(len(steady.by_route[route]) for route in routes),
+        cost_per_request_s=cost / sum(len(counted.by_route[route]) for route in routes),
         evidence=(
             Evidence("rows per execution", rows, "rows", n=use.execution_count),
             Evidence("rows in the table", table.row_count, "rows"),

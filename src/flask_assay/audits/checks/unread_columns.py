@@ -27,10 +27,10 @@ SQLAlchemy, "Column Loading Options"; PostgreSQL, "TOAST".
 from collections.abc import Sequence
 
 from flask_assay.artifacts.attribute_reads import LoadedRows, attribute_reads, statements_at
+from flask_assay.artifacts.counted_requests import counted_requests
 from flask_assay.artifacts.places import key_of, place_of
 from flask_assay.artifacts.request_queries import request_queries
 from flask_assay.artifacts.statement_shapes import statement_shapes
-from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, State
 from flask_assay.audits.weighing import agree, name_routes, severity_of
@@ -45,7 +45,7 @@ META = Meta(
     audit_id="unread-columns",
     title="Wide columns that are loaded are read",
     failure_title="Wide columns are loaded that nobody reads",
-    needs=(steady_state, attribute_reads, request_queries, statement_shapes),
+    needs=(counted_requests, attribute_reads, request_queries, statement_shapes),
     state=State.PREVIEW,
 )
 
@@ -75,18 +75,18 @@ def _bytes(rows: LoadedRows) -> float:
 
 
 def _finding(group: list[LoadedRows], given: Given) -> Finding:
-    steady = given[steady_state]
+    counted = given[counted_requests]
     uses = [use for rows in group for use in statements_at(given[request_queries].values(), rows)]
     costs = {rows.route: 0.0 for rows in group}
     for use in uses:
         costs[use.route] += use.wall_s
     routes, worst = tuple(costs), max(group, key=_bytes)
     names, size = _unread(worst), _bytes(worst)
-    severity = severity_of(costs, steady)
+    severity = severity_of(costs, counted)
     if severity is Severity.NOTE and size >= BYTES_SERIOUS:
         severity = Severity.WARNING
     place = place_of(worst.site) or place_of(worst.origin)
-    requests = sum(len(steady.by_route.get(route, ())) for route in routes)
+    requests = sum(len(counted.by_route.get(route, ())) for route in routes)
     statement = uses[0].statement if uses else ""
     columns = ", ".join(f"{worst.entity}.{name}" for name in names)
     return Finding(
@@ -116,12 +116,12 @@ def _finding(group: list[LoadedRows], given: Given) -> Finding:
 
 
 def _remedies(group: list[LoadedRows], given: Given, names: list[str]) -> tuple[Remedy, ...]:
-    steady = given[steady_state]
+    counted = given[counted_requests]
     endpoints = sorted(
         {
-            steady.by_route[rows.route][0].endpoint
+            counted.by_route[rows.route][0].endpoint
             for rows in group
-            if rows.route in steady.by_route and rows.kind == "query"
+            if rows.route in counted.by_route and rows.kind == "query"
         }
     )
     entity = group[0].entity

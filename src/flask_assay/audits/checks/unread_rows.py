@@ -27,10 +27,10 @@ SQLAlchemy, "ORM Querying Guide", section "count and exists".
 from collections.abc import Sequence
 
 from flask_assay.artifacts.attribute_reads import LoadedRows, attribute_reads, statements_at
+from flask_assay.artifacts.counted_requests import counted_requests
 from flask_assay.artifacts.places import key_of, place_of
 from flask_assay.artifacts.request_queries import request_queries
 from flask_assay.artifacts.statement_shapes import statement_shapes
-from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, State
 from flask_assay.audits.weighing import agree, name_routes, severity_of
@@ -44,7 +44,7 @@ META = Meta(
     audit_id="unread-rows",
     title="Rows that are loaded are read",
     failure_title="Rows are loaded that nobody reads",
-    needs=(steady_state, attribute_reads, request_queries, statement_shapes),
+    needs=(counted_requests, attribute_reads, request_queries, statement_shapes),
     state=State.PREVIEW,
 )
 
@@ -71,17 +71,17 @@ def _is_wanted(rows: LoadedRows, given: Given) -> bool:
 
 
 def _finding(group: list[LoadedRows], given: Given) -> Finding:
-    steady = given[steady_state]
+    counted = given[counted_requests]
     uses = [use for rows in group for use in statements_at(given[request_queries].values(), rows)]
     costs = {rows.route: 0.0 for rows in group}
     for use in uses:
         costs[use.route] += use.wall_s
     routes, worst = tuple(costs), max(group, key=lambda rows: rows.per_request)
-    severity = severity_of(costs, steady)
+    severity = severity_of(costs, counted)
     if severity is Severity.NOTE and worst.per_request >= ROWS_SERIOUS:
         severity = Severity.WARNING
     place = place_of(worst.site) or place_of(worst.origin)
-    requests = sum(len(steady.by_route.get(route, ())) for route in routes)
+    requests = sum(len(counted.by_route.get(route, ())) for route in routes)
     statement = uses[0].statement if uses else ""
     way = f" through {worst.path[-1]}" if worst.path else ""
     return Finding(

@@ -147,7 +147,7 @@ def _from_journeys(plan: LoadPlan) -> Cast:
                 headers=dict(exchange.headers),
                 allow_redirects=False,
             )
-            deck.answered(journey, response.status_code)
+            deck.answered(journey, exchange, response.status_code)
 
     return Cast([JourneyUser], deck=deck)
 
