@@ -79,11 +79,16 @@ class Owner:
     def left(self):
         return {pid for pid in all_pids() - {self.popen.pid} if self.owns(pid)}
 
+    def in_memory(self):
+        return list(Path("/dev/shm").glob(f"flask-assay-*/{self.run_id}"))
+
     def assert_nothing_left(self, *, directory=True):
         wait_until(lambda: not self.left(), timeout_s=GONE_S, what=f"all of {self.run_id} ends")
         if directory:
             wait_until(
-                lambda: not self.path.exists() and not self.sockets.exists(),
+                lambda: (
+                    not any(path.exists() for path in (self.path, self.sockets, *self.in_memory()))
+                ),
                 timeout_s=GONE_S,
                 what="the directory goes",
             )

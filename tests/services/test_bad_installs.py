@@ -76,10 +76,10 @@ def test_an_initdb_that_fails_shows_its_words(supervisor, tmp_path):
 
 def test_a_cluster_that_a_cleaner_thinned_out_is_made_anew(supervisor, run):
     found = binaries.find_postgres(run.cache)
-    cluster.lay_out(supervisor, found, run.data / "first", {})
+    cluster.layout_for(supervisor, found, run.data / "first", {}).make()
     (template,) = [path for path in run.cache.glob("cluster-*") if path.is_dir()]
     (template / "PG_VERSION").unlink()
-    cluster.lay_out(supervisor, found, run.data / "second", {})
+    cluster.layout_for(supervisor, found, run.data / "second", {}).make()
     assert (run.data / "second" / "PG_VERSION").exists()
 
 

@@ -58,6 +58,7 @@ def test_with_the_watchdog_killed_first_nothing_is_left_but_a_directory_for_the_
         assert owner.path.exists()
         assert owner.run_id in reap(base)
         assert not owner.path.exists()
+        assert not owner.in_memory()
 
 
 def test_a_forked_child_of_the_owner_does_not_keep_the_servers_alive(base):

@@ -16,7 +16,7 @@ from flask_assay.sandbox.links import address
 from flask_assay.sandbox.place import Place
 from flask_assay.sandbox.recipe import Recipe
 from flask_assay.services.cached_tree import is_whole, publish
-from flask_assay.services.postgres import PostgresServer, provision_postgres
+from flask_assay.services.postgres import PostgresServer, begin_postgres, provision_postgres
 from flask_assay.services.psql import literal
 from flask_assay.services.supervisor import Supervisor
 
@@ -156,7 +156,8 @@ def _address(supervisor: Supervisor, postgres: PostgresServer) -> ServerAddress:
 def _resume(supervisor: Supervisor, cached: Path, digest: str) -> Provision:
     """Start from a copy of a kept cluster and mark its templates as this run's."""
     cached.touch()
-    postgres = provision_postgres(supervisor, purpose="tests", cluster=cached)
+    postgres = begin_postgres(supervisor, purpose="tests", cluster=cached)
+    postgres.wait_ready()
     document = json.loads(cached.with_suffix(".json").read_text())
     server = _address(supervisor, postgres)
     templates = [

@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import os
 import pwd
-import shutil
 from pathlib import Path
 from typing import Literal
 
@@ -12,11 +11,12 @@ from flask_assay.errors import ServiceError
 from flask_assay.services.binaries import PostgresBinaries
 from flask_assay.services.cached_tree import is_whole, publish
 from flask_assay.services.databases import OUR_ROLE
+from flask_assay.services.layout import Layout
 from flask_assay.services.privileges import give, service_user
 from flask_assay.services.supervisor import Supervisor
 from flask_assay.services.waiting import WaitTimeoutError
 
-__all__ = ["Purpose", "configuration", "initialise", "lay_out"]
+__all__ = ["Purpose", "configuration", "initialise", "layout_for"]
 
 Purpose = Literal["tests", "measured"]
 
@@ -79,37 +79,54 @@ def configuration(purpose: Purpose) -> dict[str, str]:
     return {**_BOTH, **_BY_PURPOSE[purpose]}
 
 
-def lay_out(
+def layout_for(
     supervisor: Supervisor,
     binaries: PostgresBinaries,
     directory: Path,
     settings: dict[str, str],
     *,
     cluster: Path | None = None,
-) -> None:
-    """Make a data directory for one run.
+) -> Layout:
+    """Return what a data directory for one run is made of.
 
     Args:
         supervisor: Runs ``initdb``, if this wheel's cluster is not cached yet.
         binaries: PostgreSQL's programs.
-        directory: Where it belongs; must not exist.
+        directory: Where it will be; must not exist.
         settings: Written into its configuration.
         cluster: A stopped cluster of ours to copy in place of an initial one.
 
     Raises:
-        ServiceError: If it cannot be made.
+        ServiceError: If there is nothing to copy and it cannot be made.
     """
     user_name = _user_name()
-    if cluster is not None:
-        _copy(cluster, directory)
-        _configure(directory, settings, user_name)
-        return
+    if cluster is None:
+        cluster = _initial(supervisor, binaries)
+    lines = [f"{name} = '{value}'" for name, value in settings.items()]
+    user = service_user()
+    return Layout(
+        source=str(cluster),
+        target=str(directory),
+        appended={"postgresql.conf": "\n# flask-assay\n" + "\n".join(lines) + "\n"},
+        # The socket's directory is closed to others already. The peer's name also shuts out other
+        # processes of the user that root's servers are dropped to.
+        written={
+            "pg_hba.conf": "local all all peer map=assay\n"
+            "host all all 127.0.0.1/32 scram-sha-256\n",
+            "pg_ident.conf": f'assay "{user_name}" all\n',
+        },
+        uid=user.uid if user else None,
+        gid=user.gid if user else None,
+    )
+
+
+def _initial(supervisor: Supervisor, binaries: PostgresBinaries) -> Path:
+    """Return the cached cluster that nothing was done in yet."""
     key = hashlib.sha256("\0".join((binaries.version, *INITDB_OPTIONS)).encode()).hexdigest()[:12]
     template = supervisor.run.cache / f"cluster-{key}-{_service_uid()}"
     if not is_whole(template):
         _fill(supervisor, binaries, template)
-    _copy(template, directory)
-    _configure(directory, settings, user_name)
+    return template
 
 
 def _service_uid() -> int:
@@ -154,30 +171,6 @@ def initialise(supervisor: Supervisor, binaries: PostgresBinaries, directory: Pa
             why=process.last_words(),
             todo="Run `flask assay doctor`; it looks for the usual causes.",
         )
-
-
-def _copy(template: Path, directory: Path) -> None:
-    try:
-        shutil.copytree(template, directory, symlinks=True)
-    except (OSError, shutil.Error) as error:
-        raise ServiceError(
-            f"{directory} could not be filled",
-            why=str(error)[:500],
-            todo="Look for a full disk or a quota; 1 GB must be free.",
-        ) from error
-    give(directory)
-
-
-def _configure(directory: Path, settings: dict[str, str], user_name: str) -> None:
-    lines = [f"{name} = '{value}'" for name, value in settings.items()]
-    with (directory / "postgresql.conf").open("a") as file:
-        file.write("\n# flask-assay\n" + "\n".join(lines) + "\n")
-    # The socket's directory is closed to others already. The peer's name also shuts out other
-    # processes of the user that root's servers are dropped to.
-    (directory / "pg_hba.conf").write_text(
-        "local all all peer map=assay\nhost all all 127.0.0.1/32 scram-sha-256\n"
-    )
-    (directory / "pg_ident.conf").write_text(f'assay "{user_name}" all\n')
 
 
 def _user_name() -> str:

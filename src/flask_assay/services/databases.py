@@ -85,17 +85,21 @@ class PostgresDatabases:
         databases.identify()
         return databases
 
-    def identify(self) -> Self:
+    def identify(self, query: Query | None = None) -> Self:
         """Ask the server for its version and system identifier.
+
+        Args:
+            query: Runs one statement on a connection as our role; by default ``psql`` does.
 
         Raises:
             SqlError: If it does not answer a query as our role.
         """
-        ((self.version, self.system_identifier),) = self.sql(
-            None,
-            "SELECT split_part(current_setting('server_version'), ' ', 1), system_identifier "
-            "FROM pg_catalog.pg_control_system()",
+        text = (
+            "SELECT split_part(current_setting('server_version'), ' ', 1), "
+            "system_identifier::text FROM pg_catalog.pg_control_system()"
         )
+        ((version, identifier),) = query(text) if query is not None else self.sql(None, text)
+        self.version, self.system_identifier = str(version), str(identifier)
         return self
 
     @property

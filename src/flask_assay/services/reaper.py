@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from flask_assay.services import memory
 from flask_assay.services.extinction import extinguish, remove
 from flask_assay.services.processes import is_alive
 from flask_assay.services.run_dir import default_base, read_owner
@@ -31,6 +32,7 @@ def reap(base: Path | None = None) -> list[str]:
     """
     base = default_base() if base is None else base
     _clear_cache(base / "cache")
+    memory.sweep()
     runs = base / "runs"
     if not runs.is_dir():
         return []

@@ -7,13 +7,14 @@
                          owner.json    run id, nonce, who owns it
                          processes/    one file per process that the run started
                          s/ data/ logs/ private/
+                         memory        link to the run's place in memory, if it has one
 """
 
+import contextlib
 import fcntl
 import json
 import os
 import secrets
-import shutil
 import stat
 import tempfile
 from dataclasses import asdict, dataclass
@@ -22,7 +23,8 @@ from types import TracebackType
 from typing import Self
 
 from flask_assay.errors import ServiceError
-from flask_assay.services import fork_guard
+from flask_assay.services import fork_guard, memory
+from flask_assay.services.extinction import remove
 from flask_assay.services.privileges import can_enter, give, service_user
 from flask_assay.services.processes import Identity, identify
 from flask_assay.services.space import FreeSpace, free_bytes, require_space
@@ -121,7 +123,7 @@ def private_directory(path: Path) -> Path:
     Raises:
         ServiceError: If something else is in its place or somebody else owns it.
     """
-    mode = 0o711 if service_user() else 0o700
+    mode = _mode()
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         path.mkdir(mode=mode)
@@ -135,6 +137,10 @@ def private_directory(path: Path) -> Path:
                 todo="Remove it, or set XDG_CACHE_HOME to a directory of your own.",
             ) from None
     return path
+
+
+def _mode() -> int:
+    return 0o711 if service_user() else 0o700
 
 
 class RunDirectory:
@@ -160,7 +166,7 @@ class RunDirectory:
         self.data, self.logs = self.path / "data", self.path / "logs"
         self.private, self.processes = self.path / "private", self.path / "processes"
         self.cache = base / "cache"
-        self._lock = lock
+        self._lock, self._memory_lock = lock, -1
 
     @classmethod
     def create(cls, base: Path | None = None, *, free_space: FreeSpace = free_bytes) -> Self:
@@ -199,14 +205,21 @@ class RunDirectory:
         """True in the owner until ``close``; false in its forked children."""
         return self._lock >= 0 and os.getpid() == self.owner.pid
 
+    def quickest(self) -> Path:
+        """Return where data go that a crash of the machine may take: to memory, if it has room."""
+        if self._memory_lock < 0 and self.is_open and memory.has_room():
+            with contextlib.suppress(OSError):
+                self._memory_lock = memory.claim(self.path, _mode())
+        return memory.data_places(self.path)[-1] if self._memory_lock >= 0 else self.data
+
     def close(self) -> None:
         """Remove the directory and let go of the lock. Idempotent; nothing in a forked child."""
         if not self.is_open:
             return
-        shutil.rmtree(self.path, ignore_errors=True)
-        shutil.rmtree(self.sockets, ignore_errors=True)
+        remove(self.path, self.sockets)
+        fork_guard.release(self._memory_lock)
         fork_guard.release(self._lock)
-        self._lock = -1
+        self._lock = self._memory_lock = -1
 
     def __enter__(self) -> Self:
         return self

@@ -16,6 +16,7 @@ from flask_assay.errors import ServiceError
 from flask_assay.services import fork_guard
 from flask_assay.services.extinction import extinguish, send
 from flask_assay.services.launcher import NOT_EXECUTABLE, LaunchOrder
+from flask_assay.services.layout import Layout
 from flask_assay.services.privileges import service_user
 from flask_assay.services.processes import RUN_VARIABLE, family, table
 from flask_assay.services.reaper import reap
@@ -238,6 +239,7 @@ class Supervisor:
         pass_fds: Sequence[int] = (),
         drop_root: bool = False,
         end_signal: int = signal.SIGTERM,
+        layout: Layout | None = None,
     ) -> ManagedProcess:
         """Start a process in its own group, under the watchdog.
 
@@ -249,6 +251,7 @@ class Supervisor:
             pass_fds: Descriptors that stay open in it. Close your copies afterwards.
             drop_root: As root, run it as the servers' user.
             end_signal: What makes it end orderly and at once.
+            layout: A directory that it makes first.
 
         Raises:
             ServiceError: If the run is closed, or in a forked child of the owner.
@@ -273,6 +276,7 @@ class Supervisor:
             is_tied=threading.get_native_id() == os.getpid(),
             uid=user.uid if user else None,
             gid=user.gid if user else None,
+            layout=layout,
         )
         log_path = self.run.logs / f"{name}.log"
         with log_path.open("ab") as log:

@@ -23,18 +23,20 @@ def wait_until(
     *,
     timeout_s: float,
     what: str,
+    longest_pause_s: float = LONGEST_PAUSE_S,
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
     """Return the first true value of a condition.
 
-    The condition is asked at once, then in growing pauses of 1 to 50 ms, and a last time at
-    the deadline, so a condition that comes true while we sleep is never reported as late.
+    The condition is asked at once, then in growing pauses from 1 ms on, and a last time at the
+    deadline, so a condition that comes true while we sleep is never reported as late.
 
     Args:
         condition: Asked until its value is true. What it raises passes through.
         timeout_s: Seconds from now; 0 asks once.
         what: Completes "… did not happen": a sentence without a period.
+        longest_pause_s: Where the pauses stop growing.
         monotonic: Where the time comes from, in seconds.
         sleep: How to pause, in seconds.
 
@@ -51,4 +53,4 @@ def wait_until(
         if is_last:
             raise WaitTimeoutError(f"{what}: did not happen within {timeout_s:g} s")
         sleep(min(pause_s, max(deadline - monotonic(), 0)))
-        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        pause_s = min(pause_s * 2, longest_pause_s)
