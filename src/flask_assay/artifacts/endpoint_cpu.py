@@ -67,7 +67,8 @@ class EndpointStacks:
             connections at first use, which no other request pays.
         own: By file and function of the innermost frame that is the user's code.
         serialising: By library, what was spent in a serialiser and not in a database below it.
-        templating: By line of a template, what was spent rendering it and not in a database below.
+        templating: By line of a template, what was spent rendering it, and neither in a database
+            below nor in functions of the user that the template calls.
     """
 
     weight: int = 0
@@ -129,7 +130,8 @@ def _add(entry: EndpointStacks, frames: list[str], weight: int) -> None:
     if at is not None and not _OTHERS_WORK & set(packages[at:]):
         entry.serialising[packages[at]] += weight
     lines = [k for k, frame in enumerate(frames) if frame.endswith(_TEMPLATE)]
-    if lines and not _DATABASES & set(packages[lines[0] :]):
+    calls_own = lines and any(map(place_of, frames[lines[-1] + 1 :]))
+    if lines and not calls_own and not _DATABASES & set(packages[lines[0] :]):
         entry.templating[frames[lines[-1]]] += weight
     for at in range(len(frames) - 1, -1, -1):
         place = place_of(frames[at])  # of a library frame there is none: it has no line

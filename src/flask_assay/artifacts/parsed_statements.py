@@ -28,7 +28,8 @@ class ParsedStatement:
     Attributes:
         kind: "select", "insert", "update", "delete" or "other".
         tables: Tables named anywhere in it, in order.
-        main_tables: Tables of the outermost FROM, derived tables looked through.
+        main_tables: Tables of the outermost FROM, derived tables looked through; without those of a
+            LEFT JOIN, which add to rows and select none.
         has_limit: LIMIT or FETCH FIRST in the outermost select.
         has_offset: OFFSET there.
         has_order_by: ORDER BY there.
@@ -136,7 +137,7 @@ def _select(
     return ParsedStatement(
         kind="insert" if _writes_inside(tree) else "select",
         tables=named,
-        main_tables=tuple(t.name.lower() for t in _sources(inner) if isinstance(t, exp.Table)),
+        main_tables=tuple(t.name.lower() for t in _leading(inner) if isinstance(t, exp.Table)),
         has_limit=_limits(tree),
         has_offset=_limits(tree) and bool(tree.args.get("offset")),
         has_order_by=bool(tree.args.get("order")),
@@ -159,7 +160,7 @@ def _select(
 
 def _looked_through(tree: "exp.Select") -> "exp.Select":
     """Return the select inside ``SELECT … FROM (SELECT …) AS anon_1``, else the select itself."""
-    sources = _sources(tree)
+    sources = _leading(tree)
     if len(sources) == 1 and isinstance(sources[0], exp.Subquery):
         inner = sources[0].this
         if isinstance(inner, exp.Select):
@@ -210,6 +211,22 @@ def _sources(tree: "exp.Select") -> list["exp.Expression"]:
     return ([start.this] if start is not None else []) + [join.this for join in joins]
 
 
+def _leading(tree: "exp.Select") -> list["exp.Expression"]:
+    """Return the sources without those of a LEFT JOIN."""
+    beside = {id(join.this) for join in tree.args.get("joins") or [] if join.side == "LEFT"}
+    return [source for source in _sources(tree) if id(source) not in beside]
+
+
+def _names(source: "exp.Expression") -> list[str]:
+    """Return the names by which conditions know a source; of joins in brackets, each table's."""
+    is_bracket = isinstance(source, exp.Subquery) and not isinstance(source.this, exp.Query)
+    own = [source.alias_or_name.lower()] if source.alias_or_name else []
+    if not is_bracket:
+        return own
+    tables = source.find_all(exp.Table, exp.Subquery)
+    return own + [each.alias_or_name.lower() for each in tables if each.alias_or_name]
+
+
 def _unjoined(tree: "exp.Select", tables: Mapping[str, Table]) -> tuple[str, ...]:
     for select in tree.find_all(exp.Select):
         pair = _unjoined_pair(select, tables)
@@ -222,11 +239,12 @@ def _unjoined_pair(select: "exp.Select", tables: Mapping[str, Table]) -> tuple[s
     sources = _sources(select)
     if len(sources) < 2:
         return ()
-    names = [source.alias_or_name.lower() for source in sources]
-    group = {name: name for name in names}
+    # of joins in brackets all names lead to the first: their own conditions connect them
+    group = {name: names[0] for source in sources if (names := _names(source)) for name in names}
     for join, source in zip(select.args.get("joins") or [], sources[1:], strict=True):
         if join.args.get("using") or join.method == "NATURAL" or _follows_others(source):
-            _unite(group, names[0], source.alias_or_name.lower())
+            for first, name in zip(_names(sources[0]), _names(source), strict=False):
+                _unite(group, first, name)
     if not _unite_by_conditions(group, select, _owner_of(sources, tables)):
         return ()
     many = [source for source in sources if not _is_one_row(source, select, tables)]

@@ -15,7 +15,8 @@ class PoolUse:
     """One route's use of the connection pool in the steady state.
 
     Attributes:
-        wait_s: Wait time of all requests together, opening new connections left out, seconds.
+        wait_s: Wait time of all requests together, seconds; without that of requests that opened a
+            new connection, since the pool had room for it.
         connect_s: Time spent opening new connections, seconds.
         use_s: Time that connections were checked out, seconds.
         checkout_count: Connections handed out.
@@ -40,19 +41,19 @@ def pool_timeline(view: View) -> Mapping[str, PoolUse]:
 def _use(rows: tuple[RequestRow, ...]) -> PoolUse:
     wait = connect = use = checkouts = waiting = connections = 0
     for row in rows:
-        own_wait = own_connect = 0
+        own_wait = opened_ns = 0
         numbers = set()
         for span in row.spans:
             if span.kind is SpanKind.POOL_WAIT:
-                own_wait += span.wall_ns
+                # it ends after what happened within it
+                own_wait += span.wall_ns if opened_ns < span.start_ns else 0
             elif span.kind is SpanKind.CONNECT:
-                own_connect += span.wall_ns
+                connect, opened_ns = connect + span.wall_ns, span.start_ns
             elif span.kind is SpanKind.CONNECTION:
                 use += span.wall_ns
                 checkouts += 1
                 numbers.add(span.connection)
-        own_wait = max(0, own_wait - own_connect)
-        wait, connect = wait + own_wait, connect + own_connect
+        wait += own_wait
         waiting += own_wait > 1_000_000
         connections = max(connections, len(numbers))
     return PoolUse(wait / 1e9, connect / 1e9, use / 1e9, checkouts, waiting, connections)

@@ -35,9 +35,11 @@ class Scan:
         time_ratio: Its own share of the plan's time, 0..1.
         equal_columns: Columns of its filter compared for equality with a value.
         range_columns: Columns of its filter compared otherwise.
-        indexed_columns: Columns that its index condition used.
-        join_columns: Its columns in the join conditions above it.
-        joined_rows: Rows that the join above it kept; None without a join.
+        indexed_columns: Columns that its index condition compared for equality.
+        indexed_ranges: Columns that its index condition compared otherwise.
+        join_columns: Its columns in the conditions of the join above it that kept fewest rows, of
+            several the nearest.
+        joined_rows: Rows that this join kept; None without a join.
         sort_columns: Columns by which the rows are sorted above it, if a LIMIT follows.
         limit_rows: Rows that this LIMIT let through; None without one.
     """
@@ -53,6 +55,7 @@ class Scan:
     equal_columns: tuple[str, ...]
     range_columns: tuple[str, ...]
     indexed_columns: tuple[str, ...] = ()
+    indexed_ranges: tuple[str, ...] = ()
     join_columns: tuple[str, ...] = ()
     joined_rows: float | None = None
     sort_columns: tuple[str, ...] = ()
@@ -125,7 +128,8 @@ def _scans(node: Mapping[str, object], whole: float, above: _Above) -> Iterator[
 
 def _below(node: Mapping[str, object], kind: str, above: _Above) -> _Above:
     rows = _number(node, "Actual Rows") * _number(node, "Actual Loops", 1)
-    joins = [(str(node[name]), rows) for name in _JOIN_CONDITIONS if name in node]
+    conditions = " AND ".join(str(node[name]) for name in _JOIN_CONDITIONS if name in node)
+    joins = [(conditions, rows)] if conditions else []
     if kind == "Limit":
         return _Above(joins=above.joins, limit_rows=rows)
     if kind in {"Sort", "Incremental Sort"} and above.limit_rows is not None:
@@ -142,7 +146,8 @@ def _scan(node: Mapping[str, object], whole: float, above: _Above) -> Scan:
     alias = str(node.get("Alias") or node["Relation Name"])
     equal, ranged = _compared(str(node.get("Filter", "")), alias)
     indexed = _compared(_index_condition(node), alias)
-    joins = [(column, rows) for text, rows in above.joins for column in _joined(text, alias)]
+    joins = [(found, rows) for text, rows in above.joins if (found := _joined(text, alias))]
+    fewest = min((rows for _, rows in joins), default=None)
     own = _total(node) - sum(_total(child) for child in _children(node))
     return Scan(
         node_type=str(node["Node Type"]),
@@ -155,9 +160,10 @@ def _scan(node: Mapping[str, object], whole: float, above: _Above) -> Scan:
         time_ratio=min(1.0, max(0.0, own / whole)),
         equal_columns=equal,
         range_columns=ranged,
-        indexed_columns=(*indexed[0], *indexed[1]),
-        join_columns=tuple(dict.fromkeys(column for column, _ in joins)),
-        joined_rows=min((rows for _, rows in joins), default=None),
+        indexed_columns=indexed[0],
+        indexed_ranges=indexed[1],
+        join_columns=next((found for found, rows in reversed(joins) if rows == fewest), ()),
+        joined_rows=fewest,
         sort_columns=_sorted_by(above.sort_keys, alias),
         limit_rows=above.limit_rows,
     )
@@ -172,6 +178,8 @@ def _index_condition(node: Mapping[str, object]) -> str:
 # A boolean column asked to be false: true of many rows as a rule, and no hindrance to an index on
 # the other columns.
 _FLAG = re.compile(rf"\(NOT (?:{_NAME}\.)?{_NAME}\)(?: AND )?")
+# The same is true of a column that only must have a value.
+_PRESENT = re.compile(rf"\((?:{_NAME}\.)?{_NAME} IS NOT NULL\)(?: AND )?")
 
 
 def _compared(text: str, alias: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -179,7 +187,7 @@ def _compared(text: str, alias: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
     Nothing is taken from a condition with OR: no single index serves it.
     """
-    text = _FLAG.sub("", text)
+    text = _PRESENT.sub("", _FLAG.sub("", text))
     if " OR " in text or "NOT " in text:
         return (), ()
     equal: dict[str, None] = {}

@@ -6,7 +6,8 @@ Who is turned away says nothing about a route: others are tried, and who is serv
 
 import http.client
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from flask_assay.load.deck import is_served
@@ -38,38 +39,54 @@ def rehearse(
     kept: list[Journey] = []
     left_out: dict[str, str] = {}
     trying_s = _TRYING_S
-    for journey in journeys:
+    welcome: Counter[str] = Counter()
+    for number, derived in enumerate(journeys):
+        journey = _turned(derived, number)
         status, fault = _ask(journey, journey.exchanges[0], target)
         if fault:
             left_out[journey.name] = fault
             continue
         began = time.monotonic()
         if not is_served(status) and status < 500 and trying_s > 0:
-            journey = _served_first(journey, target)  # noqa: PLW2901  (the same, in another order)
+            journey = _served_first(journey, target, welcome)
             trying_s -= time.monotonic() - began
         kept.append(journey)
     return tuple(kept), left_out
 
 
-def _served_first(journey: Journey, target: AllowedTarget) -> Journey:
-    """Return the journey with the first request in front that anybody is served."""
-    for exchange in _by_others(journey):
+def _turned(journey: Journey, number: int) -> Journey:
+    """Return the journey with another request in front: not always the same user's."""
+    at = number % len(journey.exchanges)
+    return replace(journey, exchanges=(*journey.exchanges[at:], *journey.exchanges[:at]))
+
+
+def _served_first(journey: Journey, target: AllowedTarget, welcome: Counter[str]) -> Journey:
+    """Return the journey with the first request in front that anybody is served.
+
+    Args:
+        journey: Whose first request was turned away.
+        target: The booted app.
+        welcome: Who was served where others were turned away: these are asked first.
+    """
+    others = sorted(_by_others(journey), key=lambda each: -welcome[str(each.headers)])
+    for exchange in others:
         status, fault = _ask(journey, exchange, target)
         if is_served(status) and not fault:
+            welcome[str(exchange.headers)] += 1
             others = [each for each in journey.exchanges if each is not exchange]
             return replace(journey, exchanges=(exchange, *others))
     return journey
 
 
-def _by_others(journey: Journey) -> Iterator[Exchange]:
-    """Yield requests with other credentials, each once; without any, requests for other rows."""
+def _by_others(journey: Journey) -> list[Exchange]:
+    """Return requests with other credentials, each once; without any, requests for other rows."""
     seen = [dict(journey.exchanges[0].headers)]
     others = []
     for exchange in journey.exchanges[1:]:
         if exchange.headers not in seen:
             seen.append(dict(exchange.headers))
             others.append(exchange)
-    yield from (others or journey.exchanges[1:])[: _MOST_TRIES - 1]
+    return (others or list(journey.exchanges[1:]))[: _MOST_TRIES - 1]
 
 
 def _ask(journey: Journey, exchange: Exchange, target: AllowedTarget) -> tuple[int, str]:

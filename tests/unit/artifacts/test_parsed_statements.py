@@ -21,6 +21,8 @@ TABLES = {
         "SELECT count(*) FROM (SELECT a.id FROM a, b) AS anon_1",
         "SELECT x FROM a, b WHERE y > ?",
         "SELECT a.id FROM a, b, c WHERE b.id = c.b_id",
+        "SELECT a.id FROM a LEFT OUTER JOIN b AS b_1 ON b_1.id = a.x, b",
+        "SELECT a.id FROM a LEFT OUTER JOIN (c AS c_1 JOIN b AS b_1 ON b_1.id = c_1.b) ON c_1.a = a.id, d",
     ],
 )
 def test_sources_without_a_join_are_found(sql):
@@ -45,6 +47,11 @@ def test_sources_without_a_join_are_found(sql):
         "SELECT a.id FROM a, b WHERE a.x = b.y OR a.id = b.id",
         "SELECT EXISTS (SELECT 1 FROM a WHERE a.x = ?) AS anon_1",
         "INSERT INTO a (x) VALUES (?) RETURNING a.id",
+        # what a joined eager load of a many-to-many relationship sends
+        (
+            "SELECT a.id FROM a LEFT OUTER JOIN (c AS c_1 JOIN b AS b_1 ON b_1.id = c_1.b) ON c_1.a = a.id"
+            " LEFT OUTER JOIN d AS d_1 ON d_1.id = b_1.d_id"
+        ),
     ],
 )
 def test_sources_that_are_joined_or_one_row_are_left_alone(sql):
@@ -64,6 +71,8 @@ def test_sources_that_are_joined_or_one_row_are_left_alone(sql):
         ("SELECT row_number() OVER (ORDER BY a.x) FROM a", {"is_aggregate": False}),
         ("SELECT a.id FROM a FOR UPDATE", {"is_locking": True}),
         ("SELECT a.id FROM a UNION SELECT b.id FROM b LIMIT ?", {"kind": "select", "has_limit": True}),
+        ("SELECT a.id FROM a LEFT JOIN b ON b.id = a.x JOIN c ON c.a = a.id", {"main_tables": ("a", "c")}),
+        ("SELECT q.id FROM (SELECT a.id FROM a LIMIT ?) AS q LEFT JOIN b ON b.id = q.x", {"main_tables": ("a",), "limits_unordered": True}),
         ("UPDATE a SET x = ? WHERE a.id = ?", {"kind": "update", "tables": ("a",)}),
         ("DELETE FROM a WHERE a.id = ?", {"kind": "delete"}),
         ("WITH d AS (DELETE FROM a RETURNING a.id) SELECT d.id FROM d", {"kind": "insert"}),

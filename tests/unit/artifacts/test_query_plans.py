@@ -62,6 +62,7 @@ def candidate(path, tree, sql="SELECT o.id FROM orders o WHERE o.customer_id = ?
         ("((created_at > ?) AND (customer_id = ?))", ("customer_id", "created_at")),
         ("(customer_id = ANY (?))", ("customer_id",)),
         ("(o.customer_id = $0)", ("customer_id",)),
+        ("((email IS NOT NULL) AND (customer_id = ?))", ("customer_id",)),
     ],
 )
 def test_columns_are_read_from_either_side_of_a_filter(tmp_path, condition, columns):
@@ -132,6 +133,61 @@ def test_the_second_column_of_a_key_is_found_below_an_index_scan(tmp_path):
         **{"Index Cond": "((status)::text = ?)", "Rows Removed by Filter": 9_000},
     )  # fmt: skip
     assert candidate(tmp_path, tree) == [("orders", ("status", "customer_id"))]
+
+
+def test_a_column_compared_for_equality_comes_before_the_range_of_an_index(tmp_path):
+    tree = scan(
+        node="Index Scan", Filter="(customer_id = ?)",
+        **{"Index Cond": "(id <= ?)", "Rows Removed by Filter": 9_000},
+    )  # fmt: skip
+    assert candidate(tmp_path, tree) == [("orders", ("customer_id", "id"))]
+
+
+def test_only_the_join_that_drops_rows_asks_for_its_column(tmp_path):
+    # by its key, which has an index that the planner did not want; what hangs on it keeps all rows
+    inner = node(
+        "Hash Join",
+        scan("orders", "o", rows=50_000),
+        node("Hash", scan("tiny", "t", rows=20, time=0.1), rows=20),
+        rows=20,
+        **{"Hash Cond": "(o.id = t.code)"},
+    )
+    tree = node(
+        "Hash Left Join",
+        inner,
+        node("Hash", scan("tiny", "u", rows=300, time=0.1), rows=300),
+        rows=20,
+        **{"Hash Cond": "(o.customer_id = u.id)"},
+    )
+    assert candidate(tmp_path, tree) == []
+
+
+def test_what_a_filter_threw_away_is_not_laid_on_the_join(tmp_path):
+    tree = node(
+        "Nested Loop",
+        scan(rows=0, Filter="(customer_id = ?)", **{"Rows Removed by Filter": 50_000}),
+        scan("tiny", "t", rows=0, time=0.1),
+        rows=0,
+        **{"Join Filter": "(t.id = o.email)"},
+    )
+    assert candidate(tmp_path, tree) == [("orders", ("customer_id",))]
+
+
+@pytest.mark.parametrize(("removed", "expected"), [(3_000, []), (40_000, [("customer_id",)])])
+def test_a_scan_in_order_that_a_limit_ends_early_is_left_alone(tmp_path, removed, expected):
+    tree = node(
+        "Limit",
+        scan(node="Index Scan", Filter="(customer_id = ?)", **{"Rows Removed by Filter": removed}),
+        rows=5,
+    )
+    assert [columns for _, columns in candidate(tmp_path, tree)] == expected
+
+
+def test_equal_columns_stand_in_the_order_that_serves_another_search_too(tmp_path):
+    removed = {"Rows Removed by Filter": 49_995}
+    both = scan(Filter="((email = ?) AND (customer_id = ?))", **removed)
+    one = scan(Filter="(customer_id = ?)", **removed)
+    assert candidate(tmp_path, node("Append", both, one)) == [("orders", ("customer_id", "email"))]
 
 
 def test_the_top_of_a_sort_asks_for_its_order(tmp_path):

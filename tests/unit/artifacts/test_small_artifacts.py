@@ -147,11 +147,12 @@ def test_without_marks_a_transaction_lasts_from_the_first_query_to_its_end(build
     assert calls["GET /ended", "GET x"].held_count == 0
 
 
-def test_the_time_to_open_a_connection_is_no_wait_for_the_pool(build):
+def test_who_opens_a_connection_does_not_wait_for_those_of_others(build):
     with build.request("GET /a") as request:
         with request.around(SpanKind.POOL_WAIT):
             request.span(SpanKind.CONNECT, ms=9)
-            request.idle(1)
+            request.idle(4)
+        request.span(SpanKind.POOL_WAIT, ms=1)
         with request.around(SpanKind.CONNECTION):
             request.query("SELECT ?", ms=5)
     use = View(build.write())[pool_timeline]["GET /a"]
@@ -249,3 +250,16 @@ def test_flags_of_spans_are_kept(build):
         request.http("GET x", flags=SpanFlag.NO_TIMEOUT | SpanFlag.ERROR)
     calls = View(build.write())[external_calls]["GET /a", "GET x"]
     assert (calls.no_timeout_count, calls.error_count) == (1, 1)
+
+
+def test_a_function_that_a_template_calls_is_no_rendering(build):
+    with build.request("GET /a", endpoint="list") as request:
+        request.work(1)
+    page = "list;flask:render_template;shop/templates/list.html:7 root template"
+    build.stacks = {
+        f"{page};jinja2:Undefined.__str__": 70_000,
+        f"{page};shop/config.py:3 get_config;cachelib:make_key": 20_000,
+    }
+    entry = View(build.write())[endpoint_stacks]["list"]
+    assert entry.templating == {"shop/templates/list.html:7 root template": 70_000}
+    assert entry.own["shop/config.py", "get_config"].weight == 20_000

@@ -156,3 +156,62 @@ def test_queueing_under_settings_of_nobody_is_a_note(tmp_path):
     assert finding.severity.value == "note"
     [finding] = queueing(tmp_path / "b", machine_idle=1.0)
     assert finding.severity.value == "warning"
+
+
+def test_a_cold_cache_that_is_filled_once_is_no_finding(tmp_path):
+    build = start(tmp_path)
+    for number in range(40):
+        with build.request("GET /a") as request:
+            for _ in range(20 if number < 8 else 0):
+                request.cache("SETEX", site="shop/config.py:7 get")
+            request.work(2)
+    assert found(build, "chatty-cache") == []
+
+
+def test_a_few_requests_that_ask_the_cache_often_are_no_finding(tmp_path):
+    build = start(tmp_path)
+    for number in range(40):
+        with build.request("GET /rare" if number < 4 else "GET /a") as request:
+            for _ in range(20 if number < 4 else 1):
+                request.cache("GET", site="shop/config.py:7 get")
+            request.work(2)
+    assert found(build, "chatty-cache") == []
+
+
+def test_variants_of_one_product_are_one_finding(tmp_path):
+    build = start(tmp_path)
+    for number in range(40):
+        with build.request("GET /a") as request:
+            hidden = " AND o.status = ?" if number % 2 else ""
+            request.query(
+                f"SELECT o.id FROM orders o, customers c WHERE o.customer_id = ?{hidden}",
+                digest=number + 1,
+                rows=9,
+                site="shop/pages.py:4 page",
+            )
+            request.work(2)
+    [finding] = found(build, "cartesian-product")
+    assert finding.evidence[0].value == 40
+
+
+def test_a_count_of_other_rows_than_those_of_the_page_is_no_pager(tmp_path):
+    build = start(tmp_path)
+    for number in range(40):
+        with build.request("GET /a") as request:
+            request.query(
+                "SELECT o.id FROM orders o WHERE o.customer_id = ? ORDER BY o.id LIMIT ?",
+                rows=20,
+                digest=number + 1,
+            )
+            request.query("SELECT count(*) AS n FROM orders o", digest=1, ms=4)
+            request.work(2)
+    assert found(build, "count-for-pagination") == []
+
+
+def test_waiting_once_for_a_connection_is_no_queue(tmp_path):
+    build = start(tmp_path)
+    for number in range(40):
+        with build.request("GET /a") as request:
+            request.span(SpanKind.POOL_WAIT, ms=500 if number < 3 else 0.01)
+            request.work(2)
+    assert found(build, "pool-starvation") == []

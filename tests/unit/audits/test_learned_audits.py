@@ -129,3 +129,15 @@ def test_a_lazy_load_in_a_serialiser_is_placed_where_its_parents_were_loaded(tmp
     assert (finding.audit, str(finding.place)) == ("n-plus-one-queries", "shop/queries.py:8")
     assert "the place is where its rows were loaded" in finding.detail
     assert finding.remedies[0].parameters["site"] == "shop/queries.py:8 recent"
+
+
+def test_objects_in_the_rows_of_others_that_are_read_cost_no_row_of_their_own(tmp_path):
+    def filled(build, parents):
+        counted_in_python(build)
+        groups = build.documents["learning"]["groups"]
+        groups.append(groups[0] | {"entity": "Badge", "touched": parents, "instances": parents})
+
+    assert found(record(tmp_path, lambda build: filled(build, 100))) == {}
+    (tmp_path / "fewer").mkdir()
+    fewer = record(tmp_path / "fewer", lambda build: filled(build, 50))
+    assert set(found(fewer)) == {"unread-rows"}

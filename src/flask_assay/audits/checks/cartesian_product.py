@@ -44,19 +44,29 @@ META = Meta(
 
 
 def audit(given: Given) -> Sequence[Finding]:
-    """Return one finding per statement."""
+    """Return one finding per place and pair of tables, or per statement where no place is known."""
     shapes = given[statement_shapes]
-    return [
-        _finding(shapes[statement], facts.unjoined, given[counted_requests])
-        for statement, facts in given[parsed_statements].items()
-        if facts.unjoined
-    ]
+    groups: dict[tuple[str, tuple[str, ...]], list[StatementShape]] = {}
+    for statement, facts in given[parsed_statements].items():
+        if facts.unjoined:
+            site = most_frequent(shapes[statement].sites)
+            known = site if place_of(site) is not None else statement
+            groups.setdefault((known, facts.unjoined), []).append(shapes[statement])
+    return [_finding(group, pair, given[counted_requests]) for (_, pair), group in groups.items()]
 
 
-def _finding(shape: StatementShape, pair: tuple[str, ...], counted: CountedRequests) -> Finding:
-    costs = {route: ns / 1e9 for route, ns in shape.route_wall_ns.items()}
+def _finding(
+    group: Sequence[StatementShape], pair: tuple[str, ...], counted: CountedRequests
+) -> Finding:
+    shape = max(group, key=lambda one: one.wall_ns)
+    costs: dict[str, float] = {}
+    for one in group:
+        for route, ns in one.route_wall_ns.items():
+            costs[route] = costs.get(route, 0.0) + ns / 1e9
     severity = severity_of(costs, counted)
-    known = shape.row_known_count
+    known = sum(one.row_known_count for one in group)
+    executions = sum(one.execution_count for one in group)
+    cost = sum(costs.values())
     return Finding(
         audit=META.audit_id,
         key="×".join(pair),
@@ -65,13 +75,13 @@ def _finding(shape: StatementShape, pair: tuple[str, ...], counted: CountedReque
         routes=tuple(costs),
         detail=f"No condition names a column of {pair[0]} and one of {pair[1]} together.",
         place=place_of(most_frequent(shape.sites)),
-        cost_s=shape.wall_ns / 1e9,
-        cost_per_request_s=shape.wall_ns / 1e9 / shape.execution_count,
+        cost_s=cost,
+        cost_per_request_s=cost / executions,
         evidence=(
-            Evidence("executions", shape.execution_count, "queries"),
+            Evidence("executions", executions, "queries"),
             Evidence(
                 "rows per execution",
-                shape.row_count / known if known else "unknown",
+                sum(one.row_count for one in group) / known if known else "unknown",
                 "rows",
                 n=known or None,
             ),

@@ -1,7 +1,9 @@
 """chatty-cache: a request asks the cache for one value after the other.
 
 ## What it detects
-At least `TRIPS_MIN` single round trips of one reading or writing command in a request.
+At least `TRIPS_MIN` single round trips of one command in a request, in at least `REQUESTS_MIN`
+requests and `REQUESTS_RATIO` of a route's. Of commands that write, in `WRITES_RATIO` of them: a
+cold cache is filled once.
 
 ## Why it matters
 A round trip costs more than the value: twenty of them cost as much as one query.
@@ -10,10 +12,12 @@ A round trip costs more than the value: twenty of them cost as much as one query
 Round trips are counted at the connection, so a pipeline or MGET is one.
 
 ## Known problems
-Values whose key depends on the value before cannot be asked for together.
+Values whose key depends on the value before cannot be asked for together. Memoised functions that
+call each other make one trip each; what helps them is a memo of the request around the cache.
 
 ## How to fix
-`MGET`, a pipeline, or one hash instead of many keys.
+`MGET` (Flask-Caching: `cache.get_many`), a pipeline, or one hash instead of many keys. Keep on
+`flask.g` what is asked for again.
 
 ## References
 Redis, "Redis pipelining".
@@ -33,9 +37,12 @@ from flask_assay.audits.weighing import agree, name_routes, severity_of
 from flask_assay.model.finding import Evidence, Finding, Remedy, Severity
 
 TRIPS_MIN = 5  # of one command in one request
+REQUESTS_MIN = 5  # with so many, over all routes
+WRITES_RATIO = 0.5  # of the route's requests
 PLACES_MAX = 2  # of one command
 REQUESTS_RATIO = 0.2  # of the route's requests
-FOLDABLE = {"GET", "HGET", "SET", "SETEX", "EXISTS", "INCR", "HSET", "TTL", "SISMEMBER", "DEL"}
+READS = {"GET", "HGET", "EXISTS", "TTL", "SISMEMBER"}
+WRITES = {"SET", "SETEX", "INCR", "HSET", "DEL"}
 
 META = Meta(
     audit_id="chatty-cache",
@@ -64,7 +71,7 @@ def audit(given: Given) -> Sequence[Finding]:
         count = len(steady.by_route[route])
         for command, trips in calls.singles_by_command.items():
             many = [one for one in trips if one >= TRIPS_MIN]
-            if command in FOLDABLE and len(many) >= max(1, REQUESTS_RATIO * count):
+            if _is_usual(command, len(many), count):
                 wall_s = calls.single_wall_ns[command] / 1e9
                 sites = calls.sites_by_command.get(command, Counter())
                 chatty.setdefault(command, {})[route] = _Trips(many, sum(trips), wall_s, sites)
@@ -75,8 +82,15 @@ def audit(given: Given) -> Sequence[Finding]:
         for route, site in shared.items():
             routes.setdefault(site, {})[route] = by_route[route]
         for site, group in _folded(routes).items():
-            found.append(_finding(command, site, group, steady))
+            if sum(len(trips.many) for trips in group.values()) >= REQUESTS_MIN:
+                found.append(_finding(command, site, group, steady))
     return found
+
+
+def _is_usual(command: str, many_count: int, request_count: int) -> bool:
+    if command in WRITES:
+        return many_count >= max(2, WRITES_RATIO * request_count)
+    return command in READS and many_count >= max(1, REQUESTS_RATIO * request_count)
 
 
 def _folded(routes: dict[str, dict[str, _Trips]]) -> dict[str, dict[str, _Trips]]:
@@ -104,7 +118,7 @@ def _finding(command: str, site: str, group: Mapping[str, _Trips], steady: Stead
         severity=severity if severity is not Severity.NOTE else Severity.WARNING,
         title=(
             f"{name_routes(routes)} {agree(routes, 'makes', 'make')} {typical:.0f} round trips to "
-            "the cache where one would do"
+            "the cache, one after the other"
         ),
         routes=routes,
         detail=f"{command} is sent alone and awaited {typical:.0f} times in a request (median).",

@@ -13,7 +13,8 @@ connection and a core of the database server meanwhile.
 From `EXPLAIN (ANALYZE, BUFFERS)` with real parameters: rows removed against rows kept. Columns
 are taken from either side of `=`, from join conditions, then one range or the sort columns. A
 candidate that an existing index has as its beginning is dropped; of two candidates one of which
-begins the other, the wider one stays.
+begins the other, the wider one stays. A scan in the order of an index that a LIMIT ends after less
+than `KEPT_RATIO` of the table is left alone.
 
 ## Known problems
 A plan is that of the recorded data: other data may be scanned for good reasons. A plan is a
@@ -48,6 +49,9 @@ SORTED_ROWS_MIN = 5_000  # sorting fewer for the top of them takes less than a m
 COLUMNS_MAX = 4
 WRITES_PER_READ_MAX = 10  # rows written per execution that would profit
 
+_Columns = tuple[tuple[str, ...], int]  # and how many of the first may stand in any order
+_NONE: _Columns = ((), 0)
+
 META = Meta(
     audit_id="missing-index",
     title="Statements read about as many rows as they need",
@@ -58,10 +62,20 @@ META = Meta(
 
 @dataclass(slots=True)
 class _Candidate:
-    """An index that some scans ask for."""
+    """An index that some scans ask for.
+
+    Attributes:
+        table: It is on.
+        columns: In order.
+        free_count: How many of the first are compared for equality, so that any order does.
+        pinned_count: How many of the first stand where they stand for another search.
+        wants: Statements, their scans, and the share of the statement's plans.
+    """
 
     table: Table
     columns: tuple[str, ...]
+    free_count: int
+    pinned_count: int = 0
     wants: list[tuple[StatementShape, Scan, float]] = field(default_factory=list)
 
 
@@ -74,58 +88,70 @@ def audit(given: Given) -> Sequence[Finding]:
         for plan in plans if shape is not None else ():
             for scan in plan.scans:
                 table = tables.get(scan.table)
-                columns = _columns(scan, table) if table is not None else ()
+                columns, free = _columns(scan, table) if table is not None else _NONE
                 if columns and table is not None and shape is not None:
-                    entry = found.setdefault((table.name, columns), _Candidate(table, columns))
+                    new = _Candidate(table, columns, min(free, len(columns)))
+                    entry = found.setdefault((table.name, columns), new)
                     entry.wants.append((shape, scan, 1 / len(plans)))
     counted = given[counted_requests]
     kept = [one for one in _widest(list(found.values())) if _is_worth_its_writes(one)]
     return [_finding(one, counted) for one in kept]
 
 
-def _columns(scan: Scan, table: Table) -> tuple[str, ...]:
-    """Return the columns of the index that a scan asks for, empty if it asks for none."""
+def _columns(scan: Scan, table: Table) -> _Columns:
+    """Return the columns of the index that a scan asks for, none if it asks for none."""
     if max(table.row_count, scan.rows_read / max(1, scan.loops)) < TABLE_ROWS_MIN:
-        return ()
-    for columns in (_for_filter(scan), _for_join(scan), _for_top(scan)):
+        return _NONE
+    if _ends_early(scan, table):
+        return _NONE
+    for columns, free in (_for_filter(scan), _for_join(scan), _for_top(scan)):
         wanted = tuple(dict.fromkeys(columns))[:COLUMNS_MAX]
         if wanted and set(wanted) <= table.column_names and not table.has_index_on(wanted):
-            return wanted
-    return ()
+            return wanted, free
+    return _NONE
 
 
-def _for_filter(scan: Scan) -> tuple[str, ...]:
+def _ends_early(scan: Scan, table: Table) -> bool:
+    """Whether an index gives the order, and a LIMIT is reached after a small part of the rows."""
+    is_in_order = scan.node_type.startswith("Index") and not scan.indexed_columns
+    is_cut = scan.limit_rows is not None and scan.rows_read <= KEPT_RATIO * table.row_count
+    return is_in_order and not scan.indexed_ranges and is_cut
+
+
+def _for_filter(scan: Scan) -> _Columns:
     """Return columns for a filter that throws most rows away."""
     if scan.rows_removed < WASTED_ROWS_MIN or scan.rows_kept > KEPT_RATIO * scan.rows_read:
-        return ()
+        return _NONE
     if not scan.equal_columns and not scan.range_columns:
-        return ()
-    if scan.indexed_columns and not scan.equal_columns:
-        return ()
-    last = scan.range_columns[:1] or scan.sort_columns
-    return (*scan.indexed_columns, *scan.equal_columns, *last)
+        return _NONE
+    if (scan.indexed_columns or scan.indexed_ranges) and not scan.equal_columns:
+        return _NONE
+    equal = tuple(dict.fromkeys((*scan.indexed_columns, *scan.equal_columns)))
+    last = (scan.range_columns or scan.indexed_ranges)[:1] or scan.sort_columns
+    return (*equal, *last), len(equal)
 
 
-def _for_join(scan: Scan) -> tuple[str, ...]:
+def _for_join(scan: Scan) -> _Columns:
     """Return columns for a table that is read whole to be joined with few rows."""
     if scan.node_type != "Seq Scan" or scan.joined_rows is None or not scan.join_columns:
-        return ()
-    wasted = scan.rows_read - scan.joined_rows
-    if wasted < WASTED_ROWS_MIN or scan.joined_rows > KEPT_RATIO * scan.rows_read:
-        return ()
-    return (*scan.join_columns, *scan.equal_columns)
+        return _NONE
+    wasted = scan.rows_kept - scan.joined_rows  # what the filter removed, the join did not
+    if wasted < WASTED_ROWS_MIN or scan.joined_rows > KEPT_RATIO * scan.rows_kept:
+        return _NONE
+    equal = tuple(dict.fromkeys((*scan.join_columns, *scan.equal_columns)))
+    return equal, len(equal)
 
 
-def _for_top(scan: Scan) -> tuple[str, ...]:
+def _for_top(scan: Scan) -> _Columns:
     """Return columns for a sort of which only the top is taken."""
     if scan.node_type != "Seq Scan" or not scan.sort_columns or scan.limit_rows is None:
-        return ()
+        return _NONE
     if scan.joined_rows is not None or scan.range_columns:
-        return ()
+        return _NONE
     wasted = scan.rows_read - scan.limit_rows
     if wasted < SORTED_ROWS_MIN or scan.limit_rows > KEPT_RATIO * scan.rows_read:
-        return ()
-    return (*scan.equal_columns, *scan.sort_columns)
+        return _NONE
+    return (*scan.equal_columns, *scan.sort_columns), len(scan.equal_columns)
 
 
 def _widest(candidates: list[_Candidate]) -> list[_Candidate]:
@@ -141,8 +167,18 @@ def _widest(candidates: list[_Candidate]) -> list[_Candidate]:
 
 
 def _serves(wide: _Candidate, narrow: _Candidate) -> bool:
+    """Whether one index does for both, if need be with its equality columns in another order."""
     count = len(narrow.columns)
-    return wide.table.name == narrow.table.name and wide.columns[:count] == narrow.columns
+    if wide.table.name != narrow.table.name:
+        return False
+    if wide.columns[:count] != narrow.columns:
+        is_free = wide.pinned_count == 0 and narrow.free_count == count
+        if not is_free or not set(narrow.columns) <= set(wide.columns[: wide.free_count]):
+            return False
+        others = (column for column in wide.columns if column not in narrow.columns)
+        wide.columns = (*narrow.columns, *others)
+    wide.pinned_count = max(wide.pinned_count, count)
+    return True
 
 
 def _is_worth_its_writes(one: _Candidate) -> bool:

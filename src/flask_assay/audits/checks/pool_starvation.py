@@ -2,7 +2,8 @@
 
 ## What it detects
 Routes that wait for the pool at least `WAIT_RATIO` of their response time and at least
-`WAIT_S_MIN` per request, opening new connections left out.
+`WAIT_S_MIN` per request, in at least `REQUESTS_MIN` requests. Who opens a new connection found room
+in the pool, and does not count.
 
 ## Why it matters
 Once every connection is out, adding threads makes requests slower, not more. The wait shows in
@@ -35,6 +36,7 @@ from flask_assay.model.finding import Evidence, Finding, Remedy, Severity
 
 WAIT_RATIO = 0.1  # of the response time
 WAIT_S_MIN = 0.002  # per request, on average
+REQUESTS_MIN = 5  # that waited for more than a millisecond, over all routes
 STARVES_RATIO = 0.2
 
 META = Meta(
@@ -53,7 +55,7 @@ def audit(given: Given) -> Sequence[Finding]:
         total, count = steady.route_s(route), len(steady.by_route[route])
         if total and use.wait_s / total >= WAIT_RATIO and use.wait_s / count >= WAIT_S_MIN:
             waits[route] = use
-    if not waits:
+    if sum(use.waiting_count for use in waits.values()) < REQUESTS_MIN:
         return ()
     return (_finding(waits, given[pool_timeline], steady, _settings(given)),)
 

@@ -2,7 +2,8 @@
 
 ## What it detects
 Endpoints that spend at least `SHARE_RATIO` of their sampled CPU, and `PER_REQUEST_S` of each
-request, in templates, without what these load from a database.
+request, in templates, without what these load from a database and without functions of yours
+that they call.
 
 ## Why it matters
 Rendering runs under the interpreter's lock: while one request does it, all others of the process
@@ -10,12 +11,12 @@ wait. A loop over a thousand rows with a macro and three filters each is a progr
 
 ## How it is detected
 A learning pass samples the CPU of each route (at least 40 ms of it, over 5 requests); a sample
-counts if a template is on the stack and neither driver nor ORM below it. The place is the
-template's line with the most samples.
+counts if a template is on the stack and neither driver, nor ORM, nor your own Python below it.
+The place is the template's line with the most samples.
 
 ## Known problems
-The cost may be that of the amount: see `unbounded-result` and `oversized-response` first. What a
-template calls of the user's own code counts as the template's.
+The cost may be that of the amount: see `unbounded-result` and `oversized-response` first.
+Functions that a template calls are judged by `hot-function`.
 
 ## How to fix
 Show fewer rows; work out values before, in one go; `{% cache %}` or a cached fragment for what
@@ -59,6 +60,6 @@ def _describe(use: KindOfWorkUse) -> tuple[str, str, Place | None]:
     title = f"{use.route} spends {use.share * 100:.0f} % of its CPU in templates"
     return (
         title + (f", most in {place.file}" if place else ""),
-        "What templates load from the database meanwhile is not counted.",
+        "What templates load from the database, and your functions that they call, is not counted.",
         place,
     )

@@ -10,7 +10,8 @@ row; as objects each row costs transport, memory and some 10 microseconds of Pyt
 
 ## How it is detected
 A learning pass repeats a few requests of each route with a sensor in SQLAlchemy's attributes.
-Eager loads whose relationship is never used are `unused-eager-load`.
+Eager loads whose relationship is never used are `unused-eager-load`. Objects that a join brings
+beside others that are read cost no rows of their own, and are left alone.
 
 ## Known problems
 Values that code takes out of `__dict__` or by `vars()` are not seen: lines and models of files
@@ -53,7 +54,9 @@ def audit(given: Given) -> Sequence[Finding]:
     """Return one finding per line and class."""
     groups: dict[tuple[str, str], list[LoadedRows]] = {}
     for rows in given[attribute_reads].groups:
-        if _is_unread(rows) and (rows.kind != "eager" or _is_wanted(rows, given)):
+        if not _is_unread(rows) or _is_beside(rows, given):
+            continue
+        if rows.kind != "eager" or _is_wanted(rows, given):
             groups.setdefault((rows.site, rows.entity), []).append(rows)
     return [_finding(group, given) for group in groups.values()]
 
@@ -61,6 +64,18 @@ def audit(given: Given) -> Sequence[Finding]:
 def _is_unread(rows: LoadedRows) -> bool:
     few = rows.touched_count <= READ_RATIO * rows.instance_count
     return rows.is_certain and few and rows.per_request >= ROWS_MIN
+
+
+def _is_beside(rows: LoadedRows, given: Given) -> bool:
+    """Whether they came in the rows of other objects that are read: they cost no row more."""
+    return rows.kind == "query" and any(
+        other.kind == "query"
+        and (other.route, other.site) == (rows.route, rows.site)
+        and other.entity != rows.entity
+        and other.instance_count >= rows.instance_count
+        and not _is_unread(other)
+        for other in given[attribute_reads].groups
+    )
 
 
 def _is_wanted(rows: LoadedRows, given: Given) -> bool:
