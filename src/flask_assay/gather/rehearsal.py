@@ -20,7 +20,7 @@ _LONGEST_S = 4.0
 _MOST_BYTES = 50_000_000
 _STREAMS = "text/event-stream"
 _MOST_TRIES = 8  # of one journey, each by somebody else
-_TRYING_S = 5.0  # for all journeys together, beyond the first request of each
+_TRYING_S = 8.0  # of all journeys together, beyond the first request of each
 
 
 def rehearse(
@@ -47,8 +47,10 @@ def rehearse(
             left_out[journey.name] = fault
             continue
         began = time.monotonic()
-        if not is_served(status) and status < 500 and trying_s > 0:
-            journey = _served_first(journey, target, welcome)
+        if not is_served(status) and status < 500:
+            # once the time is up, only those are asked who were served elsewhere
+            most = _MOST_TRIES - 1 if trying_s > 0 else min(1, len(welcome))
+            journey = _served_first(journey, target, welcome, most)
             trying_s -= time.monotonic() - began
         kept.append(journey)
     return tuple(kept), left_out
@@ -60,15 +62,18 @@ def _turned(journey: Journey, number: int) -> Journey:
     return replace(journey, exchanges=(*journey.exchanges[at:], *journey.exchanges[:at]))
 
 
-def _served_first(journey: Journey, target: AllowedTarget, welcome: Counter[str]) -> Journey:
+def _served_first(
+    journey: Journey, target: AllowedTarget, welcome: Counter[str], most: int
+) -> Journey:
     """Return the journey with the first request in front that anybody is served.
 
     Args:
         journey: Whose first request was turned away.
         target: The booted app.
         welcome: Who was served where others were turned away: these are asked first.
+        most: How many others are asked.
     """
-    others = sorted(_by_others(journey), key=lambda each: -welcome[str(each.headers)])
+    others = sorted(_by_others(journey), key=lambda each: -welcome[str(each.headers)])[:most]
     for exchange in others:
         status, fault = _ask(journey, exchange, target)
         if is_served(status) and not fault:
@@ -86,7 +91,7 @@ def _by_others(journey: Journey) -> list[Exchange]:
         if exchange.headers not in seen:
             seen.append(dict(exchange.headers))
             others.append(exchange)
-    return (others or list(journey.exchanges[1:]))[: _MOST_TRIES - 1]
+    return others or list(journey.exchanges[1:])
 
 
 def _ask(journey: Journey, exchange: Exchange, target: AllowedTarget) -> tuple[int, str]:

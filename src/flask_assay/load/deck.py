@@ -30,6 +30,7 @@ class JourneyDeck:
     Each journey is drawn once before any is drawn by chance, with its first request, so that a
     short load reaches every route. Where some users are served and others are turned away, most
     requests are those of users who are served: an administrator's pages are an administrator's.
+    Where nobody was served yet, those go first who were served elsewhere when others were not.
 
     Args:
         journeys: What can be drawn; at least one.
@@ -43,6 +44,7 @@ class JourneyDeck:
         self._fresh = random.sample(self._journeys, len(self._journeys))
         self._answers: dict[str, Counter[int]] = {}
         self._served: dict[str, set[_Identity]] = {}
+        self._turned_away: dict[str, set[_Identity]] = {}
 
     def draw(self) -> tuple[Journey, Exchange]:
         """Return a journey and the request that stands for it this time."""
@@ -54,10 +56,12 @@ class JourneyDeck:
         return journey, exchanges[self._random.randrange(len(exchanges))]
 
     def answered(self, journey: Journey, exchange: Exchange, status: int) -> None:
-        """Count an answer for a journey, and remember who was served."""
+        """Count an answer for a journey, and remember who was served and who was not."""
         self._answers.setdefault(journey.name, Counter())[status] += 1
         if is_served(status):
             self._served.setdefault(journey.name, set()).add(_identity(exchange))
+        elif is_turned_away(status):
+            self._turned_away.setdefault(journey.name, set()).add(_identity(exchange))
 
     def set_aside(self) -> list[str]:
         """Drop journeys that only ever met refusals (4xx) and say so; keep at least one.
@@ -83,12 +87,21 @@ class JourneyDeck:
         return tried >= TRIES_BEFORE_JUDGING and all(400 <= code < 500 for code in answers)
 
     def _promising(self, journey: Journey) -> Sequence[Exchange]:
-        """Return the requests of users who were served, where others were turned away."""
-        served = self._served.get(journey.name)
-        is_restricted = any(map(is_turned_away, self._answers.get(journey.name, ())))
-        if not served or not is_restricted or self._random.random() < OTHERS_SHARE:
+        """Return the requests that most of all will be served, where some were turned away."""
+        turned_away = self._turned_away.get(journey.name)
+        if not turned_away or self._random.random() < OTHERS_SHARE:
             return journey.exchanges
-        return [each for each in journey.exchanges if _identity(each) in served]
+        served = self._served.get(journey.name)
+        if served:
+            return [each for each in journey.exchanges if _identity(each) in served]
+        rights = self._rights()
+        untried = [each for each in journey.exchanges if _identity(each) not in turned_away]
+        most = max((rights[_identity(each)] for each in untried), default=0)
+        return [each for each in untried if rights[_identity(each)] == most] or journey.exchanges
+
+    def _rights(self) -> Counter[_Identity]:
+        """Return how many journeys served each user and turned others away."""
+        return Counter(user for name in self._turned_away for user in self._served.get(name, ()))
 
 
 def _identity(exchange: Exchange) -> _Identity:

@@ -76,6 +76,21 @@ def test_where_others_are_turned_away_most_requests_are_those_of_who_is_served(s
     assert 0.83 < share_of_staff(dealt) < 0.92
 
 
+def test_who_was_served_elsewhere_goes_first_where_nobody_was_served_yet():
+    both = (Exchange("/x", GUEST), Exchange("/x", STAFF), Exchange("/x", {"Cookie": "other"}))
+    first, second = Journey("/a", "GET", both), Journey("/b", "GET", both)
+    dealt = JourneyDeck([first, second], random=Random(1))
+    for journey in (first, second):
+        dealt.answered(journey, both[0], 403)
+    dealt.answered(first, both[1], 200)
+    drawn = Counter(
+        exchange.headers["Cookie"]
+        for journey, exchange in (dealt.draw() for _ in range(4_000))
+        if journey is second
+    )
+    assert drawn["staff"] > 0.8 * drawn.total()
+
+
 def test_a_missing_row_or_a_failure_turns_nobody_away():
     for status in (404, 500, 304):
         dealt = JourneyDeck([ADMIN], random=Random(1))
