@@ -438,6 +438,24 @@ def learning(build, route, groups, *, statement, rows=20, dict_readers=()):
     build.document("learning", document)
 
 
+def paired(build, *, rows=900):
+    site = "shop/stock.py:6 stock"
+    learning(
+        build,
+        "GET /stock",
+        [
+            learned("GET /stock", site, "Shelf", relationships={"boxes": 100, "labels": 100}),
+            learned("GET /stock", site, "Box", kind="eager", path=["Shelf.boxes"]),
+            learned("GET /stock", site, "Label", kind="eager", path=["Shelf.labels"]),
+        ],
+        statement=(
+            "SELECT s.id, b.id, l.id FROM small s LEFT OUTER JOIN boxes b ON b.shelf_id = s.id "
+            "LEFT OUTER JOIN labels l ON l.shelf_id = s.id"
+        ),
+        rows=rows,
+    )
+
+
 def counted_in_python(build, *, touched=0):
     site = "shop/badges.py:9 badges"
     group = learned("GET /badges", site, "Review", touched=touched)
@@ -649,6 +667,7 @@ SCENARIOS: dict[str, tuple[Fill, Fill]] = {
     "unread-rows": (counted_in_python, lambda b: counted_in_python(b, touched=100)),
     "unread-columns": (wide_column, lambda b: wide_column(b, read=90)),
     "unused-eager-load": (eager, lambda b: eager(b, read=90)),
+    "multiplied-rows": (paired, lambda b: paired(b, rows=60)),
     "write-on-read": (counter, lambda b: counter(b, method="POST")),
 }
 

@@ -40,6 +40,7 @@ class ParsedStatement:
         is_distinct: DISTINCT in the outermost select.
         equal_columns: Columns compared for equality with a parameter, in the outermost select.
         is_locking: FOR UPDATE or FOR SHARE.
+        outer_join_count: LEFT JOINs of the outermost FROM.
         unjoined: Two sources of one FROM that nothing connects; empty if all are connected.
     """
 
@@ -56,6 +57,7 @@ class ParsedStatement:
     is_distinct: bool = False
     equal_columns: frozenset[str] = frozenset()
     is_locking: bool = False
+    outer_join_count: int = 0
     unjoined: tuple[str, ...] = ()
 
 
@@ -154,6 +156,7 @@ def _select(
         is_distinct=bool(tree.args.get("distinct")),
         equal_columns=_equal_columns(inner),
         is_locking=bool(tree.args.get("locks")),
+        outer_join_count=len(_sources(tree)) - len(_leading(tree)),
         unjoined=_unjoined(tree, tables),
     )
 

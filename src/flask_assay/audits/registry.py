@@ -21,6 +21,7 @@ from flask_assay.audits.checks import (
     memory_growth,
     missing_index,
     missing_timeout,
+    multiplied_rows,
     n_plus_one_queries,
     oversized_response,
     pool_starvation,
@@ -89,6 +90,7 @@ _MODULES: tuple[ModuleType, ...] = (
     slow_serialisation,
     slow_template,
     slow_query,
+    multiplied_rows,
 )
 
 AUDITS: tuple[Audit, ...] = tuple(

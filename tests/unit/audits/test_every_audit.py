@@ -69,6 +69,7 @@ def test_no_audit_crashes_on_any_scenario(audit_id, tmp_path):
         ("unread-rows", "shop/badges.py:9"),
         ("unread-columns", "shop/news.py:7"),
         ("unused-eager-load", "shop/suppliers.py:5"),
+        ("multiplied-rows", "shop/stock.py:6"),
     ],
 )
 def test_a_finding_names_its_line(audit_id, place, tmp_path):

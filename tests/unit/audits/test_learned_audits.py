@@ -9,6 +9,7 @@ from tests.recordings.scenarios import (
     learned,
     learning,
     memo,
+    paired,
     record,
     wide_column,
 )
@@ -141,3 +142,22 @@ def test_objects_in_the_rows_of_others_that_are_read_cost_no_row_of_their_own(tm
     (tmp_path / "fewer").mkdir()
     fewer = record(tmp_path / "fewer", lambda build: filled(build, 50))
     assert set(found(fewer)) == {"unread-rows"}
+
+
+def test_relationships_joined_in_one_statement_are_to_be_loaded_apart(tmp_path):
+    results = diagnose(record(tmp_path, paired)).findings
+    [finding] = [one for one in results if one.audit == "multiplied-rows"]
+    assert "900 rows for 20 objects" in finding.title
+    [remedy] = finding.remedies
+    assert remedy.intervention == "eager-load"
+    assert remedy.parameters["relationships"] == ["Shelf.boxes", "Shelf.labels"]
+
+
+def test_one_joined_list_multiplies_nothing(tmp_path):
+    def one_list(build):
+        paired(build)
+        groups = build.documents["learning"]["groups"]
+        groups[1] |= {"instances": 900 * 5, "touched": 900 * 5}
+
+    found_ids = {one.audit for one in diagnose(record(tmp_path, one_list)).findings}
+    assert "multiplied-rows" not in found_ids
