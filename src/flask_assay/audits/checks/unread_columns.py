@@ -26,15 +26,16 @@ SQLAlchemy, "Column Loading Options"; PostgreSQL, "TOAST".
 
 from collections.abc import Sequence
 
-from flask_assay.artifacts.attribute_reads import LoadedRows, attribute_reads, statements_at
+from flask_assay.artifacts.attribute_reads import LoadedRows, attribute_reads
 from flask_assay.artifacts.counted_requests import counted_requests
-from flask_assay.artifacts.places import key_of, place_of
+from flask_assay.artifacts.places import key_of
 from flask_assay.artifacts.request_queries import request_queries
 from flask_assay.artifacts.statement_shapes import statement_shapes
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, State
-from flask_assay.audits.weighing import agree, name_routes, severity_of
-from flask_assay.model.finding import Evidence, Finding, Remedy, Severity
+from flask_assay.audits.loaded_rows import loading_of
+from flask_assay.audits.weighing import agree, name_routes
+from flask_assay.model.finding import Evidence, Finding, Remedy
 
 WIDTH_MIN = 200  # bytes per row, on average
 BYTES_MIN = 10_000  # per request
@@ -75,24 +76,15 @@ def _bytes(rows: LoadedRows) -> float:
 
 
 def _finding(group: list[LoadedRows], given: Given) -> Finding:
-    counted = given[counted_requests]
-    uses = [use for rows in group for use in statements_at(given[request_queries].values(), rows)]
-    costs = {rows.route: 0.0 for rows in group}
-    for use in uses:
-        costs[use.route] += use.wall_s
-    routes, worst = tuple(costs), max(group, key=_bytes)
+    worst = max(group, key=_bytes)
     names, size = _unread(worst), _bytes(worst)
-    severity = severity_of(costs, counted)
-    if severity is Severity.NOTE and size >= BYTES_SERIOUS:
-        severity = Severity.WARNING
-    place = place_of(worst.site) or place_of(worst.origin)
-    requests = sum(len(counted.by_route.get(route, ())) for route in routes)
-    statement = uses[0].statement if uses else ""
+    loading = loading_of(group, worst, given, is_serious=size >= BYTES_SERIOUS)
+    routes = loading.routes
     columns = ", ".join(f"{worst.entity}.{name}" for name in names)
     return Finding(
         audit=META.audit_id,
-        key=key_of(place, worst.entity),
-        severity=severity,
+        key=key_of(loading.place, worst.entity),
+        severity=loading.severity,
         title=(
             f"{name_routes(routes)} {agree(routes, 'loads', 'load')} {columns} with "
             f"{worst.per_request:.0f} rows and {agree(routes, 'reads', 'read')} nothing of it"
@@ -102,15 +94,15 @@ def _finding(group: list[LoadedRows], given: Given) -> Finding:
             "The time given is that of the whole statement; what these columns cost of it, only "
             "a trial can tell."
         ),
-        place=place,
-        cost_s=sum(costs.values()) if uses else None,
-        cost_per_request_s=sum(costs.values()) / requests if uses and requests else None,
+        place=loading.place,
+        cost_s=loading.cost_s,
+        cost_per_request_s=loading.cost_per_request_s,
         evidence=(
             Evidence("loaded and not read", size, "bytes per request", n=worst.request_count),
             Evidence("rows per request", worst.per_request, "rows", n=worst.request_count),
         ),
-        sql=statement,
-        statement_id=given[statement_shapes][statement].statement_id if statement else "",
+        sql=loading.sql,
+        statement_id=loading.statement_id,
         remedies=_remedies(group, given, names),
     )
 

@@ -27,15 +27,16 @@ SQLAlchemy, "ORM Querying Guide", section "count and exists".
 
 from collections.abc import Sequence
 
-from flask_assay.artifacts.attribute_reads import LoadedRows, attribute_reads, statements_at
+from flask_assay.artifacts.attribute_reads import LoadedRows, attribute_reads
 from flask_assay.artifacts.counted_requests import counted_requests
-from flask_assay.artifacts.places import key_of, place_of
+from flask_assay.artifacts.places import key_of
 from flask_assay.artifacts.request_queries import request_queries
 from flask_assay.artifacts.statement_shapes import statement_shapes
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, State
-from flask_assay.audits.weighing import agree, name_routes, severity_of
-from flask_assay.model.finding import Evidence, Finding, Severity
+from flask_assay.audits.loaded_rows import loading_of
+from flask_assay.audits.weighing import agree, name_routes
+from flask_assay.model.finding import Evidence, Finding
 
 ROWS_MIN = 5  # objects per request
 READ_RATIO = 0.05  # of the objects
@@ -86,23 +87,14 @@ def _is_wanted(rows: LoadedRows, given: Given) -> bool:
 
 
 def _finding(group: list[LoadedRows], given: Given) -> Finding:
-    counted = given[counted_requests]
-    uses = [use for rows in group for use in statements_at(given[request_queries].values(), rows)]
-    costs = {rows.route: 0.0 for rows in group}
-    for use in uses:
-        costs[use.route] += use.wall_s
-    routes, worst = tuple(costs), max(group, key=lambda rows: rows.per_request)
-    severity = severity_of(costs, counted)
-    if severity is Severity.NOTE and worst.per_request >= ROWS_SERIOUS:
-        severity = Severity.WARNING
-    place = place_of(worst.site) or place_of(worst.origin)
-    requests = sum(len(counted.by_route.get(route, ())) for route in routes)
-    statement = uses[0].statement if uses else ""
+    worst = max(group, key=lambda rows: rows.per_request)
+    loading = loading_of(group, worst, given, is_serious=worst.per_request >= ROWS_SERIOUS)
+    routes = loading.routes
     way = f" through {worst.path[-1]}" if worst.path else ""
     return Finding(
         audit=META.audit_id,
-        key=key_of(place, worst.entity),
-        severity=severity,
+        key=key_of(loading.place, worst.entity),
+        severity=loading.severity,
         title=(
             f"{name_routes(routes)} {agree(routes, 'loads', 'load')} {worst.per_request:.0f} "
             f"{worst.entity} objects per request{way} and {agree(routes, 'reads', 'read')} none"
@@ -112,9 +104,9 @@ def _finding(group: list[LoadedRows], given: Given) -> Finding:
             "No attribute of theirs is read; they are counted at most. The time given is that of "
             "their statements; building the objects comes on top."
         ),
-        place=place,
-        cost_s=sum(costs.values()) if uses else None,
-        cost_per_request_s=sum(costs.values()) / requests if uses and requests else None,
+        place=loading.place,
+        cost_s=loading.cost_s,
+        cost_per_request_s=loading.cost_per_request_s,
         evidence=(
             Evidence(
                 "objects per request", worst.per_request, "objects", n=worst.request_count
@@ -124,6 +116,6 @@ def _finding(group: list[LoadedRows], given: Given) -> Finding:
                 n=worst.request_count,
             ),
         ),
-        sql=statement,
-        statement_id=given[statement_shapes][statement].statement_id if statement else "",
+        sql=loading.sql,
+        statement_id=loading.statement_id,
     )  # fmt: skip
