@@ -33,7 +33,8 @@ class ParsedStatement:
         has_limit: LIMIT or FETCH FIRST in the outermost select.
         has_offset: OFFSET there.
         has_order_by: ORDER BY there.
-        limits_unordered: LIMIT without ORDER BY in the outermost select or a derived table.
+        limits_unordered: LIMIT without ORDER BY in the outermost select or a derived table, other
+            than of the one row that has a unique key.
         has_where: WHERE there or in a derived table that it only wraps.
         is_count: Its result is one row with a count.
         is_aggregate: Its result is one row, or grouped.
@@ -144,7 +145,7 @@ def _select(
         has_offset=_limits(tree) and bool(tree.args.get("offset")),
         has_order_by=bool(tree.args.get("order")),
         limits_unordered=any(
-            _limits(one) and not one.args.get("order")
+            _limits(one) and not one.args.get("order") and not _is_one_by_key(one, tables)
             for one in tree.find_all(exp.Select)
             if _is_whole_or_derived(one)
         ),
@@ -318,6 +319,17 @@ def _follows_others(source: "exp.Expression") -> bool:
     if isinstance(source, exp.Table) and isinstance(source.this, exp.Func):
         return True
     return str(source.name).lower().startswith(_GENERATORS)
+
+
+def _is_one_by_key(select: "exp.Select", tables: Mapping[str, Table]) -> bool:
+    """Return whether a select reads one table, and its one row with a unique key."""
+    sources = _leading(select)
+    return (
+        len(sources) == 1
+        and isinstance(sources[0], exp.Table)
+        and _is_one_row(sources[0], select, tables)
+        and sources[0].name.lower() in tables
+    )
 
 
 def _is_one_row(

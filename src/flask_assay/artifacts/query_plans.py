@@ -185,11 +185,10 @@ _PRESENT = re.compile(rf"\((?:{_NAME}\.)?{_NAME} IS NOT NULL\)(?: AND )?")
 def _compared(text: str, alias: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return columns of a condition: (compared for equality, compared by range).
 
-    Nothing is taken from a condition with OR: no single index serves it.
+    Nothing is taken from parts with OR, which no single index serves; the other parts stand.
     """
-    text = _PRESENT.sub("", _FLAG.sub("", text))
-    if " OR " in text or "NOT " in text:
-        return (), ()
+    parts = [_PRESENT.sub("", _FLAG.sub("", part)) for part in _conjuncts(text)]
+    text = " AND ".join(part for part in parts if " OR " not in part and "NOT " not in part)
     equal: dict[str, None] = {}
     ranged: dict[str, None] = {}
     for pattern in (_COLUMN_FIRST, _VALUE_FIRST):
@@ -202,6 +201,35 @@ def _compared(text: str, alias: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     for column in _joined(text, alias):
         equal[column] = None
     return tuple(equal), tuple(column for column in ranged if column not in equal)
+
+
+def _conjuncts(text: str) -> list[str]:
+    """Return the parts that all must hold of a condition as EXPLAIN prints it.
+
+    Example:
+        >>> _conjuncts("((a = ?) AND ((b IS NULL) OR (b < ?)))")
+        ['(a = ?)', '((b IS NULL) OR (b < ?))']
+    """
+    inner = text[1:-1] if text.startswith("(") and _closes_at(text, 0) == len(text) - 1 else text
+    parts, at, start = [], 0, 0
+    while at < len(inner):
+        if inner[at] == "(":
+            at = _closes_at(inner, at)
+        elif inner.startswith(" AND ", at):
+            parts.append(inner[start:at])
+            start = at + 5
+        at += 1
+    return [*parts, inner[start:]] if parts else [text]
+
+
+def _closes_at(text: str, opening: int) -> int:
+    """Return where a bracket closes; the end of the text if it never does."""
+    depth = 0
+    for at in range(opening, len(text)):
+        depth += (text[at] == "(") - (text[at] == ")")
+        if depth == 0:
+            return at
+    return len(text)
 
 
 def _joined(text: str, alias: str) -> tuple[str, ...]:

@@ -62,6 +62,10 @@ def candidate(path, tree, sql="SELECT o.id FROM orders o WHERE o.customer_id = ?
         ("((created_at > ?) AND (customer_id = ?))", ("customer_id", "created_at")),
         ("(customer_id = ANY (?))", ("customer_id",)),
         ("(o.customer_id = $0)", ("customer_id",)),
+        (
+            "((NOT done) AND ((email IS NULL) OR (email < ?)) AND (customer_id = ?))",
+            ("customer_id",),
+        ),
         ("((email IS NOT NULL) AND (customer_id = ?))", ("customer_id",)),
     ],
 )
