@@ -101,10 +101,10 @@ def test_what_cannot_be_read_is_left_out(sql):
          True),
         ("SELECT a.id FROM (SELECT o.id FROM orders o ORDER BY o.id LIMIT ?) AS a", False),
         # what .first() sends for a row with joined children
-        ("SELECT q.id FROM (SELECT a.id, a.x FROM a WHERE a.id = ? AND a.x = ? LIMIT ?) AS q "
-         "LEFT OUTER JOIN b ON b.y = q.x", False),
-        ("SELECT q.id FROM (SELECT a.id, a.x FROM a WHERE a.x = ? LIMIT ?) AS q "
-         "LEFT OUTER JOIN b ON b.y = q.x", True),
+        (("SELECT q.id FROM (SELECT a.id, a.x FROM a WHERE a.id = ? AND a.x = ? LIMIT ?) AS q "
+         "LEFT OUTER JOIN b ON b.y = q.x"), False),
+        (("SELECT q.id FROM (SELECT a.id, a.x FROM a WHERE a.x = ? LIMIT ?) AS q "
+         "LEFT OUTER JOIN b ON b.y = q.x"), True),
         ("SELECT o.id FROM orders o WHERE EXISTS (SELECT 1 FROM customers LIMIT ?)", False),
         ("SELECT (SELECT c.id FROM customers c LIMIT ?) FROM orders o", False),
     ],
