@@ -21,6 +21,7 @@ _INI = (
     ("assay_schema", "auto, none (the suite makes its own), or module:callable", "auto"),
     ("assay_seed", "callable that adds the base data: module:callable", ""),
     ("assay_clean", "callable that removes what migrations leave: module:callable", ""),
+    ("assay_lock_wait", "seconds that a statement may wait for a lock; 0 waits for ever", "20"),
     ("assay_database_env", "variable that the app takes its database URL from", ""),
 )
 _PLUGIN = "flask-assay-isolation"

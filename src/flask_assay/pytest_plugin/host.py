@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ class Host:
             seed=config.getini("assay_seed"),
             clean=config.getini("assay_clean"),
         )
+        self.lock_wait_s = _seconds(config.getini("assay_lock_wait"))
         self.attachment = Attachment()
         self.provision: Provision | None = None
         self._sandbox: Sandbox | None = None
@@ -89,7 +91,7 @@ class Host:
             if self._sandbox is None:
                 provision = self.provide()
                 self._sandbox = Sandbox(
-                    provision.server,
+                    replace(provision.server, lock_wait_s=self.lock_wait_s),
                     provision.templates,
                     worker=self._worker or "main",
                     attachment=self.attachment,
@@ -226,6 +228,21 @@ def _refusal(driver: str) -> Exception:
     error = getattr(importlib.import_module(driver), "OperationalError", ConnectionRefusedError)
     refused: Exception = error("connection refused: assay_db.down()")
     return refused
+
+
+def _seconds(text: str) -> float:
+    """Return the setting ``assay_lock_wait`` in seconds.
+
+    Raises:
+        pytest.UsageError: It is no number, or negative.
+    """
+    try:
+        limit_s = float(text)
+    except ValueError:
+        limit_s = -1.0
+    if limit_s < 0:
+        raise pytest.UsageError(f"assay_lock_wait = {text}: seconds, or 0 to wait for ever")
+    return limit_s
 
 
 def placeholder_url() -> str:

@@ -7,17 +7,18 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
-from flask_assay.errors import AssayError
 from flask_assay.pytest_plugin.attempt import Attempt, as_leak
 from flask_assay.pytest_plugin.children import ChildWatch
+from flask_assay.pytest_plugin.endings import ServerWatch, Timers
 from flask_assay.pytest_plugin.factories import FactoryBinding
 from flask_assay.pytest_plugin.frozen_clock import FrozenClock
 from flask_assay.pytest_plugin.host import Host
 from flask_assay.pytest_plugin.ids import RandomIds
-from flask_assay.pytest_plugin.kept import write_kept
+from flask_assay.pytest_plugin.kept import KeptDatabases
 from flask_assay.pytest_plugin.late import LateWork
 from flask_assay.pytest_plugin.later import Later
 from flask_assay.pytest_plugin.layers import Layers
+from flask_assay.pytest_plugin.lock_waits import LockWaits
 from flask_assay.pytest_plugin.strict import Strictness
 from flask_assay.pytest_plugin.summary import Summary
 from flask_assay.sandbox.checkout import Checkin, Gear
@@ -52,9 +53,15 @@ class Isolation:
         self._around: list[_Around] = [self._children.around]
         self.later = Later(self.confirm)
         config.pluginmanager.register(self.later, "flask-assay-later")
+        self._kept = KeptDatabases(config, host, self.summary)
+        self._server, self._timers = ServerWatch(host), Timers()
         self._add_parts(config)
 
     def _add_parts(self, config: pytest.Config) -> None:
+        config.pluginmanager.register(self.layers, "flask-assay-layers")
+        config.pluginmanager.register(self._timers, "flask-assay-timers")
+        waits = LockWaits(self.host, self.host.lock_wait_s)
+        config.pluginmanager.register(waits, "flask-assay-lock-waits")
         ids = RandomIds(self.host, is_default=config.getoption("assay_ids") == "random")
         config.pluginmanager.register(ids, "flask-assay-ids")
         binding = FactoryBinding()
@@ -108,12 +115,17 @@ class Isolation:
         """Run one test in its gear, again if need be, and log one result."""
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         attempt = self._settled(item, nextitem)
+        self._kept.settle(item.nodeid, attempt.result.kept)
         self._suspects.append(item.nodeid)
-        if nextitem is None or nextitem.path != item.path:
+        is_last = nextitem is None or nextitem.path != item.path
+        end = self._server.look(item) if attempt.failed or is_last else ""
+        if is_last and not end:
             attempt = self._checked(item, attempt)
         for report in attempt.reports:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        if end:
+            item.session.shouldstop = end
         return True
 
     def _checked(self, item: pytest.Item, attempt: Attempt) -> Attempt:
@@ -143,7 +155,8 @@ class Isolation:
         if hard is not None:
             self._remember(item, "clone", hard)
             self.summary.changed(item.nodeid, hard)
-            return self._attempt_on_clone(item, nextitem)
+            with self._timers.renewed(item):
+                return self._attempt_on_clone(item, nextitem)
         leak = attempt.first(SignalKind.LEAK)
         if leak is not None:
             self.summary.leaked(item.nodeid, leak)
@@ -162,7 +175,8 @@ class Isolation:
         if not attempt.failed and self.config.getoption("assay_confirm") == "later":
             self.later.put(item, doubt)
             return attempt
-        other = self._attempt_on_clone(item, nextitem)
+        with self._timers.renewed(item):
+            other = self._attempt_on_clone(item, nextitem)
         if other.failed == attempt.failed:
             self._remember(item, "rollback", doubt, is_confirmed=not attempt.failed)
             return attempt
@@ -172,7 +186,9 @@ class Isolation:
 
     def confirm(self, item: pytest.Item, nextitem: pytest.Item | None, doubt: Signal) -> None:
         """Run a test that passed with a doubt on a clone, and report it if it fails there."""
-        attempt = self._attempt_on_clone(item, nextitem)
+        with self._timers.renewed(item):
+            attempt = self._attempt_on_clone(item, nextitem)
+        self._kept.settle(item.nodeid, attempt.result.kept)
         gear: Gear = "clone" if attempt.failed else "rollback"
         self._remember(item, gear, doubt, is_confirmed=not attempt.failed)
         if not attempt.failed:
@@ -225,18 +241,20 @@ class Isolation:
     def _attempt_on_clone(self, item: pytest.Item, nextitem: pytest.Item | None) -> Attempt:
         """Run a test again; shared fixtures that used a database are executed again for it."""
         if self.host.sandbox.has_shared_rows:
-            item.session._setupstate.teardown_exact(None)
+            self.layers.renew(item)
             nextitem = None
         return self._attempt(item, nextitem, "clone")
 
     def _attempt(self, item: pytest.Item, nextitem: pytest.Item | None, gear: Gear) -> Attempt:
         sandbox = self.host.sandbox
+        if sandbox.layers_lost_by:
+            self.layers.renew(item)
         results: list[Checkin] = []
         item.stash[_failed] = False
 
         def checkin() -> None:
             self.layers.test_is_over()
-            keep = self._keeps(item) and item.stash[_failed]
+            keep = self._kept.are_wanted(item) and item.stash[_failed]
             results.append(sandbox.checkin(keep=keep))
 
         sandbox.checkout(item.nodeid, gear=gear)
@@ -256,12 +274,6 @@ class Isolation:
             result = Checkin(gear, signals, result.statements, result.messages, result.kept)
         self.summary.ran(item.nodeid, result)
         return Attempt(gear, reports, result)
-
-    def _keeps(self, item: pytest.Item) -> bool:
-        marker = item.get_closest_marker("assay")
-        if marker is not None and "keep" in marker.kwargs:
-            return bool(marker.kwargs["keep"])
-        return bool(self.config.getoption("assay_keep_failed"))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Any:
@@ -300,7 +312,7 @@ class Isolation:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Keep what was found out."""
-        self._write_kept()
+        self._kept.write()
         self.summary.counts["rebuilds"] += self.host.attachment.rebuilds
         output = getattr(self.config, "workeroutput", None)
         if output is not None:
@@ -310,18 +322,6 @@ class Isolation:
         cache = getattr(self.config, "cache", None)
         if cache is not None and self._choices is not None and self._choices.changes:
             cache.set(_CACHE, {**cache.get(_CACHE, {}), **self._choices.changes})
-
-    def _write_kept(self) -> None:
-        if not self.host.is_started or not self.host.sandbox.kept:
-            return
-        place = self.config.rootpath / ".assay" / "kept"
-        try:
-            written = write_kept(self.host.supervisor, self.host.sandbox.kept, place)
-        except AssayError as error:
-            self.summary.lines.append(f"NOT KEPT  {error}")
-            return
-        for test, path in written.items():
-            self.summary.written(test, str(path.relative_to(self.config.rootpath)))
 
     def pytest_report_header(self) -> str:
         """Say that we are here."""

@@ -1,19 +1,69 @@
-"""Databases of failed tests, written out before their server goes away with the run."""
+"""Databases of failed tests: open while the run lasts, written out when it ends."""
 
 import os
 import re
 from pathlib import Path
 
-from flask_assay.errors import ServiceError
+import pytest
+
+from flask_assay.errors import AssayError, ServiceError
+from flask_assay.pytest_plugin.host import Host
+from flask_assay.pytest_plugin.summary import Summary
 from flask_assay.sandbox.checkout import Kept
 from flask_assay.services.binaries import find_postgres
 from flask_assay.services.supervisor import Supervisor
 
-__all__ = ["KEPT_COUNT", "write_kept"]
+__all__ = ["KEPT_COUNT", "KeptDatabases", "write_kept"]
 
 KEPT_COUNT = 20
 """Files kept in a project; older ones make room."""
 DUMP_S = 60.0
+
+
+class KeptDatabases:
+    """What ``--assay-keep-failed`` and ``assay(keep=True)`` do.
+
+    Args:
+        config: Of the run.
+        host: Of this process.
+        summary: Is told what was kept, and where.
+    """
+
+    def __init__(self, config: pytest.Config, host: Host, summary: Summary) -> None:
+        self._config, self._host, self._summary = config, host, summary
+
+    def are_wanted(self, item: pytest.Item) -> bool:
+        """Whether a test's database is to be put aside if it fails."""
+        marker = item.get_closest_marker("assay")
+        if marker is not None and "keep" in marker.kwargs:
+            return bool(marker.kwargs["keep"])
+        return bool(self._config.getoption("assay_keep_failed"))
+
+    def settle(self, test: str, dsn: str) -> None:
+        """Keep the database of the attempt that counts, if it has one, and say so at once."""
+        sandbox = self._host.sandbox
+        if not sandbox.kept:
+            return
+        sandbox.keep_only(test, dsn)
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if dsn and reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(f"kept, while this run lasts: psql '{dsn}'")
+
+    def write(self) -> None:
+        """Write out what was kept, as the server ends with the run."""
+        if not self._host.is_started or not self._host.sandbox.kept:
+            return
+        root = self._config.rootpath
+        try:
+            written = write_kept(
+                self._host.supervisor, self._host.sandbox.kept, root / ".assay" / "kept"
+            )
+        except AssayError as error:
+            self._summary.lines.append(f"NOT KEPT  {error}")
+            return
+        for test, path in written.items():
+            self._summary.written(test, str(path.relative_to(root)))
 
 
 def write_kept(supervisor: Supervisor, kept: list[Kept], directory: Path) -> dict[str, Path]:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import pytest
+
 from flask_assay.pytest_plugin.host import Host
 
 __all__ = ["Layers"]
@@ -22,6 +24,7 @@ class Layers:
         self._nodes: list[Any] = []
         self._guests: dict[Any, list[tuple[Any, Any]]] = {}
         self._late: list[tuple[Any, Any]] = []
+        self._failure: BaseException | None = None
 
     @contextlib.contextmanager
     def around(self, fixturedef: Any, request: Any) -> Iterator[None]:
@@ -58,6 +61,24 @@ class Layers:
             for fixturedef, request in reversed(self._guests.pop(innermost)):
                 fixturedef.finish(request)
             self._host.sandbox.leave_layer()
+
+    def renew(self, item: Any) -> None:
+        """Tear shared fixtures down, so that they are executed again for the next attempt.
+
+        What that raises is raised again in the set-up of that attempt.
+        """
+        self._host.sandbox.layers_lost_by = ""
+        try:
+            item.session._setupstate.teardown_exact(None)
+        except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001 - raised below
+            self._failure = error
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        """Report a fixture that could not be torn down."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
 
     def test_is_over(self) -> None:
         """Finish shared fixtures whose rows went with the test."""

@@ -27,14 +27,10 @@ class Summary:
         self.counts["statements"] += result.statements
         if result.gear == "rollback" and not result.messages:
             self.counts["untouched"] += 1
-        if result.kept:
-            self.lines.append(f"kept      {test}\n            now: psql '{result.kept}'")
 
     def written(self, test: str, path: str) -> None:
         """Note where a failed test's database was written."""
-        self.lines.append(
-            f"kept      {test}\n            later: createdb kept && psql kept -f {path}"
-        )
+        self.lines.append(f"kept      {test}\n            createdb kept && psql kept -f {path}")
 
     def changed(self, test: str, signal: Signal) -> None:
         """Note that a test was run again on a clone."""

@@ -3,9 +3,12 @@
 Whatever is destructive takes an ``OwnedDatabase`` of this run and checks that it is one.
 """
 
+import re
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,14 @@ from flask_assay.errors import NotOursError
 from flask_assay.model.owned import OwnedDatabase
 from flask_assay.sandbox.place import Place
 from flask_assay.services.ownership import Server, marker_sql, prove
+from flask_assay.services.waiting import wait_until
 
 __all__ = ["Admin", "ServerAddress"]
 
 _MAINTENANCE = "postgres"
+_RECOVERING = re.compile("starting up|not yet accepting|recovery mode|shutting down")
+RECOVERY_S = 60.0
+"""How long PostgreSQL may take to restart its processes after one of them was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,7 @@ class ServerAddress:
         system_identifier: Of its cluster.
         run_id: For names.
         our_role: Superuser role that clones and drops.
+        lock_wait_s: How long a test's statement may wait for a lock; 0 waits for ever.
     """
 
     socket_dir: str
@@ -38,6 +46,7 @@ class ServerAddress:
     system_identifier: str
     run_id: str
     our_role: str = "assay"
+    lock_wait_s: float = 20.0
 
     def database(self, name: str, user: str = "assay_app") -> OwnedDatabase:
         """Return the proof for a database that this run made."""
@@ -53,7 +62,17 @@ class ServerAddress:
 
     def place(self, db: OwnedDatabase) -> Place:
         """Return where the app's role finds it."""
-        return Place(str(db.socket_dir), db.port, db.name, db.user)
+        return Place(str(db.socket_dir), db.port, db.name, db.user, lock_wait_s=self.lock_wait_s)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody listens any more; a server that recovers from a crash does."""
+        with socket.socket(socket.AF_UNIX) as client:
+            try:
+                client.connect(f"{self.socket_dir}/.s.PGSQL.{self.port}")
+            except (ConnectionRefusedError, FileNotFoundError):
+                return True
+        return False
 
 
 class Admin:
@@ -70,13 +89,19 @@ class Admin:
         self._connection: Any = None
 
     def connect(self, database: str) -> Any:
-        """Return a new autocommit connection as our role."""
-        connection = self._connect(
+        """Return a new autocommit connection as our role; waits for a server that recovers."""
+        attempt = partial(
+            self._connect,
             host=self.server.socket_dir,
             port=str(self.server.port),
             dbname=database,
             user=self.server.our_role,
             application_name="assay:admin",
+        )
+        connection = wait_until(
+            lambda: _unless_recovering(attempt),
+            timeout_s=RECOVERY_S,
+            what="the server recovers from a crash",
         )
         connection.autocommit = True
         return connection
@@ -84,11 +109,19 @@ class Admin:
     def run(self, text: str) -> list[tuple[Any, ...]]:
         """Run one statement in the maintenance database; return its rows, if it has any."""
         with self._lock:
-            if self._connection is None or self._connection.closed:
-                self._connection = self.connect(_MAINTENANCE)
-            with self._connection.cursor() as cursor:
-                cursor.execute(text)
-                return list(cursor.fetchall()) if cursor.description else []
+            try:
+                return self._run(text)
+            except Exception:
+                if self._connection is None or not self._connection.closed:
+                    raise
+                return self._run(text)  # the server ended the connection: it has restarted
+
+    def _run(self, text: str) -> list[tuple[Any, ...]]:
+        if self._connection is None or self._connection.closed:
+            self._connection = self.connect(_MAINTENANCE)
+        with self._connection.cursor() as cursor:
+            cursor.execute(text)
+            return list(cursor.fetchall()) if cursor.description else []
 
     def query(self, db: OwnedDatabase, text: str) -> list[tuple[Any, ...]]:
         """Run one statement in a database of ours, on a connection for just that."""
@@ -164,6 +197,15 @@ class Admin:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _unless_recovering(connect: Callable[[], Any]) -> Any:
+    try:
+        return connect()
+    except Exception as error:
+        if _RECOVERING.search(str(error)):
+            return None
+        raise
 
 
 def _quoted(name: str) -> str:

@@ -7,7 +7,7 @@ from flask_assay.model.owned import OwnedDatabase
 from flask_assay.sandbox.facts import Facts
 from flask_assay.sandbox.signals import Signal, SignalKind
 
-__all__ = ["Checkin", "Gear", "Kept", "Template"]
+__all__ = ["Aside", "Checkin", "Gear", "Kept", "Template"]
 
 Gear = Literal["rollback", "clone"]
 
@@ -56,3 +56,23 @@ class Kept:
 
     test: str
     db: OwnedDatabase
+
+
+class Aside(list[Kept]):
+    """The databases that were put aside."""
+
+    def put(self, test: str, db: OwnedDatabase) -> str:
+        """Keep a database; return its DSN."""
+        self.append(Kept(test, db))
+        return _dsn(db)
+
+    def forget(self, test: str, *, but: str) -> list[OwnedDatabase]:
+        """Give up what was kept of a test's attempts, except for the one with the DSN `but`."""
+        others = [one for one in self if one.test == test and _dsn(one.db) != but]
+        for one in others:
+            self.remove(one)
+        return [one.db for one in others]
+
+
+def _dsn(db: OwnedDatabase) -> str:
+    return f"postgresql://{db.user}@/{db.name}?host={db.socket_dir}&port={db.port}"

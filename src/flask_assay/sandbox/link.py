@@ -81,6 +81,7 @@ class Link(ABC):
         self.siblings: list[Link] = [self]
         self._is_watching = True
         self._is_begin_sent = False
+        self._interruption = ""
         self._settings: set[str] = set()
         self._last: Statement | None = None
         self._doubts = Doubts(self)
@@ -247,7 +248,7 @@ class Link(ABC):
         if self.journal.has(SignalKind.HARD):
             raise GearChangeError(str(self.journal.signals[-1]))
         if self.is_lost:
-            raise IsolationLeakError("the sandbox's connection is lost")
+            raise IsolationLeakError(f"the sandbox's connection is lost{self._interruption}")
 
     def _refuse(self, logical: Logical, statement: Statement) -> None:
         match statement.kind:
@@ -448,6 +449,15 @@ class Link(ABC):
         self.is_lost = True
         text = "the server ended the sandbox's connection"
         self.note(SignalKind.HARD, "connection-lost", text, statement)
+
+    def interrupted(self, statement: Statement | None) -> None:
+        """Note that the test was stopped, by a timeout for one, while the server was at work.
+
+        What the connection answers next belongs to that statement, so it is of no further use.
+        """
+        self.is_lost = True
+        shown = shape(statement.text) if statement else "a statement"
+        self._interruption = f": the test was stopped in the middle of {shown}"
 
     def note(self, kind: SignalKind, reason: str, text: str, statement: Statement | None) -> Signal:
         """Record a signal with its statement and call site."""

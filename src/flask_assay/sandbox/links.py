@@ -1,13 +1,24 @@
 """Links by driver, and the small things that the sandbox does with them."""
 
 import sys
+from collections.abc import Iterable
 from types import FrameType
 from typing import Any
 
+from flask_assay.sandbox.attach import SERVER_ARGUMENTS
 from flask_assay.sandbox.checkout import Template
+from flask_assay.sandbox.link import Link
 from flask_assay.sandbox.place import Place
 
-__all__ = ["address", "from_psycopg_pool", "new_link"]
+__all__ = [
+    "address",
+    "from_psycopg_pool",
+    "has_shared_rows",
+    "is_touched",
+    "new_link",
+    "real_arguments",
+    "stands_alone",
+]
 
 
 def new_link(driver: str, place: Place, template: Template, connect: Any) -> Any:
@@ -33,6 +44,20 @@ def address(source: dict[str, Any]) -> str:
     return f"{host}:{port}/{source.get('dbname') or source.get('database') or ''}"
 
 
+def real_arguments(driver: str, source: dict[str, Any], place: Place) -> dict[str, Any]:
+    """Return what to call a driver's own connect function with, for a clone."""
+    kept = {
+        name: value
+        for name, value in source.items()
+        if name not in SERVER_ARGUMENTS and value is not None
+    }
+    factory = kept.pop("connection_factory", None)
+    if factory is not None and driver == "psycopg2":
+        kept["connection_factory"] = factory
+    options = place.options(str(kept.pop("options", "")))
+    return {**kept, **place.parameters(), **({"options": options} if options else {})}
+
+
 def from_psycopg_pool() -> bool:
     """Whether ``psycopg_pool`` asks for the connection."""
     frame: FrameType | None = sys._getframe(2)
@@ -43,3 +68,20 @@ def from_psycopg_pool() -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def is_touched(links: Iterable[Link]) -> bool:
+    """Whether the test that runs has used a database."""
+    return any(link.universe.scopes[-1].touched for link in links)
+
+
+def stands_alone(links: Iterable[Link]) -> bool:
+    """Whether nothing below the test that runs has used a database."""
+    # The first statement touches every scope; with a savepoint, if some were touched before.
+    many = [link.universe.scopes for link in links]
+    return not any(s[-1].mark if s[-1].touched else any(x.touched for x in s) for s in many)
+
+
+def has_shared_rows(links: Iterable[Link]) -> bool:
+    """Whether anything below the test has used a database."""
+    return any(scope.touched for link in links for scope in link.universe.scopes[:-1])

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Place", "SequenceFact", "TemplateFacts"]
+__all__ = ["NEUTRAL", "Place", "SequenceFact", "TemplateFacts"]
+
+NEUTRAL = "-c idle_in_transaction_session_timeout=0 -c statement_timeout=0"
+"""Options of a physical connection that logical ones share: timeouts belong to those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,7 @@ class Place:
         database: Name of the database.
         user: Role that the app connects as.
         password: "" where none is needed.
+        lock_wait_s: How long a statement may wait for a lock; 0 waits for ever.
     """
 
     host: str
@@ -22,6 +26,13 @@ class Place:
     database: str
     user: str
     password: str = ""
+    lock_wait_s: float = 0.0
+
+    def options(self, own: str = "") -> str:
+        """Return libpq's ``options``: ours first, so that an app's own settings win."""
+        if not self.lock_wait_s:
+            return own
+        return f"-c lock_timeout={round(self.lock_wait_s * 1000)} {own}".strip()
 
     def parameters(self) -> dict[str, str]:
         """Return it as libpq's connection parameters."""

@@ -9,11 +9,19 @@ from weakref import WeakSet
 from flask_assay.errors import AssayError
 from flask_assay.model.owned import OwnedDatabase
 from flask_assay.sandbox.admin import Admin, ServerAddress
-from flask_assay.sandbox.attach import SERVER_ARGUMENTS, Attachment, startup_settings
-from flask_assay.sandbox.checkout import Checkin, Gear, Kept, Template
+from flask_assay.sandbox.attach import Attachment, startup_settings
+from flask_assay.sandbox.checkout import Aside, Checkin, Gear, Template
 from flask_assay.sandbox.clones import Clone, ClonePool
 from flask_assay.sandbox.link import Link
-from flask_assay.sandbox.links import address, from_psycopg_pool, new_link
+from flask_assay.sandbox.links import (
+    address,
+    from_psycopg_pool,
+    has_shared_rows,
+    is_touched,
+    new_link,
+    real_arguments,
+    stands_alone,
+)
 from flask_assay.sandbox.place import Place
 from flask_assay.sandbox.rebuilds import answers
 from flask_assay.sandbox.signals import (
@@ -47,6 +55,10 @@ class Sandbox:
         templates: What tests start from; the first is where unknown addresses lead.
         worker: For names: "main", "gw0"….
         attachment: Where the app's connections are caught.
+
+    Attributes:
+        kept: Databases put aside, as their tests left them.
+        layers_lost_by: The test that took the rows of shared fixtures with it; "" if none did.
     """
 
     def __init__(
@@ -69,7 +81,8 @@ class Sandbox:
         self._real: WeakSet[Any] = WeakSet()
         self._generation = 0
         self._lock = threading.RLock()
-        self.kept: list[Kept] = []
+        self.kept = Aside()
+        self.layers_lost_by = ""
         self._admin: Admin | None = None
         self._pool: ClonePool | None = None
 
@@ -138,11 +151,13 @@ class Sandbox:
             self._flush()
             return self.server.place(self._database(template))
 
-    def _flush(self) -> None:
+    def _flush(self, *, asks: bool = False) -> None:
         """End on the server what has ended here, before somebody else looks."""
         for (key, _), link in list(self._links.items()):
             try:
                 link.flush()
+                if asks and link.is_open:
+                    link.read("SELECT 1")
             except Exception:  # noqa: BLE001 - whatever broke it, the cure is the same
                 self._replace_database(key)
 
@@ -186,15 +201,8 @@ class Sandbox:
     def _real_connection(self, driver: str, source: dict[str, Any]) -> Any:
         if driver not in {"psycopg2", "psycopg"}:
             return None
-        kept = {
-            name: value
-            for name, value in source.items()
-            if name not in SERVER_ARGUMENTS and value is not None
-        }
-        factory = kept.pop("connection_factory", None)
-        if factory is not None and driver == "psycopg2":
-            kept["connection_factory"] = factory
-        connection = self.attachment.originals[driver](**kept, **self.place(source).parameters())
+        arguments = real_arguments(driver, source, self.place(source))
+        connection = self.attachment.originals[driver](**arguments)
         self._real.add(connection)
         return connection
 
@@ -290,7 +298,6 @@ class Sandbox:
         if current is None:
             return Checkin("rollback", (), 0, 0)
         self._close_sessions(current)
-        kept = ""
         if current.gear == "rollback":
             kept = self._undo(keep=keep)
             self._current = None
@@ -299,10 +306,8 @@ class Sandbox:
             kept = self._return_clones(current, keep=keep)
             for link in self._links.values():
                 link.is_paused = False
-        journal = current.journal
-        return Checkin(
-            current.gear, tuple(journal.signals), journal.statements, journal.messages, kept
-        )
+        seen = current.journal
+        return Checkin(current.gear, tuple(seen.signals), seen.statements, seen.messages, kept)
 
     def _close_sessions(self, current: _Current) -> None:
         """Empty the identity maps: the next test must not be served from them."""
@@ -334,25 +339,31 @@ class Sandbox:
                 logical.rollback()  # type: ignore[attr-defined]  # every logical connection has it
         with contextlib.suppress(Exception):
             link.send(["COMMIT"])
+        link.universe.leave()
         db = self._databases.pop(key)
         self._drop_links(key)
-        return self._put_aside(link.journal.label, db)
+        return self.kept.put(link.journal.label, db)
 
-    def _put_aside(self, test: str, db: OwnedDatabase) -> str:
-        self.kept.append(Kept(test, db))
-        return f"postgresql://{db.user}@/{db.name}?host={db.socket_dir}&port={db.port}"
+    def keep_only(self, test: str, dsn: str) -> None:
+        """Drop what was kept of a test's other attempts: only one of them counts."""
+        for db in self.kept.forget(test, but=dsn):
+            self.admin.drop(db)
 
     def _drop_links(self, key: str) -> None:
         for pair in [pair for pair in self._links if pair[0] == key]:
+            link = self._links.pop(pair)
+            if any(scope.touched for scope in link.universe.scopes):
+                self.layers_lost_by = link.journal.label
             with contextlib.suppress(Exception):
-                self._links.pop(pair).close()
+                link.close()
 
     def _replace_database(self, key: str) -> None:
         """Heal: the next connection gets a fresh copy of the template."""
         self._drop_links(key)
         db = self._databases.pop(key, None)
         if db is not None:
-            self.admin.drop(db)
+            with contextlib.suppress(Exception):  # else it goes with the run
+                self.admin.drop(db)
 
     def _return_clones(self, current: _Current, *, keep: bool) -> str:
         kept = ""
@@ -362,7 +373,7 @@ class Sandbox:
         self._real = WeakSet()
         for clone in current.clones.values():
             if keep:
-                kept = self._put_aside(current.journal.label, clone.db)
+                kept = self.kept.put(current.journal.label, clone.db)
             else:
                 self.pool.give_back(clone)
         return kept
@@ -444,14 +455,12 @@ class Sandbox:
     @property
     def is_touched(self) -> bool:
         """Whether the test that runs has used a database."""
-        return any(link.universe.scopes[-1].touched for link in self._links.values())
+        return is_touched(self._links.values())
 
     @property
     def stands_alone(self) -> bool:
         """Whether nothing below the test that runs has used a database."""
-        # The first statement touches every scope; with a savepoint, if some were touched before.
-        many = [link.universe.scopes for link in self._links.values()]
-        return not any(s[-1].mark if s[-1].touched else any(x.touched for x in s) for s in many)
+        return stands_alone(self._links.values())
 
     @property
     def is_pristine(self) -> bool:
@@ -463,9 +472,7 @@ class Sandbox:
     @property
     def has_shared_rows(self) -> bool:
         """Whether anything below the test has used a database."""
-        return any(
-            scope.touched for link in self._links.values() for scope in link.universe.scopes[:-1]
-        )
+        return has_shared_rows(self._links.values())
 
     def leaked(self) -> list[str]:
         """Return the keys of templates whose worker database is not pristine.
@@ -481,6 +488,10 @@ class Sandbox:
             if self.admin.query(db, self.templates[key].facts.fingerprint)[0][0]
             != self.templates[key].facts.pristine
         ]
+
+    def ping(self) -> None:
+        """Replace what a restart of the server has cut off."""
+        self._flush(asks=True)
 
     def heal(self) -> None:
         """Replace every worker database."""

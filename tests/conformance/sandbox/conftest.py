@@ -1,5 +1,6 @@
 """A real server for the sandbox's conformance suite."""
 
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -20,9 +21,10 @@ def sandbox_base():
     shutil.rmtree(path, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def server(sandbox_base):
-    with RunDirectory.create(sandbox_base) as run, Supervisor(run) as supervisor:
+@contextlib.contextmanager
+def started_server(base):
+    """A server that stops at the end of the block, as the sandbox knows it."""
+    with RunDirectory.create(base) as run, Supervisor(run) as supervisor:
         postgres = provision_postgres(supervisor, purpose="tests")
         yield ServerAddress(
             socket_dir=str(postgres.socket_dir),
@@ -31,3 +33,9 @@ def server(sandbox_base):
             system_identifier=postgres.system_identifier,
             run_id=run.run_id,
         )
+
+
+@pytest.fixture(scope="session")
+def server(sandbox_base):
+    with started_server(sandbox_base) as address:
+        yield address

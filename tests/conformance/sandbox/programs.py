@@ -187,6 +187,7 @@ class Pair:
         self._original = ours.sandbox.attachment.originals[ours.driver]
         self._parameters = real_place.parameters()
         self._look = None
+        self.was_reached = False
 
     def _app(self):
         return self._module.connect(host=APP_HOST, dbname="shop", user="app")
@@ -247,16 +248,19 @@ class Pair:
     def leak(self, program, text, who, at):
         """Run a program with a statement that leaves the sandbox in it; say if it was caught.
 
-        A statement that a failed transaction refuses does not leave it.
+        A statement that a failed transaction refuses does not leave it; nor does one that is not
+        reached, as the program was stopped before it.
         """
         sandbox = self.ours.sandbox
         journal = sandbox.checkout("leak")
-        here, refused = Side(self._app), False
+        here, refused, is_written, self.was_reached = Side(self._app), False, False, False
         try:
             for action, actor in program[:at]:
                 here.step(action, actor)
+            self.was_reached = True
             if text is OUTSIDE:
                 self._write_from_outside()
+                is_written = True
             else:
                 refused = here.send(who, text) == "25P02"
             for action, actor in program[at:]:
@@ -267,7 +271,7 @@ class Pair:
         finally:
             sandbox.checkin()
         caught = journal.has(SignalKind.LEAK) or journal.has(SignalKind.HARD)
-        if text is OUTSIDE:
+        if is_written:
             caught = bool(sandbox.leaked())
             sandbox.heal()
         return caught or refused

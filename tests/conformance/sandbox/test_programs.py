@@ -1,7 +1,7 @@
 """Any program ends as on real connections, or the sandbox says that it cannot show it."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from tests.conformance.sandbox.harness import Ours, make_template
 from tests.conformance.sandbox.programs import LEAKS, OUTSIDE, PROGRAMS, Pair
@@ -96,19 +96,23 @@ LEAKING = {
 }
 
 
+def _check_leak(pair, program, text, who, at, pristine):
+    assert pair.leak(program, text, who, at)
+    assert pair.state() == pristine
+    event("the leak was sent" if pair.was_reached else "the program was stopped before it")
+
+
 @settings(max_examples=20, **LIMITS)
 @given(**LEAKING)
 def test_an_injected_leak_is_always_caught(pair, pristine, program, text, who, at):
-    assert pair.leak(program, text, who, at)
-    assert pair.state() == pristine
+    _check_leak(pair, program, text, who, at, pristine)
 
 
 @pytest.mark.slow
 @settings(max_examples=400, **LIMITS)
 @given(**LEAKING)
 def test_four_hundred_injected_leaks_are_all_caught(pair, pristine, program, text, who, at):
-    assert pair.leak(program, text, who, at)
-    assert pair.state() == pristine
+    _check_leak(pair, program, text, who, at, pristine)
 
 
 @pytest.mark.parametrize("text", [*LEAKS, OUTSIDE])

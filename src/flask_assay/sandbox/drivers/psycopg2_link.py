@@ -14,7 +14,7 @@ import psycopg2.extensions as ext
 from flask_assay.sandbox.drivers.psycopg2_cursors import plain_register_type, sandboxed
 from flask_assay.sandbox.link import Link
 from flask_assay.sandbox.logical import FailedTransactionError, Session, next_ident
-from flask_assay.sandbox.place import Place, TemplateFacts
+from flask_assay.sandbox.place import NEUTRAL, Place, TemplateFacts
 from flask_assay.sandbox.statements import Statement, classify
 
 __all__ = ["Psycopg2Link", "Psycopg2Logical"]
@@ -47,7 +47,7 @@ class Psycopg2Link(Link):
         if self._raw is None:
             self._raw = self._connect(
                 **self.place.parameters(),
-                options="-c idle_in_transaction_session_timeout=0 -c statement_timeout=0",
+                options=self.place.options(NEUTRAL),
             )
             with self._raw.cursor() as cursor:
                 # psycopg2 sends BEGIN by itself once, and from here on believes that a

@@ -15,7 +15,7 @@ from psycopg import generators, pq
 
 from flask_assay.sandbox.link import Link
 from flask_assay.sandbox.logical import FailedTransactionError, Session, next_ident
-from flask_assay.sandbox.place import Place, TemplateFacts
+from flask_assay.sandbox.place import NEUTRAL, Place, TemplateFacts
 from flask_assay.sandbox.signals import SignalKind
 from flask_assay.sandbox.statements import Kind, Statement, classify
 
@@ -59,7 +59,7 @@ class Psycopg3Link(Link):
         if self._raw is None:
             self._raw = self._connect(
                 **self.place.parameters(),
-                options="-c idle_in_transaction_session_timeout=0 -c statement_timeout=0",
+                options=self.place.options(NEUTRAL),
                 autocommit=True,
             )
             self.prepared = self._raw._prepared
@@ -259,7 +259,7 @@ class Psycopg3Logical(psycopg.Connection[Any]):
         self._check_connection_ok()
         yield from self._settle_gen()
         link = self._assay_link
-        if self.pgconn.transaction_status == _ACTIVE:
+        if self.pgconn.transaction_status == _ACTIVE and not link.is_lost:
             link._hard("copy", "another connection is in the middle of a COPY", classify(text))
         link.active = ref(self)
         statement = classify(text)
@@ -347,7 +347,11 @@ class Psycopg3Logical(psycopg.Connection[Any]):
         if not link.is_open:
             link.lost(statement)
             return
-        if link.is_lost or not isinstance(error, Exception):
+        if not isinstance(error, Exception):
+            if self.pgconn.transaction_status == _ACTIVE and not link.is_doomed:
+                link.interrupted(statement or link._last)
+            return
+        if link.is_lost:
             return
         if statement is None and self._is_failure_known():
             return
