@@ -1,7 +1,7 @@
-"""Which arms an experiment has: each remedy alone, and together where they share a route.
+"""Which arms an experiment has: first each remedy alone, then together those that help.
 
-Remedies of different routes never meet in a request, so one arm per subset of the remedies of
-one route is enough to know every order in which they could be applied.
+Remedies of different routes never meet in a request, so combinations are made route by route,
+and only of remedies that helped alone: every further arm takes pairs from all others.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,10 +12,19 @@ from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.experiments.registry import INTERVENTIONS
 from flask_assay.gather.lab import Databases
 
-__all__ = ["BASE", "NULL", "ArmPlan", "arm_name", "arms_of", "database_remedies", "spare_arm"]
+__all__ = [
+    "BASE",
+    "NULL",
+    "ArmPlan",
+    "arm_name",
+    "arms_of",
+    "combinations_of",
+    "database_remedies",
+    "spare_arm",
+]
 
 BASE, NULL = "base", "null"
-# Up to here each subset of a route's remedies gets an arm, beyond it each alone and in order.
+# Up to here each subset of a route's remedies gets an arm, beyond it the best one by one.
 _MOST_TOGETHER = 3
 
 
@@ -48,33 +57,53 @@ def arm_name(remedies: Sequence[str]) -> str:
 
 
 def arms_of(wanted: Sequence[Hypothesis], routes: Sequence[str]) -> list[ArmPlan]:
-    """Return base, null and every arm that some route needs.
+    """Return base, null and an arm for each remedy.
 
     Args:
         wanted: In the order of the findings.
         routes: Routes with requests to replay.
     """
     everywhere = frozenset(routes)
-    found: dict[tuple[str, ...], set[str]] = {}
-    for route in routes:
-        helping = [each for each in wanted if route in each.routes]
-        lasting = [each.remedy_id for each in helping if not _is_what_if(each)]
-        alone = [(each.remedy_id,) for each in helping if _is_what_if(each)]
-        for together in [*_subsets(lasting), *alone]:
-            found.setdefault(together, set()).add(route)
-    learning = {each.remedy_id for each in wanted if INTERVENTIONS[each.remedy.intervention].learns}
     return [
         ArmPlan(BASE, (), everywhere),
         ArmPlan(NULL, (), everywhere),
         *(
             ArmPlan(
-                arm_name(together),
-                together,
-                frozenset(where),
-                learns=not learning.isdisjoint(together),
+                each.remedy_id,
+                (each.remedy_id,),
+                each.routes & everywhere,
+                learns=_learns(each),
             )
-            for together, where in sorted(found.items(), key=lambda each: len(each[0]))
+            for each in wanted
+            if each.routes & everywhere
         ),
+    ]
+
+
+def combinations_of(
+    helping: Sequence[Hypothesis], ratios: Mapping[tuple[str, str], float]
+) -> list[ArmPlan]:
+    """Return an arm for each set of remedies that a ladder may stand on.
+
+    Args:
+        helping: Remedies that helped alone, in the order of the findings.
+        ratios: (remedy id, route) → log-ratio that it showed there; only where it helped.
+    """
+    found: dict[tuple[str, ...], set[str]] = {}
+    for route in sorted({route for _, route in ratios}):
+        here = [
+            each for each in helping
+            if (each.remedy_id, route) in ratios and not _is_what_if(each)
+        ]  # fmt: skip
+        best_first = sorted(here, key=lambda each: ratios[each.remedy_id, route])
+        for together in _subsets(best_first):
+            ordered = sorted(together, key=lambda each: each.number)
+            names = tuple(each.remedy_id for each in ordered)
+            found.setdefault(names, set()).add(route)
+    learning = {each.remedy_id for each in helping if _learns(each)}
+    return [
+        ArmPlan(arm_name(names), names, frozenset(where), learns=not learning.isdisjoint(names))
+        for names, where in sorted(found.items(), key=lambda each: len(each[0]))
     ]
 
 
@@ -87,12 +116,16 @@ def _is_what_if(each: Hypothesis) -> bool:
     return INTERVENTIONS[each.remedy.intervention].is_what_if
 
 
-def _subsets(remedies: Sequence[str]) -> list[tuple[str, ...]]:
-    if len(remedies) <= _MOST_TOGETHER:
-        sizes = range(1, len(remedies) + 1)
-        return [each for size in sizes for each in combinations(remedies, size)]
-    prefixes = [tuple(remedies[:size]) for size in range(2, len(remedies) + 1)]
-    return [(each,) for each in remedies] + prefixes
+def _learns(each: Hypothesis) -> bool:
+    return INTERVENTIONS[each.remedy.intervention].learns
+
+
+def _subsets(best_first: Sequence[Hypothesis]) -> list[tuple[Hypothesis, ...]]:
+    """Return sets of two and more: all, or of many the best, the two best and so on."""
+    if len(best_first) <= _MOST_TOGETHER:
+        sizes = range(2, len(best_first) + 1)
+        return [each for size in sizes for each in combinations(best_first, size)]
+    return [tuple(best_first[:size]) for size in range(2, len(best_first) + 1)]
 
 
 def database_remedies(wanted: Sequence[Hypothesis]) -> Mapping[str, Hypothesis]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from flask_assay.errors import TargetError, UsageError
 from flask_assay.experiments.arms import BASE, NULL, ArmPlan, spare_arm
-from flask_assay.experiments.estimate import LEVEL, effects_of, outcome_of
+from flask_assay.experiments.deadline import Deadline
+from flask_assay.experiments.estimate import judge
 from flask_assay.experiments.launch import Bench, LaunchResult, run_launch
 from flask_assay.experiments.prove import requests_of
 from flask_assay.experiments.rehearsal import rehearse
@@ -25,6 +26,7 @@ __all__ = ["confirm"]
 _PATCHED = "patched"
 _LAUNCHES = 6
 _LAUNCH_S = 2.5
+_LONGEST_LAUNCH_S = 60.0
 _REQUESTS = 6
 _NO_SEED = "flask_assay.experiments.interventions.nothing:keep"
 
@@ -91,20 +93,21 @@ def _launches(bench: Bench, seed: int, on_step: Callable[[str], None]) -> list[L
     results = []
     for number in range(_LAUNCHES):
         on_step(f"unchanged against patched code: launch {number + 1} of {_LAUNCHES}")
-        results.append(run_launch(bench, rng, budget_s=_LAUNCH_S))
+        latest = Deadline.after(bench.clock, _LONGEST_LAUNCH_S)
+        results.append(run_launch(bench, rng, budget_s=_LAUNCH_S, deadline=latest))
     return results
 
 
 def _trial(finding: Finding, remedy: Remedy, results: Sequence[LaunchResult]) -> Trial:
-    noise = effects_of(NULL, results, level=LEVEL)
-    claims = sum(1 for name, _ in results[0].pairs if name == _PATCHED)
+    found = judge(results, {_PATCHED: 1.0})[_PATCHED]
     return Trial(
         remedy_id=f"{finding.audit}/{finding.key}/patched",
         intervention=remedy.intervention,
         parameters=remedy.parameters,
         summary=remedy.summary,
-        outcome=outcome_of(_PATCHED, results, noise, claims=claims),
-        effects=effects_of(_PATCHED, results, level=LEVEL),
+        outcome=found.outcome,
+        effects=found.effects,
+        reason=found.reason,
     )
 
 

@@ -1,16 +1,20 @@
 """Copies of the data for the arms of an experiment: as few as tell them apart.
 
 Arms that only read share the copy of the unchanged database; each set of database changes gets
-its own, and so does each arm whose requests write.
+its own, and so does each arm whose requests are meant to write: they would find their own work
+done. Where requests that should only read write nevertheless, as those of an app that notes who
+was seen last, what they write is the same for all arms: only the null arm has its own copy then,
+so that what differs between copies is seen to differ without any change.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from flask_assay.errors import AssayError
-from flask_assay.experiments.arms import ArmPlan, database_remedies
+from flask_assay.experiments.arms import BASE, NULL, ArmPlan, database_remedies
 from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.experiments.registry import INTERVENTIONS
+from flask_assay.experiments.writes import has_unsafe_method
 from flask_assay.gather.lab import Copy, Databases, Lab
 
 __all__ = ["Copies"]
@@ -59,7 +63,9 @@ class Copies:
 
     def _databases(self, arm: ArmPlan, on_step: Callable[[str], None]) -> Databases:
         changes = tuple(each for each in arm.remedies if each in self._changes)
-        is_own = bool(arm.routes & self._writing) and arm.name != "base"
+        written = arm.routes & self._writing
+        is_own = any(map(has_unsafe_method, written)) or (arm.name == NULL and bool(written))
+        is_own = is_own and arm.name != BASE
         key = (changes, arm.name if is_own else "")
         if key not in self._made:
             on_step(f"experiment: copy the database ({len(self._made)})")

@@ -1,82 +1,250 @@
-"""From launches to effects: one number per launch, an interval over launches."""
+"""From launches to effects and verdicts: one figure per launch, an interval over launches.
 
-from collections.abc import Sequence
+Three verdicts, each with its figure. *Faster* or *slower*: the interval excludes zero by the
+standard of all that was asked in the experiment, and the change is larger than what the unchanged
+app shows against itself. *No effect*: the interval lies within ``EQUIVALENT_RATIO`` of zero, so
+that a change worth a sentence is excluded. Else *inconclusive*: on a busy machine intervals are
+wide, and that is all that may be said.
+
+An experiment is looked at ``LOOKS`` times: once to decide what deserves more time, once at its
+end. A claim made at the first look would have two chances to be wrong, so each look has its part
+of the rate of wrong claims (Bonferroni's alpha spending, which holds whatever the looks have in
+common). Between the looks arms are only ever dropped.
+
+References:
+    T. Kalibera, R. Jones, "Rigorous Benchmarking in Reasonable Time", ISMM 2013.
+    R. Kohavi, D. Tang, Y. Xu, "Trustworthy Online Controlled Experiments", 2020, chapter 17: who
+    peeks without paying for it finds effects in A/A tests.
+    K. Lan, D. DeMets, "Discrete Sequential Boundaries for Clinical Trials", 1983.
+    D. Schuirmann, "A Comparison of the Two One-Sided Tests Procedure", 1987: absence of an effect
+    is shown by the 90 % interval, not by a test that found none.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import exp, expm1, log
 from statistics import fmean, median
 
-from flask_assay.experiments.launch import LaunchResult
+from flask_assay.experiments.arms import NULL
+from flask_assay.experiments.launch import Key, LaunchResult
 from flask_assay.experiments.oracle import worst
 from flask_assay.model.effect import Effect, OracleVerdict, TrialOutcome
-from flask_assay.stats.intervals import mean_interval
+from flask_assay.stats.intervals import Interval
+from flask_assay.stats.launches import (
+    Comparison,
+    Spread,
+    comparison,
+    interval_of,
+    spread_of,
+    tail_of,
+)
+from flask_assay.stats.location import midmean
+from flask_assay.stats.multiplicity import discoveries
 
-__all__ = ["LEVEL", "distribution", "effects_of", "log_ratio", "outcome_of", "statements_of"]
+__all__ = [
+    "EQUIVALENT_RATIO",
+    "LEVEL",
+    "LOOKS",
+    "Judgement",
+    "distribution",
+    "judge",
+    "log_ratio",
+    "spread_in",
+    "statements_of",
+]
 
 LEVEL = 0.95
-_CLAIM_LEVEL = 0.99
-_CLAIM_ALPHA = 0.03  # for the null arm, shared among all routes of all arms
+EQUIVALENT_RATIO = 0.05
+"""A change within this part of a route's time, both ways, is none."""
+
+LOOKS = 2
+_WRONG_RATE = 0.01  # of the claims of one experiment, all looks together
+_EQUIVALENCE_LEVEL = 0.90
 # Below this share of the route's time a change is not worth a sentence.
 _LEAST_RATIO = 0.02
 _MOST_BINS, _LEAST_BINS = 28, 10
+_REFUSED = frozenset({OracleVerdict.DIFFERENT, OracleVerdict.ERROR})
 
 
-def effects_of(
-    arm: str, launches: Sequence[LaunchResult], *, level: float, share: float = 1.0
-) -> tuple[Effect, ...]:
-    """Return the effect of one arm on each route that it was measured on.
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What may be said of one arm.
 
-    Per launch: the median of the paired log-ratios, which a machine that is slower for a while
-    leaves alone. Over launches: their mean with a Student t interval, given back in seconds of
-    the unchanged route's median.
-
-    Args:
-        arm: Its name.
-        launches: At least two.
-        level: Confidence level of the intervals, 0..1.
-        share: Share of the route's requests that the change helps (a cache's hit ratio), 0..1.
+    Attributes:
+        outcome: The verdict over all routes.
+        effects: Per route; the one that decides first.
+        reason: The figure of a verdict that no single effect tells.
+        is_promising: Whether more time may turn it into a saving.
     """
-    routes = sorted({route for each in launches for name, route in each.pairs if name == arm})
-    return tuple(
-        _effect((arm, route), launches, level, share)
-        for route in routes
-        if sum((arm, route) in each.pairs for each in launches) > 1
-    )
+
+    outcome: TrialOutcome
+    effects: tuple[Effect, ...]
+    reason: str = ""
+    is_promising: bool = False
 
 
 def log_ratio(pairs: Sequence[tuple[float, float]], share: float = 1.0) -> float:
-    """Return the figure of one launch: the median paired log-ratio, if only a share is helped."""
-    ratio = median(log(after / before) for before, after in pairs)
+    """Return the figure of one launch: the middle paired log-ratio, if only a share is helped."""
+    return _shared(midmean([log(after / before) for before, after in pairs]), share)
+
+
+def spread_in(launches: Sequence[LaunchResult]) -> Spread:
+    """Return what all comparisons of an experiment say about the luck of its launches."""
+    return spread_of(list(_compared(launches).values()))
+
+
+def judge(
+    launches: Sequence[LaunchResult], asked: Mapping[str, float], *, is_last: bool = True
+) -> dict[str, Judgement]:
+    """Return what may be said of each arm, the unchanged app against itself included.
+
+    The more is asked in one experiment, the higher the bar: of a hundred claims of changes that
+    do nothing, one may be wrong, whatever their number (Benjamini and Hochberg). A change must
+    also be larger than all that the interval of the null arm on the same route allows, which is
+    what the very same minutes did to the unchanged app.
+
+    Args:
+        launches: All launches.
+        asked: Arm → share of its routes' requests that the change helps, 0..1.
+        is_last: Whether this is the last look; only the figures of arms that need no other are
+            final at an earlier one.
+    """
+    seen = _compared(launches)
+    spread = spread_of(list(seen.values()))
+    known = {key: each for key, each in seen.items() if each.freedom > 0}
+    tails = {key: tail_of(each, spread) for key, each in known.items() if key[0] in asked}
+    real = discoveries(tails, rate=_WRONG_RATE / LOOKS)
+    routes = {key[1] for key in known if key[0] == NULL}
+    # the null arm has no other to be compared with: what it shows is the bar of all others
+    nulls = {route: tail_of(known[NULL, route], spread) for route in routes}
+    uneven = discoveries({(NULL, route): p for route, p in nulls.items()}, rate=_WRONG_RATE)
+    bars = {route: _farther(interval_of(known[NULL, route], spread)) for route in routes}
+    found = {}
+    for arm, share in {NULL: 1.0, **asked}.items():
+        keys = sorted(key for key in known if key[0] == arm)
+        scale = _Scale(launches, spread, share)
+        shown = [scale.route(key, known[key]) for key in keys]
+        claimed = [
+            key
+            for key in keys
+            if (
+                key in uneven
+                if arm == NULL
+                else key in real and scale.size(known[key]) > bars.get(key[1], 0.0)
+            )
+            and abs(expm1(_mean(known[key], share))) > _LEAST_RATIO
+        ]
+        found[arm] = _judged(shown, [key[1] for key in claimed], is_last=is_last)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """One arm on one route: its effect, and the interval that can show that there is none."""
+
+    effect: Effect
+    within: Interval
+
+    @property
+    def largest_ratio(self) -> float:
+        """The largest change, as a share of the route's time, that is not excluded."""
+        return max(abs(expm1(self.within.low)), abs(expm1(self.within.high)))
+
+
+def _judged(shown: Sequence[_Shown], claimed: Sequence[str], *, is_last: bool) -> Judgement:
+    real = [each.effect for each in shown if each.effect.route in claimed]
+    rest = [each.effect for each in shown if each.effect.route not in claimed]
+    effects = tuple(sorted(real, key=lambda each: each.change_s) + rest)
+    refused = [each for each in effects if each.oracle in _REFUSED]
+    if refused:
+        return Judgement(TrialOutcome.REFUSED, effects)
+    if any(each.change_s < 0 for each in real):
+        return Judgement(TrialOutcome.FASTER, effects, is_promising=True)
+    if real:
+        return Judgement(TrialOutcome.SLOWER, effects)
+    if not shown:
+        return Judgement(TrialOutcome.INCONCLUSIVE, effects)
+    widest = max(shown, key=lambda each: each.largest_ratio)
+    bound = widest.largest_ratio
+    if bound <= EQUIVALENT_RATIO:
+        where = "" if len(shown) == 1 else " on any route"
+        reason = f"A change of more than {bound * 100:.1f} %{where} is excluded."
+        return Judgement(TrialOutcome.NO_EFFECT, effects, reason)
+    could = min(expm1(each.within.low) for each in shown)
+    reason = (
+        f"On {widest.effect.route} anything from {expm1(widest.within.low) * 100:+.0f} to "
+        f"{expm1(widest.within.high) * 100:+.0f} % is possible."
+    )
+    open_ended = could < -EQUIVALENT_RATIO if not is_last else False
+    return Judgement(TrialOutcome.INCONCLUSIVE, effects, reason, is_promising=open_ended)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Turns log-ratios of launches into seconds of a route."""
+
+    launches: Sequence[LaunchResult]
+    spread: Spread
+    share: float
+
+    def size(self, one: Comparison) -> float:
+        """Return the size of the log-ratio on those requests that the change helps."""
+        return abs(fmean(one.figures))
+
+    def route(self, key: Key, one: Comparison) -> _Shown:
+        """Return the effect on one route."""
+        pairs = [each.pairs[key] for each in self.launches if key in each.pairs]
+        before_s = median(median(before for before, _ in launch) for launch in pairs)
+        point, low, high = (
+            before_s * expm1(_shared(value, self.share))
+            for value in interval_of(one, self.spread, level=LEVEL)
+        )
+        within = interval_of(one, self.spread, level=_EQUIVALENCE_LEVEL)
+        verdict, detail = worst(
+            each.verdicts.get(key, (OracleVerdict.EQUAL, "")) for each in self.launches
+        )
+        before, after = statements_of(key, self.launches)
+        effect = Effect(
+            route=key[1],
+            before_s=before_s,
+            after_s=before_s + point,
+            change_s=point,
+            low_s=low,
+            high_s=high,
+            level=LEVEL,
+            launch_count=len(pairs),
+            pair_count=sum(len(launch) for launch in pairs),
+            oracle=verdict,
+            oracle_detail=detail,
+            statements_before=before,
+            statements_after=(
+                None if before is None or after is None else before + self.share * (after - before)
+            ),
+            distribution=distribution([pair for launch in pairs for pair in launch]),
+        )
+        return _Shown(effect, Interval(*(_shared(value, self.share) for value in within)))
+
+
+def _compared(launches: Sequence[LaunchResult]) -> dict[Key, Comparison]:
+    ratios: dict[Key, list[list[float]]] = {}
+    for launch in launches:
+        for key, pairs in launch.pairs.items():
+            if pairs:
+                ratios.setdefault(key, []).append([log(after / before) for before, after in pairs])
+    return {key: comparison(found) for key, found in ratios.items()}
+
+
+def _mean(one: Comparison, share: float) -> float:
+    return _shared(fmean(one.figures), share)
+
+
+def _shared(ratio: float, share: float) -> float:
+    """Return the log-ratio of all requests if only a share of them is helped."""
     return log(1 - share + share * exp(ratio)) if share < 1 else ratio
 
 
-def _effect(
-    key: tuple[str, str], launches: Sequence[LaunchResult], level: float, share: float
-) -> Effect:
-    pairs = [each.pairs[key] for each in launches if key in each.pairs]
-    ratios = [log_ratio(launch, share) for launch in pairs]
-    before_s = median(median(before for before, _ in launch) for launch in pairs)
-    change_s, low_s, high_s = (
-        before_s * expm1(value) for value in mean_interval(ratios, level=level)
-    )
-    verdict, detail = worst(each.verdicts.get(key, (OracleVerdict.EQUAL, "")) for each in launches)
-    before, after = statements_of(key, launches)
-    return Effect(
-        route=key[1],
-        before_s=before_s,
-        after_s=before_s + change_s,
-        change_s=change_s,
-        low_s=low_s,
-        high_s=high_s,
-        level=level,
-        launch_count=len(pairs),
-        pair_count=sum(len(launch) for launch in pairs),
-        oracle=verdict,
-        oracle_detail=detail,
-        statements_before=before,
-        statements_after=(
-            None if before is None or after is None else before + share * (after - before)
-        ),
-        distribution=distribution([pair for launch in pairs for pair in launch]),
-    )
+def _farther(interval: Interval) -> float:
+    return max(abs(interval.low), abs(interval.high))
 
 
 def distribution(pairs: Sequence[tuple[float, float]]) -> tuple[tuple[float, int, int], ...]:
@@ -109,55 +277,3 @@ def statements_of(
     if not counted:
         return None, None
     return fmean(one for one, _ in counted), fmean(other for _, other in counted)
-
-
-def outcome_of(
-    arm: str,
-    launches: Sequence[LaunchResult],
-    noise: Sequence[Effect],
-    *,
-    claims: int,
-    share: float = 1.0,
-) -> TrialOutcome:
-    """Return what may be said of an arm.
-
-    An effect is claimed if its 99 % interval excludes zero, it is larger than 2 % of the route's
-    time, and larger than any single launch of the null arm showed on the same route. By
-    simulation (six launches, normal and heavy-tailed luck of 3 to 20 % a launch) that is wrong
-    for one in a thousand (arm, route) pairs, and sees a halved time in 99 of 100 cases even
-    where launches differ by 20 %. The null arm itself has no other arm to compare with: its
-    interval must exclude zero at ``0.03 / claims``.
-
-    Args:
-        arm: Its name.
-        launches: All launches.
-        noise: Effects of the null arm; none when the null arm itself is judged.
-        claims: Number of (arm, route) combinations that could be claimed in this run.
-        share: As for ``effects_of``.
-    """
-    level = _CLAIM_LEVEL if noise else 1 - _CLAIM_ALPHA / max(1, claims)
-    strict = effects_of(arm, launches, level=level, share=share)
-    if any(each.oracle in {OracleVerdict.DIFFERENT, OracleVerdict.ERROR} for each in strict):
-        return TrialOutcome.REFUSED
-    real = [
-        each
-        for each in strict
-        if each.excludes_zero
-        and abs(each.change_s) > _LEAST_RATIO * each.before_s
-        and _of_helped(each, share) > (_floor(each.route, launches) if noise else 0)
-    ]
-    if any(each.change_s < 0 for each in real):
-        return TrialOutcome.FASTER
-    return TrialOutcome.SLOWER if real else TrialOutcome.NO_EFFECT
-
-
-def _of_helped(effect: Effect, share: float) -> float:
-    """Return the size of the log-ratio on those requests that the change helps."""
-    ratio = (effect.after_s / effect.before_s - 1 + share) / share if share > 0 else 1.0
-    return abs(log(max(ratio, 1e-9)))
-
-
-def _floor(route: str, launches: Sequence[LaunchResult]) -> float:
-    """Return the largest log-ratio that a launch of the null arm showed on a route."""
-    shown = [each.pairs["null", route] for each in launches if ("null", route) in each.pairs]
-    return max((abs(log_ratio(pairs)) for pairs in shown), default=0.0)

@@ -7,7 +7,7 @@ from flask_assay.experiments.registry import INTERVENTIONS
 from flask_assay.model.effect import Trial, TrialOutcome
 from flask_assay.model.finding import Finding, Remedy
 
-__all__ = ["Hypothesis", "hypotheses"]
+__all__ = ["Hypothesis", "endpoints_of", "hypotheses"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,27 @@ class Hypothesis:
         )
 
 
-def hypotheses(findings: Sequence[Finding]) -> list[Hypothesis]:
+def endpoints_of(app: Mapping[str, object]) -> dict[str, str]:
+    """Return route → endpoint of a recording's document ``app.json``."""
+    routes = app.get("routes")
+    return {
+        f"{method} {each['rule']}": str(each["endpoint"])
+        for each in (routes if isinstance(routes, list) else ())
+        for method in each.get("methods", ())
+    }
+
+
+def hypotheses(
+    findings: Sequence[Finding], endpoints: Mapping[str, str] | None = None
+) -> list[Hypothesis]:
     """Return the remedies that an intervention can apply, in the order of the findings.
 
-    The same change proposed by two findings is one hypothesis on the routes of both.
+    The same change proposed by two findings is one hypothesis on the routes of both. A change of
+    one endpoint is tried on that endpoint's routes only, wherever else its finding was seen.
+
+    Args:
+        findings: Ranked.
+        endpoints: Route → its endpoint, as far as known.
     """
     found: dict[str, Hypothesis] = {}
     for finding in findings:
@@ -64,7 +81,7 @@ def hypotheses(findings: Sequence[Finding]) -> list[Hypothesis]:
             if intervention is None or not intervention.fits(remedy.parameters):
                 continue
             same = f"{remedy.intervention} {sorted(remedy.parameters.items(), key=str)}"
-            routes = frozenset(finding.routes)
+            routes = _concerned(finding.routes, remedy, endpoints or {})
             shapes = dict.fromkeys(routes, frozenset({finding.sql} if finding.sql else ()))
             known = found.get(same)
             if known is not None:
@@ -77,3 +94,12 @@ def hypotheses(findings: Sequence[Finding]) -> list[Hypothesis]:
                 remedy_id = f"{finding.audit}/{finding.key}/{number}"
                 found[same] = Hypothesis(remedy_id, remedy, routes, len(found), shapes)
     return list(found.values())
+
+
+def _concerned(
+    routes: Sequence[str], remedy: Remedy, endpoints: Mapping[str, str]
+) -> frozenset[str]:
+    """Return the routes of a remedy's endpoint; all if none is known to be one of it."""
+    endpoint = remedy.parameters.get("endpoint")
+    own = frozenset(route for route in routes if endpoint and endpoints.get(route) == endpoint)
+    return own or frozenset(routes)

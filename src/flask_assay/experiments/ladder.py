@@ -15,9 +15,12 @@ from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.experiments.launch import LaunchResult
 from flask_assay.experiments.registry import INTERVENTIONS
 from flask_assay.model.effect import Ladder, Rung, Trial, TrialOutcome
-from flask_assay.stats.intervals import Interval, mean_interval
+from flask_assay.stats.intervals import Interval
+from flask_assay.stats.launches import Comparison, Spread, comparison, interval_of
 
 __all__ = ["ladder_of"]
+
+_NOTHING_SHOWN = frozenset({TrialOutcome.NO_EFFECT, TrialOutcome.INCONCLUSIVE})
 
 
 def ladder_of(
@@ -25,6 +28,7 @@ def ladder_of(
     trials: Mapping[str, Trial],
     launches: Sequence[LaunchResult],
     requests_by_route: Mapping[str, int],
+    spread: Spread = Spread(),  # noqa: B008 - a tuple of numbers
 ) -> Ladder | None:
     """Return the ladder over all replayed routes, None if no remedy alone is faster.
 
@@ -33,6 +37,7 @@ def ladder_of(
         trials: Remedy id → its trial.
         launches: At least two.
         requests_by_route: Route → requests of the steady state.
+        spread: What the experiment showed of the luck of its launches.
     """
     tried = [each for each in wanted if each.remedy_id in trials]
     left = [
@@ -41,7 +46,7 @@ def ladder_of(
     ]  # fmt: skip
     if not left:
         return None
-    scale = _Scale(left, launches, requests_by_route)
+    scale = _Scale(left, launches, requests_by_route, spread)
     rungs: list[Rung] = []
     below: list[Hypothesis] = []
     while left:
@@ -51,9 +56,7 @@ def ladder_of(
         below.append(best)
         left.remove(best)
         rungs.append(_rung(scale, below))
-    without = [
-        each for each in tried if trials[each.remedy_id].outcome is TrialOutcome.NO_EFFECT
-    ] + left
+    without = [each for each in tried if trials[each.remedy_id].outcome in _NOTHING_SHOWN] + left
     return Ladder(
         routes=tuple(scale.routes),
         before_s=scale.before_s,
@@ -102,8 +105,9 @@ class _Scale:
         remedies: Sequence[Hypothesis],
         launches: Sequence[LaunchResult],
         requests_by_route: Mapping[str, int],
+        spread: Spread,
     ) -> None:
-        self._launches = launches
+        self._launches, self._spread = launches, spread
         counted = {
             route for route in requests_by_route
             if all((NULL, route) in each.pairs for each in launches)
@@ -127,13 +131,27 @@ class _Scale:
 
     def change(self, remedies: Sequence[Hypothesis], than: Sequence[Hypothesis]) -> Interval:
         """Return the log-ratio of two sets of remedies, over launches."""
-        return mean_interval(
-            [
-                log(self._launch_s(remedies, each) / self._launch_s(than, each))
-                for each in self._launches
-            ],
-            level=LEVEL,
+        ratios = tuple(
+            log(self._launch_s(remedies, each) / self._launch_s(than, each))
+            for each in self._launches
         )
+        error = self._error_variance(remedies, than)
+        return interval_of(Comparison(ratios, error), self._spread, level=LEVEL)
+
+    def _error_variance(self, remedies: Sequence[Hypothesis], than: Sequence[Hypothesis]) -> float:
+        """Return how well pairs within launches tell the change of the mix."""
+        total = 0.0
+        for route in self._mix:
+            weight = route.share * route.before_s / self.before_s
+            for those, other in ((remedies, than), (than, remedies)):
+                here = [each for each in those if route.name in each.routes]
+                same = [each for each in other if route.name in each.routes]
+                found = [self._pairs(route.name, here, each) for each in self._launches]
+                seen = [pairs for pairs in found if pairs]
+                if here != same and seen:
+                    logs = [[log(after / before) for before, after in pairs] for pairs in seen]
+                    total += weight * weight * comparison(logs).error_variance
+        return total
 
     def statements(self, remedies: Sequence[Hypothesis]) -> float | None:
         """Return the mean statements per request."""

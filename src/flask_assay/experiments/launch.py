@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import fmean
 
 from flask_assay.experiments.arms import BASE, NULL, ArmPlan
+from flask_assay.experiments.deadline import Deadline
 from flask_assay.experiments.oracle import Oracle, worst
 from flask_assay.experiments.replay import Answer, Client, SentRequest
 from flask_assay.experiments.schedule import LEAST_ROUNDS, WARM_UP_ROUNDS
@@ -25,10 +26,7 @@ from flask_assay.gather.target import Target
 from flask_assay.model.clock import Clock
 from flask_assay.model.effect import OracleVerdict
 
-__all__ = ["Bench", "Host", "LaunchResult", "run_launch"]
-
-# A slow app gets its least number of rounds, but no more than this many times the budget.
-_MOST_OVERRUN = 3
+__all__ = ["Bench", "Host", "Key", "LaunchResult", "run_launch"]
 
 Key = tuple[str, str]
 
@@ -45,6 +43,7 @@ class Bench:
         requests: Route → requests to replay, in the same order for every arm.
         clock: Source of time.
         writing: Routes whose requests write.
+        repeatable: Those among them whose requests succeed a second time.
         is_apart: Whether each database needs a process of its own.
     """
 
@@ -55,6 +54,7 @@ class Bench:
     requests: Mapping[str, Sequence[SentRequest]]
     clock: Clock
     writing: frozenset[str] = frozenset()
+    repeatable: frozenset[str] = frozenset()
     is_apart: bool = False
 
 
@@ -69,6 +69,8 @@ class LaunchResult:
         statements: (arm, route) → mean statements per request (base, arm).
         body_bytes: (arm, route) → mean bytes of a body (base, arm).
         reached: Names of the databases that somebody was connected to.
+        exchange_s: Route → mean seconds of one request to one of its arms.
+        spent_s: Seconds of all of them, the warm-up left out.
     """
 
     pairs: Mapping[Key, list[tuple[float, float]]]
@@ -76,15 +78,20 @@ class LaunchResult:
     statements: Mapping[Key, tuple[float, float]] = field(default_factory=dict)
     body_bytes: Mapping[Key, tuple[float, float]] = field(default_factory=dict)
     reached: frozenset[str] = frozenset()
+    exchange_s: Mapping[str, float] = field(default_factory=dict)
+    spent_s: float = 0.0
 
 
-def run_launch(bench: Bench, rng: random.Random, *, budget_s: float) -> LaunchResult:
+def run_launch(
+    bench: Bench, rng: random.Random, *, budget_s: float, deadline: Deadline
+) -> LaunchResult:
     """Boot, alternate the requests until the time is up, stop.
 
     Args:
         bench: What is measured.
         rng: Decides the order of arms within each request.
-        budget_s: Seconds of measuring.
+        budget_s: Seconds of measuring; a slow app gets its least number of rounds all the same.
+        deadline: When the last request is sent, whatever was measured until then.
     """
     with ExitStack() as stack:
         seats: dict[str, Host] = {}
@@ -94,22 +101,14 @@ def run_launch(bench: Bench, rng: random.Random, *, budget_s: float) -> LaunchRe
             seats |= {arm.name: host for arm in arms}
         session = _Session(bench, seats, rng)
         for _ in range(WARM_UP_ROUNDS):
-            session.round()
+            session.round(deadline)
         session.forget()
-        _measure(session, bench.clock, budget_s)
+        for _ in range(LEAST_ROUNDS):
+            session.round(deadline)
+        soon = deadline.within(budget_s - session.spent_s)
+        while not soon.is_over:
+            session.turn(session.least_served())
         return session.result(_reached(bench))
-
-
-def _measure(session: "_Session", clock: Clock, budget_s: float) -> None:
-    """Give each route its least number of pairs, then each route the same time."""
-    begin = clock.monotonic_ns()
-    end = begin + int(budget_s * 1e9)
-    latest = begin + int(_MOST_OVERRUN * budget_s * 1e9)
-    for _ in range(LEAST_ROUNDS):
-        if clock.monotonic_ns() < latest:
-            session.round()
-    while clock.monotonic_ns() < end:
-        session.turn(session.least_served())
 
 
 def _hosted(bench: Bench) -> list[list[ArmPlan]]:
@@ -191,16 +190,27 @@ class _Session:
     def forget(self) -> None:
         """Drop what was measured so far: it was warm-up."""
         self._spent_s = dict.fromkeys(self._bench.requests, 0.0)
+        self._asked: Counter[str] = Counter()
         self._seen = {route: [] for route in self._bench.requests}
 
-    def round(self) -> None:
-        """Send one request of each route to all of its arms."""
+    @property
+    def spent_s(self) -> float:
+        """Seconds of the turns so far."""
+        return sum(self._spent_s.values())
+
+    def round(self, deadline: Deadline) -> None:
+        """Send one request of each route to all of its arms, as long as there is time."""
         for route in self._bench.requests:
-            self.turn(route)
+            if not deadline.is_over:
+                self.turn(route)
 
     def least_served(self) -> str:
-        """Return the route that took the least time so far."""
-        return min(self._spent_s, key=self._spent_s.__getitem__)
+        """Return the route on which one more turn tells most.
+
+        The error of a route falls with the root of its turns: for the least sum of variances,
+        the number of turns goes with one over the root of what a turn costs.
+        """
+        return min(self._spent_s, key=lambda route: self._spent_s[route] * len(self._seen[route]))
 
     def turn(self, route: str) -> None:
         """Send the next request of a route to all of its arms, in random order."""
@@ -208,35 +218,39 @@ class _Session:
         at = self._numbers[route] % len(available)
         self._numbers[route] += 1
         taking = [arm for arm in self._bench.arms if route in arm.routes]
-        asked = [*taking, *self._keeping_pace(taking, route)]
+        asked = list(taking)
         self._rng.shuffle(asked)
         begin = self._bench.clock.monotonic_ns()
-        answers = {arm.name: self._send(arm, route, at) for arm in asked}
-        by_arm = {arm.name: answers[arm.name] for arm in taking}
-        self._spent_s[route] += (self._bench.clock.monotonic_ns() - begin) / 1e9
+        by_arm = {arm.name: self._send(arm, route, at) for arm in asked}
+        if has_unsafe_method(route) or any(answer.writes for answer in by_arm.values()):
+            self._keep_pace(taking, available[at])
+        spent_s = (self._bench.clock.monotonic_ns() - begin) / 1e9
+        self._spent_s[route] += spent_s
+        self._asked[route] += len(asked)
         self._seen[route].append((available[at], by_arm))
 
-    def _keeping_pace(self, taking: Sequence[ArmPlan], route: str) -> list[ArmPlan]:
-        """Return one arm for each other copy of the data, which would else lack what is written.
-
-        Requests that should only read and yet write are not repeated: nearly all routes of an app
-        that notes who was seen last do, and what they write is rarely what others answer with.
-        """
-        if not has_unsafe_method(route):
-            return []
+    def _keep_pace(self, taking: Sequence[ArmPlan], request: SentRequest) -> None:
+        """Send a request that wrote to one arm of each other copy, which would else lack it."""
         written = set(map(_data, taking))
         others = {_data(arm): arm for arm in self._bench.arms if _data(arm) not in written}
-        return list(others.values())
+        for arm in others.values():
+            self._asked[request.route] += 1
+            self._seats[arm.name].client.send(request, arm=arm.name)
 
     def _send(self, arm: ArmPlan, route: str, at: int) -> Answer:
         client = self._seats[arm.name].client
         request = self._bench.requests[route][at]
         visit = (arm.name, route, at)
-        # where requests write, one more would leave this arm with other data than the base
-        if arm.learns and visit not in self._visited and route not in self._bench.writing:
-            client.send(request, arm=arm.name)
+        if arm.learns and visit not in self._visited and self._may_learn(route):
+            learning = client.send(request, arm=arm.name)
+            if learning.writes or has_unsafe_method(route):
+                self._keep_pace([arm], request)
         self._visited.add(visit)
         return client.send(request, arm=arm.name)
+
+    def _may_learn(self, route: str) -> bool:
+        """Whether a request may be sent once more, for nothing but what it teaches."""
+        return not has_unsafe_method(route) or route in self._bench.repeatable
 
     def result(self, reached: frozenset[str]) -> LaunchResult:
         """Return what the rounds showed."""
@@ -253,7 +267,10 @@ class _Session:
             for name in names:
                 both = [(answers[BASE], answers[name]) for _, answers in seen]
                 pairs[name, route] = [_pair(answers, name) for _, answers in seen]
-                verdicts[name, route] = worst(oracle.compare(*each) for each in both)
+                verdicts[name, route] = worst(
+                    oracle.compare_with_either(answers[BASE], answers[NULL], answers[name])
+                    for _, answers in seen
+                )
                 if both:
                     sizes[name, route] = (
                         fmean(len(one.body) for one, _ in both),
@@ -273,6 +290,8 @@ class _Session:
             statements,
             sizes,
             reached,
+            {route: self._spent_s[route] / count for route, count in self._asked.items()},
+            self.spent_s,
         )
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from flask_assay.experiments.arms import arms_of, spare_arm
+from flask_assay.experiments.arms import NULL, ArmPlan, arms_of, combinations_of, spare_arm
 from flask_assay.experiments.copies import Copies
-from flask_assay.experiments.estimate import LEVEL, effects_of, outcome_of
+from flask_assay.experiments.deadline import Deadline
+from flask_assay.experiments.estimate import Judgement, judge, spread_in
 from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.experiments.interventions.offload import ENQUEUE_S
 from flask_assay.experiments.ladder import ladder_of
@@ -17,21 +18,27 @@ from flask_assay.experiments.launch import Bench, LaunchResult, run_launch
 from flask_assay.experiments.registry import INTERVENTIONS
 from flask_assay.experiments.rehearsal import Rehearsal, rehearse
 from flask_assay.experiments.replay import SentRequest
-from flask_assay.experiments.schedule import LEAST_LAUNCHES, Schedule, schedule
+from flask_assay.experiments.schedule import schedule, without
 from flask_assay.experiments.writes import writing_routes
 from flask_assay.gather.lab import Lab
 from flask_assay.model.clock import Clock
-from flask_assay.model.effect import Ladder, Trial, TrialOutcome
+from flask_assay.model.effect import Ladder, OracleVerdict, Trial, TrialOutcome
 from flask_assay.recording.reader import Recording
 
 __all__ = ["Paired"]
 
 _REQUESTS_PER_ROUTE = 6
-_LEAST_MEASURING_S = 1.0
+_LEAST_MEASURING_S = 0.5
+_STOP_S = 0.5  # what the end of a launch takes beside its boot
+_REHEARSAL_SHARE, _FIRST_SHARE = 0.25, 0.55
 
 
 class Paired:
     """All launches that compare remedies side by side.
+
+    Half of the launches compare each remedy alone with the unchanged app. Then it is looked what
+    they show: what is clearly nothing, or was refused, gives its time to what is open, and
+    remedies that help are tried together in the other half.
 
     Args:
         lab: The run's servers; no target may be up.
@@ -55,28 +62,43 @@ class Paired:
         self._requests, self._clock, self._on_step = requests, clock, on_step
         self._writing = writing_routes(recording)
         self._started = clock.monotonic_ns()
-        self._budget_s = 0.0
+        self._rng = random.Random(lab.settings.integer("random_seed"))
+        self._overhead_s = 0.0
+        self._left_out: dict[str, str] = {}
+        self._useless: dict[str, str] = {}
 
-    def run(self, budget_s: float, launches: int) -> tuple[list[Trial], Ladder | None]:
-        """Return the trials, A/A first, and the ladder."""
-        self._budget_s = budget_s
+    def run(self, deadline: Deadline, launches: int) -> tuple[list[Trial], Ladder | None]:
+        """Return the trials, A/A first, and the ladder.
+
+        Args:
+            deadline: When the last request is sent.
+            launches: Launches, if the time suffices.
+        """
         self._on_step(f"experiment: {len(self._wanted)} remedies, which requests can be sent again")
         copies = Copies(self._lab, self._wanted, self._writing)
         try:
             (spare,) = copies.give([spare_arm(self._requests)], self._on_step)
-            seen = rehearse(self._bench(copies), spare, _REQUESTS_PER_ROUTE, self._wanted)
-            plan = self._schedule(seen, budget_s, launches)
-            bench = self._with_arms(copies, seen, plan)
-            results = self._launches(bench, budget_s, plan.launches)
+            seen = rehearse(
+                self._bench(copies),
+                spare,
+                _REQUESTS_PER_ROUTE,
+                self._wanted,
+                deadline.within(_REHEARSAL_SHARE * deadline.left_s),
+            )
+            self._overhead_s = seen.boot_s + _STOP_S
+            first = -(-launches // 2)
+            half = deadline.within(_FIRST_SHARE * deadline.left_s)
+            alone = self._alone(copies, seen, half.left_s / first)
+            singles = self._round(alone, half, (0, first, launches))
+            bench, left_out = self._further(copies, seen, alone, singles)
+            further: list[LaunchResult] = []
+            if len(bench.arms) > 2:
+                further = self._round(bench, deadline, (len(singles), launches - first, launches))
         finally:
             copies.discard()
-        trials = self._trials(results, copies, seen, plan)
-        asked = Counter(row.route for row in self._recording.requests)
-        by_id = {trial.remedy_id: trial for trial in trials}
-        ladder = ladder_of(seen.shown, by_id, results, asked)
-        if ladder is not None and plan.combinations_left_out:
-            ladder = replace(ladder, note=_COMBINATIONS.format(count=plan.combinations_left_out))
-        return trials, ladder
+        results = [*singles, *further]
+        trials = self._trials(results, copies, seen)
+        return trials, self._ladder(results, further, trials, seen, left_out)
 
     def _bench(self, copies: Copies) -> Bench:
         return Bench(
@@ -89,101 +111,209 @@ class Paired:
             writing=self._writing,
         )
 
-    def _schedule(self, seen: Rehearsal, budget_s: float, launches: int) -> Schedule:
+    def _alone(self, copies: Copies, seen: Rehearsal, launch_s: float) -> Bench:
+        """Return the bench with each remedy that there is time for, alone."""
         helped = {route for each in seen.shown for route in each.routes}
         routes = [route for route in seen.requests if route in helped]
-        return schedule(
-            arms_of(seen.shown, routes),
-            seen.shown,
-            seen.request_s,
-            budget_s=budget_s,
-            most_launches=launches,
+        arms = arms_of(seen.shown, routes)
+        plan = schedule(
+            arms, seen.shown, seen.request_s, launch_s=max(0.0, launch_s - self._overhead_s)
         )
+        self._left_out |= dict.fromkeys(plan.left_out, _NO_TIME)
+        return self._with_arms(self._bench(copies), copies, seen, plan.arms)
 
-    def _with_arms(self, copies: Copies, seen: Rehearsal, plan: Schedule) -> Bench:
+    def _with_arms(
+        self, bench: Bench, copies: Copies, seen: Rehearsal, arms: Sequence[ArmPlan]
+    ) -> Bench:
         """Return the bench with the data of each arm, and the changes that lie in the target."""
-        arms = copies.give(plan.arms, self._on_step)
         inside = [
             each for each in seen.shown if INTERVENTIONS[each.remedy.intervention].where == "target"
         ]
         numbers = {each.remedy_id: number for number, each in enumerate(inside)}
+        given = copies.give(arms, self._on_step)
         return replace(
-            self._bench(copies),
+            bench,
             changes=tuple(map(_change, inside)),
             arms=tuple(
                 replace(arm, changes=frozenset(numbers[i] for i in arm.remedies if i in numbers))
-                for arm in arms
+                for arm in given
             ),
             requests={
                 route: each for route, each in seen.requests.items() if route in arms[0].routes
             },
+            repeatable=seen.repeatable,
         )
 
-    def _launches(self, bench: Bench, budget_s: float, count: int) -> list[LaunchResult]:
-        rng = random.Random(self._lab.settings.integer("random_seed"))
-        end = self._clock.monotonic_ns() + int(budget_s * 1e9)
-        overhead_s = 2.0
+    def _round(
+        self, bench: Bench, deadline: Deadline, numbers: tuple[int, int, int]
+    ) -> list[LaunchResult]:
+        """Return so many launches as there is time for; arms that are settled leave early.
+
+        Args:
+            bench: What is measured.
+            deadline: Of the round.
+            numbers: Launches before, launches of this round, launches of both.
+        """
+        before, count, total = numbers
         results: list[LaunchResult] = []
-        while len(results) < count:
-            before = self._clock.monotonic_ns()
-            left_s = max(0.0, (end - before) / 1e9)
-            if left_s == 0.0 and len(results) >= LEAST_LAUNCHES:
-                break
+        while len(results) < count and not (results and deadline.left_s < self._overhead_s):
+            began = self._clock.monotonic_ns()
             self._on_step(
-                f"experiment: launch {len(results) + 1} of {count}, {len(bench.arms)} arms on "
-                f"{len(bench.requests)} routes, about {left_s:.0f} s left"
+                f"experiment: launch {before + len(results) + 1} of {total}, "
+                f"{len(bench.arms)} arms on {len(bench.requests)} routes, "
+                f"about {deadline.left_s:.0f} s left"
             )
-            measuring_s = max(_LEAST_MEASURING_S, left_s / (count - len(results)) - overhead_s)
-            result = run_launch(bench, rng, budget_s=measuring_s)
+            share_s = deadline.left_s / (count - len(results)) - self._overhead_s
+            measuring_s = max(_LEAST_MEASURING_S, share_s)
+            result = run_launch(bench, self._rng, budget_s=measuring_s, deadline=deadline)
             if not bench.is_apart and not _own(bench) <= result.reached:
                 # the app does not connect through SQLAlchemy engines: give processes of their own
                 bench = replace(bench, is_apart=True)
                 continue
             results.append(result)
-            overhead_s = (self._clock.monotonic_ns() - before) / 1e9 - measuring_s
+            spent_s = (self._clock.monotonic_ns() - began) / 1e9
+            self._overhead_s = max(_STOP_S, spent_s - result.spent_s)
+            bench = self._lighter(bench, results, measuring_s)
+            if len(bench.arms) <= 2:
+                break
         return results
 
+    def _lighter(self, bench: Bench, results: Sequence[LaunchResult], launch_s: float) -> Bench:
+        """Return the bench without what did nothing, and what a launch has no time for."""
+        settled = self._settled(bench.arms, results)
+        arms = without(bench.arms, settled)
+        ranked = [each for each in self._wanted if each.remedy_id not in self._left_out]
+        plan = schedule(arms, ranked, results[-1].exchange_s, launch_s=1.5 * launch_s)
+        self._left_out |= dict.fromkeys(plan.left_out, _NO_TIME)
+        routes = plan.arms[0].routes
+        requests = {route: each for route, each in bench.requests.items() if route in routes}
+        return replace(bench, arms=plan.arms, requests=requests)
+
+    def _settled(self, arms: Sequence[ArmPlan], results: Sequence[LaunchResult]) -> set[str]:
+        """Return arms that more time tells nothing about: refused, or nothing was changed."""
+        found = {
+            arm
+            for result in results
+            for (arm, _), (verdict, _) in result.verdicts.items()
+            if verdict in {OracleVerdict.DIFFERENT, OracleVerdict.ERROR} and arm != NULL
+        }
+        by_id = {each.remedy_id: each for each in self._wanted}
+        for arm in arms:
+            each = by_id.get(arm.name)
+            if each is None or not INTERVENTIONS[each.remedy.intervention].saves_statements:
+                continue
+            counted = [
+                result.statements[key]
+                for result in results
+                for key in result.statements
+                if key[0] == arm.name
+            ]
+            if counted and all(before == after for before, after in counted):
+                mean = fmean(before for before, _ in counted)
+                self._useless[arm.name] = _NOT_APPLIED.format(count=mean)
+                found.add(arm.name)
+        return found
+
+    def _further(
+        self, copies: Copies, seen: Rehearsal, bench: Bench, results: Sequence[LaunchResult]
+    ) -> tuple[Bench, int]:
+        """Return the bench of what is open and of what helps together; combinations left out."""
+        judged = judge(results, self._asked(results), is_last=False)
+        settled = {arm for arm, each in judged.items() if arm != NULL and not each.is_promising}
+        settled |= self._left_out.keys() | self._useless.keys()
+        open_arms = without(bench.arms, settled)
+        helping = [
+            each for each in seen.shown
+            if each.remedy_id in judged and each.remedy_id not in settled
+            and judged[each.remedy_id].outcome is TrialOutcome.FASTER
+        ]  # fmt: skip
+        ratios = {
+            (each.remedy_id, effect.route): effect.change_s / effect.before_s
+            for each in helping
+            for effect in judged[each.remedy_id].effects
+            if effect.high_s < 0
+        }
+        together = combinations_of(helping, ratios)
+        plan = schedule(
+            [*open_arms, *together],
+            [each for each in seen.shown if each.remedy_id not in settled],
+            results[-1].exchange_s if results else seen.request_s,
+            launch_s=results[-1].spent_s if results else 0.0,
+        )
+        kept = plan.arms if plan.arms[0].routes else open_arms
+        return self._with_arms(bench, copies, seen, kept), plan.combinations_left_out
+
+    def _asked(self, results: Sequence[LaunchResult]) -> dict[str, float]:
+        """Return the remedies that were measured, and the share of requests that each helps."""
+        seen = {name for result in results for name, _ in result.pairs}
+        return {each.remedy_id: each.share for each in self._wanted if each.remedy_id in seen}
+
+    def _ladder(
+        self,
+        results: Sequence[LaunchResult],
+        further: Sequence[LaunchResult],
+        trials: Sequence[Trial],
+        seen: Rehearsal,
+        left_out: int,
+    ) -> Ladder | None:
+        asked = Counter(row.route for row in self._recording.requests)
+        by_id = {trial.remedy_id: trial for trial in trials}
+        # what was tried together is compared within the launches that had all of it
+        has_all = any(" + " in name for each in further for name, _ in each.pairs)
+        stands_on = further if has_all and len(further) > 1 else results
+        ladder = ladder_of(seen.shown, by_id, stands_on, asked, spread_in(results))
+        if ladder is not None and left_out:
+            return replace(ladder, note=_COMBINATIONS.format(count=left_out))
+        return ladder
+
     def _trials(
-        self, results: Sequence[LaunchResult], copies: Copies, seen: Rehearsal, plan: Schedule
+        self, results: Sequence[LaunchResult], copies: Copies, seen: Rehearsal
     ) -> list[Trial]:
         spent_s = (self._clock.monotonic_ns() - self._started) / 1e9
-        noise = effects_of("null", results, level=LEVEL)
-        single = {each.remedy_id for each in self._wanted}
-        claims = len({key for each in results for key in each.pairs if key[0] in single})
-        null = Trial(
-            remedy_id="null",
-            intervention="none",
-            parameters={},
-            summary="the unchanged app against itself (A/A)",
-            outcome=outcome_of("null", results, (), claims=claims),
-            effects=noise,
-            duration_s=spent_s,
-        )
-        late = dict.fromkeys(plan.left_out, _NO_TIME.format(seconds=self._budget_s))
-        trials = [null]
+        judged = judge(results, self._asked(results))
+        null = judged[NULL]
+        trials = [
+            Trial(
+                remedy_id="null",
+                intervention="none",
+                parameters={},
+                summary="the unchanged app against itself (A/A)",
+                outcome=null.outcome,
+                effects=null.effects,
+                reason=null.reason,
+                duration_s=spent_s,
+            )
+        ]
         for each in self._wanted:
-            effects = effects_of(each.remedy_id, results, level=LEVEL, share=each.share)
+            one = judged.get(each.remedy_id)
             if each.remedy_id in seen.not_shown:
                 reason = seen.not_shown[each.remedy_id]
                 trials.append(each.untried(reason, TrialOutcome.NOT_REPRODUCED))
-                continue
-            reason = (copies.refused | late).get(each.remedy_id, "")
-            if reason or not effects:
-                trials.append(each.untried(reason or _NOT_REPLAYED))
-                continue
-            trials.append(
-                replace(
-                    each.untried(""),
-                    summary=_summary(each),
-                    outcome=outcome_of(
-                        each.remedy_id, results, noise, claims=claims, share=each.share
-                    ),
-                    effects=effects,
-                    prices=copies.prices.get(each.remedy_id) or _prices(each, results),
-                    duration_s=spent_s,
-                )
-            )
+            elif one is None or not one.effects:
+                why = (copies.refused | self._left_out).get(each.remedy_id, _NOT_REPLAYED)
+                trials.append(each.untried(why))
+            else:
+                trials.append(replace(self._trial(each, one, results, copies), duration_s=spent_s))
         return trials
+
+    def _trial(
+        self,
+        each: Hypothesis,
+        one: Judgement,
+        results: Sequence[LaunchResult],
+        copies: Copies,
+    ) -> Trial:
+        outcome, reason = one.outcome, one.reason
+        if each.remedy_id in self._useless and outcome is not TrialOutcome.REFUSED:
+            outcome, reason = TrialOutcome.NOT_REPRODUCED, self._useless[each.remedy_id]
+        elif outcome is TrialOutcome.INCONCLUSIVE and each.remedy_id in self._left_out:
+            reason = f"{reason} {self._left_out[each.remedy_id]}"
+        return replace(
+            each.untried(reason, outcome),
+            summary=_summary(each),
+            effects=one.effects,
+            prices=copies.prices.get(each.remedy_id) or _prices(each, results),
+        )
 
 
 def _change(each: Hypothesis) -> tuple[str, dict[str, object]]:
@@ -220,9 +350,10 @@ def _prices(each: Hypothesis, results: Sequence[LaunchResult]) -> dict[str, floa
 
 
 _NOT_REPLAYED = "its requests, sent again, were not answered as they were under load"
-_NO_TIME = (
-    "no time was left in {seconds:.0f} s: remedies of findings that cost more came first "
-    "(--experiment-s)"
+_NO_TIME = "The time went to remedies of findings that cost more (--experiment-s)."
+_NOT_APPLIED = (
+    "it changed nothing in the requests that were repeated: {count:g} statements ran with it and "
+    "without"
 )
 _COMBINATIONS = (
     "No time was left for {count} combinations; there the best that was measured within counts."

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from flask_assay.errors import UsageError
 from flask_assay.experiments.cache_plan import cache_plans
-from flask_assay.experiments.hypothesis import Hypothesis, hypotheses
+from flask_assay.experiments.deadline import Deadline
+from flask_assay.experiments.hypothesis import Hypothesis, endpoints_of, hypotheses
 from flask_assay.experiments.mending import try_mending
 from flask_assay.experiments.paired import Paired
 from flask_assay.experiments.patches.write import write_patch
@@ -27,7 +28,9 @@ _PROVEN = (TrialOutcome.FASTER, TrialOutcome.MENDED)
 __all__ = ["FULL", "QUICK", "Extent", "prove", "requests_of"]
 
 _CANDIDATES_PER_ROUTE = 24
-_PAIRED_SHARE = 0.65
+# Of what is left when each begins; what one does not need, the next one has.
+_CACHE_SHARE, _MENDING_SHARE, _PAIRED_SHARE = 0.15, 0.2, 0.7
+_NO_TIME = "no time was left for it (--experiment-s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Extent:
     """How much is tried.
 
     Attributes:
-        launches: Launches of the paired experiment, at least 2.
+        launches: Launches of the paired experiment, at least 4.
         remedies: Remedies tried side by side.
         server_remedies: Remedies tried under load, each with boots of its own.
         routes: Routes replayed.
@@ -54,10 +57,10 @@ class Extent:
 
 
 FULL = Extent(
-    launches=8, remedies=40, server_remedies=2, routes=32, load_launches=5, mending=3, cache_s=10.0
+    launches=6, remedies=40, server_remedies=2, routes=32, load_launches=4, mending=3, cache_s=10.0
 )
 QUICK = Extent(
-    launches=5, remedies=4, server_remedies=0, routes=4, load_launches=0, mending=0, cache_s=4.0
+    launches=4, remedies=4, server_remedies=0, routes=4, load_launches=0, mending=0, cache_s=3.0
 )
 
 
@@ -73,16 +76,16 @@ def prove(
     """Try the remedies of the findings, write ``trials.json`` and return the trials.
 
     Args:
-        lab: The run's servers; no target may be up. Its setting ``experiment_s`` limits the
-            launches, copies of the data not counted.
+        lab: The run's servers; no target may be up. Its setting ``experiment_s`` is a deadline
+            for all of it: it is asked between requests.
         recording: Of the run.
         findings: Ranked.
         clock: Source of time.
         on_step: Told what is going on, with the time left.
         extent: How much is tried.
     """
-    budget_s = lab.settings.number("experiment_s")
-    every = hypotheses(findings)
+    deadline = Deadline.after(clock, lab.settings.number("experiment_s"))
+    every = hypotheses(findings, endpoints_of(recording.document("app")))
     competing = [each for each in every if INTERVENTIONS[each.remedy.intervention].needs_load]
     mending = [each for each in every if INTERVENTIONS[each.remedy.intervention].mends]
     # what can be written comes before what only shows an upper bound
@@ -97,17 +100,22 @@ def prove(
         recording,
         paired,
         clock=clock,
-        budget_s=extent.cache_s,
+        budget_s=min(extent.cache_s, _CACHE_SHARE * deadline.left_s),
         on_step=on_step,
     )
-    for each in mending[: extent.mending]:
+    soon = deadline.within(_MENDING_SHARE * deadline.left_s)
+    for number, each in enumerate(mending[: extent.mending]):
+        if number and soon.is_over:
+            trials.append(each.untried(_NO_TIME))
+            continue
         asked = requests_of(lab, recording, sorted(each.routes))
         trials.append(try_mending(lab, each, asked, clock=clock, on_step=on_step))
     under_load = competing[: extent.server_remedies] if lab.load_plan is not None else []
     share = _PAIRED_SHARE if known and under_load else 1.0
     if known:
         experiment = Paired(lab, recording, known, requests, clock, on_step)
-        measured, ladder = experiment.run(share * budget_s, extent.launches)
+        until = deadline.within(share * deadline.left_s)
+        measured, ladder = experiment.run(until, extent.launches)
         trials += measured
     found = {
         "ladders": [asdict(ladder)] if ladder else [],
@@ -119,7 +127,7 @@ def prove(
             lab,
             under_load,
             clock=clock,
-            budget_s=(1 - share if known else 1.0) * budget_s,
+            deadline=deadline,
             launches=extent.load_launches,
             on_step=on_step,
         )

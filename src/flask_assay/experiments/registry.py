@@ -22,6 +22,7 @@ class Intervention:
         is_what_if: Whether it shows an upper bound that no rewrite needs to reach.
         mends: Whether it makes something right, which no time shows.
         saves_repeats: Whether it helps only where a statement runs more than once in a request.
+        saves_statements: Whether it does nothing where as many statements run with it as without.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Intervention:
     is_what_if: bool = False
     mends: bool = False
     saves_repeats: bool = False
+    saves_statements: bool = False
 
     def fits(self, parameters: Mapping[str, object]) -> bool:
         """Whether these parameters name a change that it can make."""
@@ -58,12 +60,21 @@ INTERVENTIONS: Mapping[str, Intervention] = {
     each.name: each
     for each in (
         Intervention("index", "database"),
-        Intervention("eager-load", "target", saves_repeats=True),
-        Intervention("batch", "target", learns=True, is_simulated=True, saves_repeats=True),
-        Intervention("memo", "target", is_simulated=True, saves_repeats=True),
+        Intervention("eager-load", "target", saves_repeats=True, saves_statements=True),
+        Intervention(
+            "batch",
+            "target",
+            learns=True,
+            is_simulated=True,
+            saves_repeats=True,
+            saves_statements=True,
+        ),
+        Intervention(
+            "memo", "target", is_simulated=True, saves_repeats=True, saves_statements=True
+        ),
         Intervention("response-cache", "target", learns=True),
         Intervention("invalidate-on-write", "target", learns=True),
-        Intervention("keep-after-commit", "target"),
+        Intervention("keep-after-commit", "target", saves_statements=True),
         Intervention("defer-columns", "target"),
         Intervention("skip-eager-load", "target"),
         Intervention("compile-once", "target", learns=True),

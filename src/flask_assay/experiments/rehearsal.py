@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from flask_assay.experiments.arms import ArmPlan
+from flask_assay.experiments.deadline import Deadline
 from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.experiments.interventions.switchboard import shape_mark
 from flask_assay.experiments.launch import Bench, Host
 from flask_assay.experiments.replay import Answer, SentRequest
+from flask_assay.experiments.writes import has_unsafe_method
 
 __all__ = ["Rehearsal", "rehearse"]
 
@@ -29,12 +31,16 @@ class Rehearsal:
         request_s: Route → seconds that one of them takes in the unchanged app.
         shown: The hypotheses, each with the routes on which its problem shows.
         not_shown: Remedy id → why it can not be measured on any route.
+        repeatable: Routes that write whose requests succeed a second time.
+        boot_s: Seconds that a process takes to boot.
     """
 
     requests: Mapping[str, Sequence[SentRequest]]
     request_s: Mapping[str, float]
     shown: tuple[Hypothesis, ...]
     not_shown: Mapping[str, str]
+    repeatable: frozenset[str] = frozenset()
+    boot_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,13 @@ class _Kept:
         )
 
 
-def rehearse(bench: Bench, arm: ArmPlan, most: int, wanted: Sequence[Hypothesis] = ()) -> Rehearsal:
+def rehearse(
+    bench: Bench,
+    arm: ArmPlan,
+    most: int,
+    wanted: Sequence[Hypothesis] = (),
+    deadline: Deadline | None = None,
+) -> Rehearsal:
     """Send requests to the unchanged app and keep those that it answers as under load.
 
     Args:
@@ -61,15 +73,23 @@ def rehearse(bench: Bench, arm: ArmPlan, most: int, wanted: Sequence[Hypothesis]
         arm: Unchanged, with data that nobody else uses where requests write.
         most: Requests kept per route.
         wanted: What shall be measured with them.
+        deadline: When to stop looking, after the first route.
     """
+    begin = bench.clock.monotonic_ns() if deadline else 0
     host = Host(bench, [arm])
+    boot_s = (bench.clock.monotonic_ns() - begin) / 1e9 if deadline else 0.0
     kept: dict[str, list[_Kept]] = {}
+    repeatable = set()
     try:
         for route, available in bench.requests.items():
+            if kept and deadline is not None and deadline.is_over:
+                break
             concerned = [each for each in wanted if route in each.routes]
             found = _route(host, arm.name, available, most, concerned)
             if found:
                 kept[route] = found
+            if found and has_unsafe_method(route) and _succeeds(host, arm.name, found[0].request):
+                repeatable.add(route)
     finally:
         host.stop()
     shown = [each for each in (_where_shown(each, kept) for each in wanted) if each.routes]
@@ -79,7 +99,14 @@ def rehearse(bench: Bench, arm: ArmPlan, most: int, wanted: Sequence[Hypothesis]
         {route: _usual_s(found) for route, found in kept.items()},
         tuple(shown),
         {each.remedy_id: _why(each, kept) for each in wanted if each.remedy_id not in ids},
+        frozenset(repeatable),
+        boot_s,
     )
+
+
+def _succeeds(host: Host, arm: str, request: SentRequest) -> bool:
+    """Return whether a request is answered once more as it was under load."""
+    return host.client.send(request, arm=arm).status // 100 == request.status // 100
 
 
 def _usual_s(found: Sequence[_Kept]) -> float:

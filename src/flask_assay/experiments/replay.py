@@ -9,6 +9,7 @@ from flask_assay.experiments.interventions.switchboard import (
     ARM_HEADER,
     SHAPES_HEADER,
     STATEMENTS_HEADER,
+    WRITES_HEADER,
 )
 from flask_assay.model.clock import Clock
 from flask_assay.model.owned import AllowedTarget
@@ -52,6 +53,7 @@ class Answer:
         statements: SQL statements that the target executed for it; None if it does not tell.
         shapes: Executions by the mark of their statement's shape; None if it does not tell.
         is_hit: Whether the cache of an experiment answered.
+        writes: Statements of it that changed data, as far as the target saw.
     """
 
     status: int
@@ -64,6 +66,7 @@ class Answer:
     statements: int | None = None
     shapes: Mapping[str, int] | None = None
     is_hit: bool = False
+    writes: int = 0
 
 
 class Client:
@@ -125,6 +128,7 @@ class Client:
             statements=int(told) if told else None,
             shapes=_shapes(response.getheader(SHAPES_HEADER)),
             is_hit=response.getheader(CACHE_HEADER) == "hit",
+            writes=int(response.getheader(WRITES_HEADER) or 0),
         )
 
 

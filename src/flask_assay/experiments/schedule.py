@@ -1,8 +1,14 @@
-"""What fits into the time: which arms are measured, and in how many launches.
+"""What fits into the time: which remedies are measured.
 
-Every claim needs ``LEAST_LAUNCHES`` launches with ``LEAST_ROUNDS`` pairs each. Where there is no
-time for all, combinations of the remedies that cost least are left out first, then those
-remedies: findings stand in the order of the seconds that are attributed to them.
+A claim needs several launches with ``LEAST_ROUNDS`` pairs each. Where there is no time for that,
+the remedies that come last are left out: findings stand in the order of the seconds that are
+attributed to them.
+
+References:
+    T. Kalibera, R. Jones, "Rigorous Benchmarking in Reasonable Time", ISMM 2013: so many launches
+    that a further one would cost more than the pairs that fit into its boot would tell.
+    K. Jamieson, A. Talwalkar, "Non-stochastic Best Arm Identification", 2016: arms that can no
+    longer matter give their time to the others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,22 +19,18 @@ from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.experiments.writes import has_unsafe_method
 
 __all__ = [
-    "LEAST_LAUNCHES",
     "LEAST_REMEDIES",
     "LEAST_ROUNDS",
     "WARM_UP_ROUNDS",
     "Schedule",
     "schedule",
+    "without",
 ]
 
-LEAST_LAUNCHES = 5
 LEAST_ROUNDS = 4
 LEAST_REMEDIES = 4
 """So many are tried whatever the time, as a slow machine would else try none."""
 WARM_UP_ROUNDS = 1
-BOOT_S = 2.0
-# Rather a little late than without remedies: the estimate is rough, and changed arms are faster.
-_OVERRUN = 1.25
 # What the server and the client add to each request beside the view.
 _EXCHANGE_S = 0.001
 
@@ -39,13 +41,11 @@ class Schedule:
 
     Attributes:
         arms: Base and null first.
-        launches: How many.
         left_out: Remedies that no time is left for, the dearest finding first.
         combinations_left_out: Arms with several remedies that no time is left for.
     """
 
     arms: tuple[ArmPlan, ...]
-    launches: int
     left_out: tuple[str, ...] = ()
     combinations_left_out: int = 0
 
@@ -55,8 +55,7 @@ def schedule(
     wanted: Sequence[Hypothesis],
     request_s: Mapping[str, float],
     *,
-    budget_s: float,
-    most_launches: int,
+    launch_s: float,
 ) -> Schedule:
     """Return what fits, and the first ``LEAST_REMEDIES`` whatever the time.
 
@@ -64,8 +63,7 @@ def schedule(
         arms: All, base and null first.
         wanted: Dearest finding first.
         request_s: Route → seconds of one request.
-        budget_s: Seconds of all launches.
-        most_launches: Launches where there is time.
+        launch_s: Seconds of each launch, its boot not counted.
     """
     rank = {each.remedy_id: number for number, each in enumerate(wanted)}
     left = list(arms)
@@ -75,39 +73,27 @@ def schedule(
         (arm for arm in arms if arm.remedies),
         key=lambda arm: (len(arm.remedies) > 1, max(rank[each] for each in arm.remedies)),
     )
-    while (
-        len(order) > LEAST_REMEDIES
-        and _seconds(left, request_s, LEAST_LAUNCHES) > _OVERRUN * budget_s
-    ):
+    while len(order) > LEAST_REMEDIES and _seconds(left, request_s) > launch_s:
         dropped.append(order.pop())
-        left = _without(left, dropped[-1])
-    launches = max(
-        (
-            count
-            for count in range(LEAST_LAUNCHES, most_launches + 1)
-            if _seconds(left, request_s, count) <= budget_s
-        ),
-        default=min(LEAST_LAUNCHES, most_launches),
-    )
+        left = without(left, {dropped[-1].name})
     single = [arm.remedies[0] for arm in dropped if len(arm.remedies) == 1]
-    return Schedule(tuple(left), launches, tuple(reversed(single)), len(dropped) - len(single))
+    return Schedule(tuple(left), tuple(reversed(single)), len(dropped) - len(single))
 
 
-def _without(arms: Sequence[ArmPlan], dropped: ArmPlan) -> list[ArmPlan]:
+def without(arms: Sequence[ArmPlan], dropped: set[str]) -> list[ArmPlan]:
     """Return the other arms; base and null only where some other arm is left."""
-    rest = [arm for arm in arms if arm.name != dropped.name]
+    rest = [arm for arm in arms if arm.name not in dropped]
     needed = frozenset(route for arm in rest if arm.remedies for route in arm.routes)
     return [arm if arm.remedies else replace(arm, routes=needed) for arm in rest]
 
 
-def _seconds(arms: Sequence[ArmPlan], request_s: Mapping[str, float], launches: int) -> float:
-    """Return how long so many launches take with the least number of rounds."""
+def _seconds(arms: Sequence[ArmPlan], request_s: Mapping[str, float]) -> float:
+    """Return how long the least number of rounds takes."""
     rounds = WARM_UP_ROUNDS + LEAST_ROUNDS
     # what one arm writes, the data of all others get too
     written = {route for arm in arms for route in arm.routes if has_unsafe_method(route)}
-    per_launch = sum(
-        (rounds + arm.learns) * (request_s[route] + _EXCHANGE_S)
+    return sum(
+        (rounds + arm.learns) * (request_s.get(route, 0.0) + _EXCHANGE_S)
         for arm in arms
         for route in arm.routes | written
     )
-    return launches * (BOOT_S + per_launch)

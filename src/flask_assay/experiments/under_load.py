@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from math import expm1, log
 from statistics import fmean, median
 
+from flask_assay.experiments.deadline import Deadline
+from flask_assay.experiments.estimate import EQUIVALENT_RATIO
 from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.gather.lab import Copy, Lab
 from flask_assay.load.control import LoadProcess
@@ -20,7 +22,8 @@ from flask_assay.model.effect import Effect, OracleVerdict, Trial, TrialOutcome
 from flask_assay.model.rows import ClientFlag, ClientRow, Phase
 from flask_assay.recording.reader import Recording
 from flask_assay.services.waiting import wait_until
-from flask_assay.stats.intervals import mean_interval
+from flask_assay.stats.intervals import Interval
+from flask_assay.stats.launches import Comparison, Spread, interval_of, spread_of
 
 __all__ = ["ALL_ROUTES", "try_under_load"]
 
@@ -30,8 +33,9 @@ _LEAST_LOAD_S = 2.0
 _FIRST_OVERHEAD_S = 4.0
 _WARM_UP_S = 1.0
 _LEAST_REQUESTS = 4
-_LEAST_LAUNCHES = 4
-_CLAIM_LEVEL = 0.99
+_LEAST_LAUNCHES = 2
+_CLAIM_LEVEL = 0.995  # two are tried at most: together 0.99
+_NO_TIME = "no time was left for two boots of it (--experiment-s)"
 _LEVEL = 0.95
 
 
@@ -49,7 +53,7 @@ def try_under_load(
     arms: Sequence[Hypothesis],
     *,
     clock: Clock,
-    budget_s: float,
+    deadline: Deadline,
     launches: int,
     on_step: Callable[[str], None],
 ) -> list[Trial]:
@@ -59,22 +63,21 @@ def try_under_load(
         lab: The run's servers, its load decided; no target may be up.
         arms: Changed targets.
         clock: Source of time.
-        budget_s: Seconds for all of it.
+        deadline: When it must be over; a launch that would not end before it is not begun.
         launches: Boots of each arm, at least 2.
         on_step: Told what is going on.
     """
     rng = random.Random(lab.settings.integer("random_seed"))
     everyone: list[Hypothesis | None] = [None, *arms]
     started = clock.monotonic_ns()
-    end = started + int(budget_s * 1e9)
     seen: list[dict[str, _Seen]] = []
     overhead_s = _FIRST_OVERHEAD_S
     copy = lab.copy("load")
     try:
         for number in range(launches):
             before = clock.monotonic_ns()
-            left_s = max(0.0, (end - before) / 1e9)
-            if left_s == 0.0 and len(seen) >= _LEAST_LAUNCHES:
+            left_s = deadline.left_s
+            if left_s < len(everyone) * (overhead_s + _LEAST_LOAD_S):
                 break
             on_step(
                 f"experiment under load: launch {number + 1} of {launches}, "
@@ -88,7 +91,12 @@ def try_under_load(
     finally:
         lab.discard(copy)
     spent_s = (clock.monotonic_ns() - started) / 1e9
-    return [_trial(arm, seen, len(arms), spent_s) for arm in arms]
+    changes = [Comparison(_log_ratios(arm, seen), 0.0) for arm in arms]
+    spread = spread_of(changes)
+    return [
+        _trial(arm, seen, change, spread, spent_s)
+        for arm, change in zip(arms, changes, strict=True)
+    ]
 
 
 def _boot_and_load(lab: Lab, copy: Copy, arm: Hypothesis | None, seconds: float) -> _Seen:
@@ -140,16 +148,28 @@ def _seen(rows: Sequence[ClientRow], seconds: float) -> _Seen:
     )
 
 
+def _log_ratios(arm: Hypothesis, launches: Sequence[Mapping[str, _Seen]]) -> tuple[float, ...]:
+    pairs = [(each["base"], each[arm.remedy_id]) for each in launches]
+    found = (_log_ratio(before, after) for before, after in pairs)
+    return tuple(ratio for ratio in found if ratio is not None)
+
+
 def _trial(
-    arm: Hypothesis, launches: Sequence[Mapping[str, _Seen]], claims: int, spent_s: float
+    arm: Hypothesis,
+    launches: Sequence[Mapping[str, _Seen]],
+    change: Comparison,
+    spread: Spread,
+    spent_s: float,
 ) -> Trial:
     pairs = [(each["base"], each[arm.remedy_id]) for each in launches]
-    ratios = [ratio for before, after in pairs if (ratio := _log_ratio(before, after)) is not None]
-    if len(ratios) < 2:
+    if len(pairs) < _LEAST_LAUNCHES:
+        return arm.untried(_NO_TIME)
+    ratios = change.figures
+    if len(ratios) < _LEAST_LAUNCHES:
         return arm.untried("too few requests per route to compare")
     before_s = median(fmean(before.medians_s.values()) for before, _ in pairs if before.medians_s)
     change_s, low_s, high_s = (
-        before_s * expm1(value) for value in mean_interval(ratios, level=_LEVEL)
+        before_s * expm1(value) for value in interval_of(change, spread, level=_LEVEL)
     )
     more_errors = fmean(after.error_ratio - before.error_ratio for before, after in pairs)
     is_worse = more_errors > 0.01
@@ -166,11 +186,10 @@ def _trial(
         oracle=OracleVerdict.ERROR if is_worse else OracleVerdict.EQUAL,
         oracle_detail="more errors" if is_worse else "share of errors; bodies not compared",
     )
-    level = 1 - (1 - _CLAIM_LEVEL) / max(1, claims)
-    strict = mean_interval(ratios, level=level)
+    strict = interval_of(change, spread, level=_CLAIM_LEVEL)
     return replace(
         arm.untried(""),
-        outcome=_outcome(strict.excludes_zero, strict.point, is_worse=is_worse),
+        outcome=_outcome(strict, is_worse=is_worse),
         effects=(effect,),
         prices={
             "requests_per_second_before": round(fmean(each.requests_per_s for each, _ in pairs), 1),
@@ -187,9 +206,10 @@ def _log_ratio(before: _Seen, after: _Seen) -> float | None:
     return fmean(log(after.medians_s[name] / before.medians_s[name]) for name in shared)
 
 
-def _outcome(is_clear: bool, change: float, *, is_worse: bool) -> TrialOutcome:  # noqa: FBT001
+def _outcome(strict: Interval, *, is_worse: bool) -> TrialOutcome:
     if is_worse:
         return TrialOutcome.REFUSED
-    if not is_clear:
-        return TrialOutcome.NO_EFFECT
-    return TrialOutcome.FASTER if change < 0 else TrialOutcome.SLOWER
+    if strict.excludes_zero:
+        return TrialOutcome.FASTER if strict.point < 0 else TrialOutcome.SLOWER
+    within = max(abs(expm1(strict.low)), abs(expm1(strict.high)))
+    return TrialOutcome.NO_EFFECT if within <= EQUIVALENT_RATIO else TrialOutcome.INCONCLUSIVE

@@ -34,7 +34,8 @@ class TrialOutcome(StrEnum):
 
     FASTER = "faster"
     SLOWER = "slower"
-    NO_EFFECT = "no-effect"  # the interval contains zero
+    NO_EFFECT = "no-effect"  # shown: the interval lies close to zero on both sides
+    INCONCLUSIVE = "inconclusive"  # neither an effect nor its absence could be shown
     MENDED = "mended"  # what was wrong is right; time does not show it
     REFUSED = "refused"  # the responses changed
     NOT_REPRODUCED = "not-reproduced"  # repeated requests did not show the finding

@@ -193,6 +193,7 @@ def _trials(diagnosis: Diagnosis) -> list[tuple[str, list[Trial]]]:
     groups = (
         ("Measured", (TrialOutcome.FASTER, TrialOutcome.SLOWER, TrialOutcome.MENDED)),
         ("Tried, no effect", (TrialOutcome.NO_EFFECT,)),
+        ("Inconclusive: the time or the machine did not allow more", (TrialOutcome.INCONCLUSIVE,)),
         ("Refused: the responses changed", (TrialOutcome.REFUSED,)),
         (
             "Not reproduced: the problem did not show in the repeated requests",

@@ -45,6 +45,7 @@ OUTCOME_WORDS: Mapping[TrialOutcome, str] = {
     TrialOutcome.FASTER: "faster",
     TrialOutcome.SLOWER: "slower",
     TrialOutcome.NO_EFFECT: "no effect",
+    TrialOutcome.INCONCLUSIVE: "inconclusive",
     TrialOutcome.REFUSED: "refused",
     TrialOutcome.MENDED: "mended",
     TrialOutcome.NOT_REPRODUCED: "not reproduced",

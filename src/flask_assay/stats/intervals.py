@@ -3,9 +3,10 @@
 import math
 import statistics
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ["Interval", "mean_interval", "t_quantile"]
+__all__ = ["Interval", "mean_interval", "t_quantile", "t_tail"]
 
 
 class Interval(NamedTuple):
@@ -49,7 +50,22 @@ def mean_interval(values: Sequence[float], *, level: float = 0.95) -> Interval:
     return Interval(middle, middle - half, middle + half)
 
 
-def t_quantile(probability: float, freedom: int) -> float:
+def t_tail(at: float, freedom: float) -> float:
+    """Return the probability that Student's t is larger.
+
+    Args:
+        at: Zero or more.
+        freedom: Degrees of freedom, also fractions.
+
+    Example:
+        >>> round(t_tail(2.776, 4), 3)
+        0.025
+    """
+    return 0.5 * _beta_ratio(freedom / 2, 0.5, freedom / (freedom + at * at))
+
+
+@lru_cache(maxsize=1024)
+def t_quantile(probability: float, freedom: float) -> float:
     """Return the quantile of Student's t distribution by bisection on its distribution function.
 
     Example:
@@ -60,19 +76,14 @@ def t_quantile(probability: float, freedom: int) -> float:
         raise ValueError(f"{freedom} degrees of freedom: at least one is needed")
     if probability < 0.5:
         return -t_quantile(1 - probability, freedom)
+    tail = 1 - probability
     low, high = 0.0, 2.0
-    while _t_cumulative(high, freedom) < probability and high < 1e6:
+    while t_tail(high, freedom) > tail and high < 1e6:
         high *= 2
-    for _ in range(80):
+    for _ in range(50):
         middle = (low + high) / 2
-        low, high = (
-            (middle, high) if _t_cumulative(middle, freedom) < probability else (low, middle)
-        )
+        low, high = (middle, high) if t_tail(middle, freedom) > tail else (low, middle)
     return (low + high) / 2
-
-
-def _t_cumulative(at: float, freedom: int) -> float:
-    return 1 - 0.5 * _beta_ratio(freedom / 2, 0.5, freedom / (freedom + at * at))
 
 
 def _beta_ratio(a: float, b: float, x: float) -> float:

@@ -1,68 +1,150 @@
-"""Effects: over launches, with intervals, claimed only when noise can not explain them."""
+"""Effects and verdicts: over launches, with intervals, claimed only when noise can not explain them.
+
+Launches are made up here with the luck and the noise that real ones showed: of a launch 1 to 5 %,
+of a pair 10 % on a quiet machine and 30 % with bursts on a busy one.
+"""
 
 import random
 
 import pytest
 
-from flask_assay.experiments.estimate import distribution, effects_of, outcome_of
+from flask_assay.experiments.estimate import EQUIVALENT_RATIO, distribution, judge
 from flask_assay.experiments.launch import LaunchResult
 from flask_assay.model.effect import OracleVerdict, TrialOutcome
 
-ROUTE = "GET /"
+QUIET = {"luck": 0.01, "noise": 0.1, "bursts": 0.03, "pairs": 12}
+BUSY = {"luck": 0.05, "noise": 0.3, "bursts": 0.2, "pairs": 4}
 
 
-def launches(rng, *, ratio=1.0, luck=0.03, noise=0.05, count=6, verdict=OracleVerdict.EQUAL):
-    """Launches in which every process pair draws its own luck, as real ones do."""
+def launches(rng, ratios, *, routes=4, count=6, luck, noise, bursts, pairs, verdict=None):
+    """Launches of a base, a null and some arms on each route; bursts hit single requests."""
+
+    def seconds(factor):
+        burst = rng.expovariate(2) if rng.random() < bursts else 0.0
+        return 0.01 * factor * max(0.2, rng.gauss(1, noise)) * (1 + burst)
+
     found = []
     for _ in range(count):
-        factors = {"null": rng.gauss(1.0, luck), "arm": ratio * rng.gauss(1.0, luck)}
-        pairs = {
-            (name, ROUTE): [
-                (0.01 * rng.gauss(1, noise), 0.01 * factor * rng.gauss(1, noise)) for _ in range(40)
-            ]
-            for name, factor in factors.items()
-        }
-        found.append(LaunchResult(pairs, {("arm", ROUTE): (verdict, "")}))
+        made = {}
+        for number in range(routes):
+            route = f"GET /{number}"
+            arms = {"null": 1.0} | {
+                name: ratio for name, ratio in ratios.items() if name.startswith(f"{number}")
+            }
+            factors = {name: ratio * rng.gauss(1, luck) for name, ratio in arms.items()}
+            for _ in range(pairs):
+                times = {name: seconds(factor) for name, factor in factors.items()}
+                base = seconds(1)
+                for name, after in times.items():
+                    before = base if name == "null" else (base * times["null"]) ** 0.5
+                    made.setdefault((name, route), []).append((before, after))
+        verdicts = {key: (verdict, "") for key in made if verdict and key[0] != "null"}
+        found.append(LaunchResult(made, verdicts))
     return found
 
 
-def judged(made):
-    noise = effects_of("null", made, level=0.95)
-    return outcome_of("arm", made, noise, claims=4)
+def judged(seed, ratios, *, is_last=True, **machine):
+    made = launches(random.Random(seed), ratios, **machine)
+    return judge(made, dict.fromkeys(ratios, 1.0), is_last=is_last)
+
+
+def outcomes(seed, ratios, **machine):
+    return {name: each.outcome for name, each in judged(seed, ratios, **machine).items()}
+
+
+NOTHING = {f"{route}{arm}": 1.0 for route in range(4) for arm in "ab"}
+CLAIMS = {TrialOutcome.FASTER, TrialOutcome.SLOWER}
 
 
 def test_a_halved_time_is_an_effect_with_its_interval():
-    made = launches(random.Random(1), ratio=0.5)
-    (effect,) = effects_of("arm", made, level=0.95)
+    found = judged(1, {"0a": 0.5}, **QUIET)["0a"]
+    (effect,) = found.effects
+    assert found.outcome is TrialOutcome.FASTER
     assert effect.low_s < effect.change_s < effect.high_s < 0
-    assert effect.change_s == pytest.approx(-0.005, rel=0.1)
-    assert (effect.launch_count, effect.pair_count) == (6, 240)
-    assert judged(made) is TrialOutcome.FASTER
+    assert effect.change_s == pytest.approx(-0.005, rel=0.15)
+    assert (effect.launch_count, effect.pair_count) == (6, 72)
 
 
 def test_a_doubled_time_is_slower():
-    assert judged(launches(random.Random(2), ratio=2.0)) is TrialOutcome.SLOWER
+    assert outcomes(2, {"0a": 2.0}, **QUIET)["0a"] is TrialOutcome.SLOWER
 
 
-def test_no_change_is_hardly_ever_claimed():
-    claimed = sum(
-        judged(launches(random.Random(seed))) is not TrialOutcome.NO_EFFECT for seed in range(300)
+@pytest.mark.parametrize("machine", [QUIET, BUSY], ids=["quiet", "busy"])
+def test_in_sixty_experiments_that_change_nothing_hardly_one_claims_an_effect(machine):
+    wrong = sum(
+        not CLAIMS.isdisjoint(outcomes(seed, NOTHING, **machine).values()) for seed in range(60)
     )
-    assert claimed <= 3
+    assert wrong <= 1
 
 
-def test_a_quarter_less_is_nearly_always_seen():
-    seen = sum(
-        judged(launches(random.Random(seed), ratio=0.75)) is TrialOutcome.FASTER
-        for seed in range(100)
+def test_what_changes_nothing_is_shown_to_on_a_quiet_machine_and_left_open_on_a_busy_one():
+    quiet = [
+        judged(seed, NOTHING, **QUIET | {"pairs": 30})[name]
+        for seed in range(4)
+        for name in NOTHING
+    ]
+    shown = [each for each in quiet if each.outcome is TrialOutcome.NO_EFFECT]
+    assert len(shown) > 0.9 * len(quiet)
+    for each in shown:
+        (effect,) = each.effects
+        assert abs(effect.change_s) < EQUIVALENT_RATIO * effect.before_s
+        assert "is excluded" in each.reason
+    busy = [judged(seed, NOTHING, **BUSY)[name] for seed in range(4) for name in NOTHING]
+    open_ = [each for each in busy if each.outcome is TrialOutcome.INCONCLUSIVE]
+    assert len(open_) > 0.9 * len(busy)
+    assert all("is possible" in each.reason for each in open_)
+
+
+def test_a_tenth_less_is_mostly_seen_on_a_quiet_machine():
+    ratios = NOTHING | {"0a": 0.9, "1b": 0.9}
+    seen = [outcomes(seed, ratios, **QUIET)[name] for seed in range(20) for name in ("0a", "1b")]
+    assert seen.count(TrialOutcome.FASTER) >= 26
+
+
+def test_a_halved_time_is_mostly_seen_on_a_busy_machine():
+    ratios = NOTHING | {"0a": 0.5, "1b": 0.5}
+    seen = [outcomes(seed, ratios, **BUSY)[name] for seed in range(20) for name in ("0a", "1b")]
+    assert seen.count(TrialOutcome.FASTER) >= 32
+
+
+def test_what_the_null_arm_shows_is_the_bar_of_its_route():
+    """A change that copies of the data make is none of the remedy."""
+    rng = random.Random(5)
+    made = launches(rng, {"0a": 0.75, "1a": 0.75}, **QUIET)
+    for launch in made:
+        pairs = launch.pairs["null", "GET /0"]
+        pairs[:] = [(before, 0.7 * after) for before, after in pairs]
+    found = judge(made, {"0a": 1.0, "1a": 1.0})
+    assert found["null"].outcome is TrialOutcome.FASTER
+    assert found["0a"].outcome is TrialOutcome.INCONCLUSIVE
+    assert found["1a"].outcome is TrialOutcome.FASTER
+
+
+def test_at_the_first_look_what_could_still_help_is_promising_and_nothing_else():
+    ratios = NOTHING | {"0a": 0.5, "1b": 3.0}
+    found = judged(6, ratios, is_last=False, count=3, **QUIET | {"pairs": 40})
+    assert found["0a"].is_promising
+    assert not found["1b"].is_promising
+    nothing = [found[name] for name in NOTHING if name not in {"0a", "1b"}]
+    assert sum(not each.is_promising for each in nothing) >= 4
+    assert all(
+        each.is_promising for each in judged(7, NOTHING, is_last=False, count=3, **BUSY).values()
     )
-    assert seen >= 95
+
+
+def test_a_cache_helps_its_hits_only():
+    made = launches(random.Random(8), {"0a": 0.1}, **QUIET)
+    (effect,) = judge(made, {"0a": 0.5})["0a"].effects
+    assert effect.after_s == pytest.approx(0.55 * effect.before_s, rel=0.1)
 
 
 @pytest.mark.parametrize("verdict", [OracleVerdict.DIFFERENT, OracleVerdict.ERROR])
 def test_changed_answers_refuse_any_saving(verdict):
-    made = launches(random.Random(3), ratio=0.1, verdict=verdict)
-    assert judged(made) is TrialOutcome.REFUSED
+    assert outcomes(3, {"0a": 0.1}, verdict=verdict, **QUIET)["0a"] is TrialOutcome.REFUSED
+
+
+def test_one_launch_says_nothing():
+    assert judged(9, {"0a": 0.1}, count=1, **QUIET)["0a"].effects == ()
 
 
 def test_each_time_before_and_after_is_in_one_bin():

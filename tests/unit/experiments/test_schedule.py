@@ -1,8 +1,8 @@
 """What fits into the time of an experiment: the dearest findings first, and nothing silently."""
 
-from flask_assay.experiments.arms import BASE, NULL, arms_of
+from flask_assay.experiments.arms import BASE, NULL, arms_of, combinations_of
 from flask_assay.experiments.hypothesis import Hypothesis
-from flask_assay.experiments.schedule import LEAST_LAUNCHES, LEAST_REMEDIES, schedule
+from flask_assay.experiments.schedule import LEAST_REMEDIES, schedule
 from flask_assay.model.finding import Remedy
 
 
@@ -11,46 +11,38 @@ def hypothesis(number, *routes):
     return Hypothesis(f"audit/{number}/0", remedy, frozenset(routes), number)
 
 
-def planned(wanted, *, budget_s, request_s=0.02, most=8):
+def planned(wanted, *, launch_s, request_s=0.02, more=()):
     routes = sorted({route for each in wanted for route in each.routes})
     seconds = dict.fromkeys(routes, request_s)
-    arms = arms_of(wanted, routes)
-    return arms, schedule(arms, wanted, seconds, budget_s=budget_s, most_launches=most)
+    arms = [*arms_of(wanted, routes), *more]
+    return arms, schedule(arms, wanted, seconds, launch_s=launch_s)
 
 
 def names(plan):
     return [arm.name for arm in plan.arms]
 
 
-def test_with_time_for_all_every_arm_is_measured_in_all_launches():
+def test_with_time_for_all_every_arm_is_measured():
     wanted = [hypothesis(n, f"GET /{n // 2}") for n in range(4)]
-    arms, plan = planned(wanted, budget_s=60)
+    arms, plan = planned(wanted, launch_s=4)
     assert list(plan.arms) == list(arms)
-    assert plan.launches == 8
     assert (plan.left_out, plan.combinations_left_out) == ((), 0)
-
-
-def test_with_less_time_launches_go_before_remedies():
-    wanted = [hypothesis(n, f"GET /{n}") for n in range(4)]
-    arms, plan = planned(wanted, budget_s=LEAST_LAUNCHES * 3.5)
-    assert len(plan.arms) == len(arms)
-    assert LEAST_LAUNCHES <= plan.launches < 8
 
 
 def test_combinations_go_first_and_the_cheapest_findings_next():
     wanted = [hypothesis(n, f"GET /{n // 3}") for n in range(12)]
-    arms, plan = planned(wanted, budget_s=16)
+    ratios = {(each.remedy_id, route): -0.5 for each in wanted for route in each.routes}
+    arms, plan = planned(wanted, launch_s=1.5, more=combinations_of(wanted, ratios))
     kept = [arm.remedies for arm in plan.arms if len(arm.remedies) == 1]
     assert plan.left_out
-    assert plan.combinations_left_out == sum(len(arm.remedies) > 1 for arm in arms)
+    assert plan.combinations_left_out == sum(len(arm.remedies) > 1 for arm in arms) > 0
     left = [each.remedy_id for each in wanted if (each.remedy_id,) in kept]
     assert [*left, *plan.left_out] == [each.remedy_id for each in wanted]
-    assert plan.launches == LEAST_LAUNCHES
 
 
 def test_base_and_null_stay_on_the_routes_that_are_left_only():
     wanted = [hypothesis(n, f"GET /{n}") for n in range(20)]
-    _, plan = planned(wanted, budget_s=1)
+    _, plan = planned(wanted, launch_s=0.1)
     assert names(plan) == [BASE, NULL, *(f"audit/{n}/0" for n in range(LEAST_REMEDIES))]
     base = plan.arms[0]
     assert base.routes == plan.arms[1].routes == {f"GET /{n}" for n in range(LEAST_REMEDIES)}
@@ -58,6 +50,6 @@ def test_base_and_null_stay_on_the_routes_that_are_left_only():
 
 def test_a_write_takes_time_in_all_arms():
     wanted = [hypothesis(0, "POST /0"), *(hypothesis(n, f"GET /{n}") for n in range(1, 12))]
-    _, plan = planned(wanted, budget_s=45)
     read_only = [hypothesis(0, "GET /0"), *wanted[1:]]
-    assert plan.launches < planned(read_only, budget_s=45)[1].launches
+    assert planned(read_only, launch_s=4)[1].left_out == ()
+    assert planned(wanted, launch_s=4)[1].left_out

@@ -5,13 +5,14 @@ same path runs ::
 
     SELECT k.i, q.* FROM unnest(:p) WITH ORDINALITY AS k(p, i) CROSS JOIN LATERAL (<original>) q
 
-once and answers the rest from its rows. ORDER BY and LIMIT stay right inside LATERAL. Any
-statement that is not a plain read, or a parameter that was not foreseen, ends the batch.
+once and answers the rest from its rows. ORDER BY and LIMIT stay right inside LATERAL. Rows in
+hand are not used after a statement that is not a plain read.
 
 References:
     PostgreSQL documentation, "LATERAL Subqueries".
 """
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,6 +30,7 @@ from flask_assay.experiments.interventions.stand_in import (
 __all__ = ["apply", "batched"]
 
 _LEAST = 3
+_LONGEST_BODY = 1_000_000
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s(?:::\w+)?")
 _ARRAY_TYPES: Mapping[type, str] = {bool: "bool", int: "int8", str: "text", float: "float8"}
 
@@ -62,7 +64,8 @@ def batched(statement: str, values: Sequence[Mapping[str, Any]]) -> tuple[str, l
 class _Batch:
     """What one request knows: parameters foreseen, rows in hand, parameters seen."""
 
-    def __init__(self, foreseen: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, asked: str, foreseen: Sequence[Mapping[str, Any]]) -> None:
+        self.asked = asked
         self.foreseen = foreseen
         self.seen: list[Mapping[str, Any]] = []
         self.answers: dict[str, tuple[Any, list[Any]]] = {}
@@ -74,14 +77,18 @@ def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
 
     Parameters: "endpoint", and "statement", the shape that is repeated.
     """
-    from flask import g, request
+    from flask import g
 
     foreseen: dict[str, list[Mapping[str, Any]]] = {}
+    # a request may have several statements batched
+    name = f"_assay_batch_{id(foreseen)}"
 
     def current() -> _Batch:
-        batch: _Batch | None = g.get("_assay_batch")
+        batch: _Batch | None = g.get(name)
         if batch is None:
-            batch = g._assay_batch = _Batch(foreseen.get(request.full_path, ()))
+            asked = _what_was_asked()
+            batch = _Batch(asked, foreseen.get(asked, ()))
+            setattr(g, name, batch)
         return batch
 
     def answer(execute: Executor, cursor: Any, statement: str, values: Any, context: Any) -> None:
@@ -90,7 +97,7 @@ def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
             return
         batch = current()
         batch.seen.append(dict(values))
-        foreseen[request.full_path] = batch.seen
+        foreseen[batch.asked] = batch.seen
         if not batch.answers and not batch.is_over:
             _fetch(batch, execute, cursor, statement, context)
         known = None if batch.is_over else batch.answers.get(repr(dict(values)))
@@ -100,9 +107,22 @@ def apply(app: Any, parameters: Parameters, is_on: IsOn = always) -> Undo:
             context.cursor = StandInCursor(cursor, *known)
 
     def forget() -> None:
-        current().is_over = True
+        batch = current()
+        # what is written before the first of the reads is seen by the one that fetches all
+        batch.is_over = batch.is_over or bool(batch.answers)
 
     return answer_reads(parameters, is_on, answer=answer, forget=forget)
+
+
+def _what_was_asked() -> str:
+    """Return what tells one request from another: path, query, and a form or JSON as it came."""
+    from flask import request
+
+    if not request.content_length or request.content_length > _LONGEST_BODY:
+        return request.full_path
+    digest = hashlib.sha256(request.get_data(cache=True)).hexdigest()
+    form = hashlib.sha256(repr(sorted(request.form.items(multi=True))).encode()).hexdigest()
+    return f"{request.full_path} {digest} {form}"
 
 
 def _fetch(batch: _Batch, execute: Executor, cursor: Any, statement: str, context: Any) -> None:

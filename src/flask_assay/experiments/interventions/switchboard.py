@@ -9,6 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,17 +17,21 @@ __all__ = [
     "ARM_HEADER",
     "SHAPES_HEADER",
     "STATEMENTS_HEADER",
+    "WRITES_HEADER",
     "Switchboard",
     "shape_mark",
 ]
 
 ARM_HEADER = "X-Assay-Arm"
 STATEMENTS_HEADER = "X-Assay-Statements"
+WRITES_HEADER = "X-Assay-Writes"
 SHAPES_HEADER = "X-Assay-Shapes"
 _NOTHING: Mapping[str, str] = {}
 _ENVIRON_KEY = "HTTP_X_ASSAY_ARM"
 _SHAPES_KEY = "HTTP_X_ASSAY_SHAPES"
 _MOST_SHAPES = 100
+_WRITES = ("insert", "update", "delete", "merge", "copy", "call", "truncate")
+_HIDDEN = ("insert into ", "delete from ", "update ")
 
 
 def shape_mark(shape: str) -> str:
@@ -38,10 +43,17 @@ def shape_mark(shape: str) -> str:
     return hashlib.sha256(shape.encode("utf-8", "replace")).hexdigest()[:16]
 
 
+@lru_cache(maxsize=4096)
+def _is_write(statement: str) -> bool:
+    text = statement.lstrip("( \n\t").lower()
+    hidden = text.startswith("with") and any(word in text for word in _HIDDEN)
+    return hidden or text.startswith(_WRITES)
+
+
 class _Request:
     """What one request wakes, and what it has executed."""
 
-    __slots__ = ("changes", "databases", "statements", "texts")
+    __slots__ = ("changes", "databases", "statements", "texts", "writes")
 
     def __init__(
         self,
@@ -51,12 +63,14 @@ class _Request:
     ) -> None:
         self.changes = changes
         self.databases = databases
-        self.statements = 0
+        self.statements = self.writes = 0
         self.texts = texts
 
     def headers(self) -> list[tuple[str, str]]:
         """Return what the response tells about it."""
         told = [(STATEMENTS_HEADER, str(self.statements))]
+        if self.writes:
+            told.append((WRITES_HEADER, str(self.writes)))
         if self.texts is not None:
             told.append((SHAPES_HEADER, _marks(self.texts)))
         return told
@@ -148,6 +162,7 @@ class Switchboard:
             request = current.get()
             if request is not None:
                 request.statements += len(given[0]) if is_many and given else 1
+                request.writes += _is_write(str(statement))
                 if request.texts is not None:
                     request.texts[str(statement)] += 1
             return original(dialect, cursor, statement, *given, **named)
