@@ -15,7 +15,13 @@ __all__ = ["Settings", "resolve"]
 # Variables that begin with ASSAY_ and are not settings of a run: servers given by the user,
 # and what a run hands to its own child processes.
 _NOT_SETTINGS = frozenset(
-    {"ASSAY_POSTGRES_URL", "ASSAY_REDIS_URL", "ASSAY_TARGET_PLAN", "ASSAY_DATABASE_URL"}
+    {
+        "ASSAY_POSTGRES_URL",
+        "ASSAY_REDIS_URL",
+        "ASSAY_TARGET_PLAN",
+        "ASSAY_DATABASE_URL",
+        "ASSAY_SANDBOX_STATE",
+    }
 )
 _T = TypeVar("_T")
 _KINDS: dict[type, str] = {

@@ -21,6 +21,7 @@ from flask_assay.pytest_plugin.layers import Layers
 from flask_assay.pytest_plugin.lock_waits import LockWaits
 from flask_assay.pytest_plugin.strict import Strictness
 from flask_assay.pytest_plugin.summary import Summary
+from flask_assay.pytest_plugin.traces import ShortTraces
 from flask_assay.sandbox.checkout import Checkin, Gear
 from flask_assay.sandbox.choice import Choices, code_digest
 from flask_assay.sandbox.signals import Signal, SignalKind
@@ -60,6 +61,7 @@ class Isolation:
     def _add_parts(self, config: pytest.Config) -> None:
         config.pluginmanager.register(self.layers, "flask-assay-layers")
         config.pluginmanager.register(self._timers, "flask-assay-timers")
+        config.pluginmanager.register(ShortTraces(), "flask-assay-traces")
         waits = LockWaits(self.host, self.host.lock_wait_s)
         config.pluginmanager.register(waits, "flask-assay-lock-waits")
         ids = RandomIds(self.host, is_default=config.getoption("assay_ids") == "random")

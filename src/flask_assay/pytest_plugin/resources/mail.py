@@ -9,6 +9,8 @@ from email.message import EmailMessage
 from types import TracebackType
 from typing import Any, Self
 
+from flask_assay.pytest_plugin.resources.suppressed_mail import unsuppressed_mail
+
 __all__ = ["Outbox"]
 
 
@@ -119,6 +121,8 @@ class Outbox(list[EmailMessage]):
         smtplib.SMTP_SSL._get_socket = get_socket  # type: ignore[attr-defined]  # private
         self._starttls = smtplib.SMTP.starttls
         smtplib.SMTP.starttls = lambda *_args, **_named: (220, b"ok")  # type: ignore[method-assign]
+        self._extensions = unsuppressed_mail(self.append)
+        self._extensions.__enter__()
         return self
 
     def __exit__(
@@ -127,6 +131,7 @@ class Outbox(list[EmailMessage]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._extensions.__exit__(None, None, None)
         smtplib.SMTP._get_socket = self._original  # type: ignore[attr-defined]  # private
         smtplib.SMTP_SSL._get_socket = self._original_ssl  # type: ignore[attr-defined]  # private
         smtplib.SMTP.starttls = self._starttls  # type: ignore[method-assign]
