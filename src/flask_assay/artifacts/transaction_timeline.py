@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from flask_assay.artifacts.counted_requests import counted_requests
 from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import View, artifact
 from flask_assay.model.rows import EXPIRED, RequestRow, Span, SpanKind
@@ -93,8 +94,7 @@ def transaction_timeline(view: View) -> Mapping[str, RouteTransactions]:
     """Return transactions by route, for routes that committed."""
     found: dict[str, RouteTransactions] = {}
     shapes = _Shapes()
-    steady = view[steady_state]
-    for route, rows in steady.by_route.items():
+    for route, rows in view[counted_requests].by_route.items():
         entry = _summed(rows, shapes)
         if entry.commit_count:
             found[route] = entry

@@ -4,7 +4,7 @@ from tests.recordings.builder import MS, RecordingBuilder
 from tests.recordings.scenarios import surroundings
 
 from flask_assay.diagnosis import diagnose
-from flask_assay.model.rows import NO_USER_FRAME, SpanKind
+from flask_assay.model.rows import NO_USER_FRAME, Phase, SpanKind
 
 AUTHOR = "SELECT u.id FROM users u WHERE u.id = ?"
 
@@ -215,3 +215,33 @@ def test_waiting_once_for_a_connection_is_no_queue(tmp_path):
             request.span(SpanKind.POOL_WAIT, ms=500 if number < 3 else 0.01)
             request.work(2)
     assert found(build, "pool-starvation") == []
+
+
+def test_first_visits_that_write_are_no_writing_page(tmp_path):
+    build = start(tmp_path)
+    for number in range(2):
+        with build.request("GET /hints") as request:
+            request.query("INSERT INTO orders (id) VALUES (?)", digest=number + 1)
+            request.span(SpanKind.COMMIT, ms=1)
+    assert found(build, "write-on-read") == []
+
+
+def test_a_rare_page_that_writes_is_counted_over_the_warm_up_too(tmp_path):
+    build = start(tmp_path)
+    build.now_ns -= 900 * MS
+    for number in range(3):
+        if number == 1:
+            build.now_ns += 900 * MS
+        with build.request(
+            "GET /topic", phase=Phase.STEADY if number else Phase.WARM_UP
+        ) as request:
+            request.query(
+                "UPDATE orders SET views = ? WHERE id = ?",
+                digest=number + 1,
+                site="forum/models.py:8 count",
+            )
+            request.span(SpanKind.COMMIT, ms=1)
+            request.work(2)
+    [finding] = found(build, "write-on-read")
+    assert finding.evidence[0].value == 3
+    assert "warm-up" in finding.detail

@@ -18,7 +18,7 @@ Counts of filtered subsets are judged by their plan only, so without `plans.json
 
 ## How to fix
 Ask for one row more than a page and show "next"; or cache the count; or show an estimate.
-With Flask-SQLAlchemy: `db.paginate(..., count=False)`.
+With Flask-SQLAlchemy 3: `db.paginate(..., count=False)`.
 
 ## References
 M. Winand, "We need tool support for keyset pagination".

@@ -28,9 +28,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from flask_assay.artifacts.counted_requests import counted_requests
 from flask_assay.artifacts.places import key_of, most_frequent, place_of
 from flask_assay.artifacts.statement_shapes import statement_shapes
-from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.transaction_timeline import Reread, transaction_timeline
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, State
@@ -44,7 +44,7 @@ META = Meta(
     audit_id="expired-reload",
     title="Nothing is read again because of a commit",
     failure_title="Objects are read again after a commit",
-    needs=(steady_state, transaction_timeline, statement_shapes),
+    needs=(counted_requests, transaction_timeline, statement_shapes),
     state=State.PREVIEW,
 )
 
@@ -88,7 +88,7 @@ def _table(statement: str) -> str:
 
 
 def _finding(group: _Reloads, given: Given) -> Finding:
-    steady = given[steady_state]
+    counted = given[counted_requests]
     costs = {route: ns / 1e9 for route, ns in group.route_wall_ns.most_common()}
     routes, cost = tuple(costs), sum(costs.values())
     requests = sum(group.route_requests.values())
@@ -99,7 +99,7 @@ def _finding(group: _Reloads, given: Given) -> Finding:
     return Finding(
         audit=META.audit_id,
         key=key_of(place, tables),
-        severity=Severity.NOTE if mean < MEAN_MIN else severity_of(costs, steady),
+        severity=Severity.NOTE if mean < MEAN_MIN else severity_of(costs, counted),
         title=(
             f"{name_routes(routes)} {agree(routes, 'reads', 'read')} {tables} again after a "
             f"commit, {mean:.1f} times per request"
@@ -115,7 +115,7 @@ def _finding(group: _Reloads, given: Given) -> Finding:
         remedies=(
             Remedy(
                 "keep-after-commit",
-                {"endpoint": steady.by_route[routes[0]][0].endpoint, "site": group.site},
+                {"endpoint": counted.by_route[routes[0]][0].endpoint, "site": group.site},
                 "Build the answer before the commit, or set expire_on_commit=False.",
                 'db = SQLAlchemy(session_options={"expire_on_commit": False})\n',
             ),

@@ -97,7 +97,8 @@ def _finding(route: str, endpoint: str, hits: int, shared: int, given: Given) ->
                 "identity-key",
                 {"endpoint": endpoint},
                 "Put the identity into the cache key.",
-                "@cache.cached(make_cache_key=lambda: f'{request.full_path}:{user_id()}')\n",
+                "@cache.cached(\n"
+                "    make_cache_key=lambda *_, **__: f'{request.full_path}:{user_id()}'\n)\n",
             ),
         ),
     )

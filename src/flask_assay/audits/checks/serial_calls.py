@@ -1,8 +1,9 @@
 """serial-calls: a request makes calls one after the other that could be one, or at once.
 
 ## What it detects
-At least `CALLS_MIN` calls to one service in a request, none overlapping another, that together own
-at least `SHARE_RATIO` of the route's time.
+At least `CALLS_MIN` calls to one service in a request, none overlapping another, in at least
+`REQUESTS_MIN` requests and `REQUESTS_RATIO` of the route's, that together own at least
+`SHARE_RATIO` of its time.
 
 ## Why it matters
 Their times add up: ten calls of 30 ms are 300 ms, however fast either side is.
@@ -32,6 +33,7 @@ from flask_assay.audits.weighing import severity_of
 from flask_assay.model.finding import Evidence, Finding
 
 CALLS_MIN = 3  # in one request, one after the other
+REQUESTS_MIN = 3  # with so many: a share of the time of fewer is chance
 REQUESTS_RATIO = 0.2  # of the route's requests
 SHARE_RATIO = 0.3  # of the route's time
 
@@ -51,7 +53,8 @@ def audit(given: Given) -> Sequence[Finding]:
     for entry in given[external_calls].values():
         many = [count for count in entry.serial_counts if count >= CALLS_MIN]
         total = steady.route_s(entry.route)
-        if len(many) < max(1, REQUESTS_RATIO * len(steady.by_route[entry.route])) or not total:
+        least = max(REQUESTS_MIN, REQUESTS_RATIO * len(steady.by_route[entry.route]))
+        if len(many) < least or not total:
             continue
         if entry.wall_ns / 1e9 / total >= SHARE_RATIO:
             found.append(_finding(entry, many, steady))

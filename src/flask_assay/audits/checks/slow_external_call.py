@@ -1,8 +1,8 @@
 """slow-external-call: a request spends its time waiting for somebody else's server.
 
 ## What it detects
-Outgoing HTTP and mail that own at least `SHARE_RATIO` of a route's response time and at least
-`CALL_S_MIN` per request.
+Outgoing HTTP and mail, in at least `REQUESTS_MIN` requests of a route, that own at least
+`SHARE_RATIO` of its response time and at least `CALL_S_MIN` per request.
 
 ## Why it matters
 A waiting worker serves nobody. The other service's bad day becomes yours, and its outage fills
@@ -35,6 +35,7 @@ from flask_assay.model.finding import Evidence, Finding, Remedy, Severity
 
 SHARE_RATIO = 0.3  # of the response time
 CALL_S_MIN = 0.02  # per request; below it there is little to gain
+REQUESTS_MIN = 3  # with calls: the first one pays for names, connections and certificates
 
 META = Meta(
     audit_id="slow-external-call",
@@ -52,7 +53,8 @@ def audit(given: Given) -> Sequence[Finding]:
         rows = steady.by_route[entry.route]
         seconds = entry.wall_ns / 1e9
         share = seconds / steady.route_s(entry.route) if steady.route_s(entry.route) else 0.0
-        if share >= SHARE_RATIO and seconds / len(rows) >= CALL_S_MIN:
+        is_often = entry.request_count >= REQUESTS_MIN
+        if is_often and share >= SHARE_RATIO and seconds / len(rows) >= CALL_S_MIN:
             found.append(_finding(entry, share, steady))
     return found
 

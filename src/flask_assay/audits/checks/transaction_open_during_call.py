@@ -1,8 +1,8 @@
 """transaction-open-during-call: a transaction waits for another service.
 
 ## What it detects
-Outgoing HTTP or mail made while a connection of the request is in a transaction, where the calls
-take at least `CALL_S_MIN` on average.
+At least `CALLS_MIN` calls of HTTP or mail from one place, and `CALLS_RATIO` of all from there, made
+while a connection of the request is in a transaction, that take `CALL_S_MIN` or more on average.
 
 ## Why it matters
 The transaction keeps its connection out of the pool, its locks from others and old rows from
@@ -36,6 +36,7 @@ from flask_assay.audits.weighing import agree, name_routes, severity_of
 from flask_assay.model.finding import Evidence, Finding, Remedy, Severity
 
 CALL_S_MIN = 0.01  # mean of the calls made inside a transaction
+CALLS_MIN = 3  # inside a transaction: a mean of fewer is the first connection's
 CALLS_RATIO = 0.2  # of the calls at that place must be inside one
 
 META = Meta(
@@ -50,7 +51,7 @@ def audit(given: Given) -> Sequence[Finding]:
     """Return one finding per call site."""
     groups: dict[tuple[str, str], list[ExternalCalls]] = {}
     for entry in given[external_calls].values():
-        if not entry.held_count or entry.held_count < CALLS_RATIO * entry.call_count:
+        if entry.held_count < max(CALLS_MIN, CALLS_RATIO * entry.call_count):
             continue
         if entry.held_ns / entry.held_count / 1e9 < CALL_S_MIN:
             continue

@@ -17,7 +17,8 @@ whole on purpose. Exports are a matter of purpose, too: allow the route.
 
 ## How to fix
 Page by key (`WHERE id > :last ORDER BY id LIMIT 50`), or stream with `yield_per` where all rows
-are really wanted. Count in the database, not in Python.
+are really wanted. Count in the database, not in Python. Where one row is wanted, say `.limit(1)`:
+`session.scalar(select(...))` and `.scalars().first()` fetch all rows and take the first one.
 
 ## References
 M. Winand, "We need tool support for keyset pagination".

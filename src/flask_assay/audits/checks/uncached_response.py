@@ -181,7 +181,7 @@ def _remedy(endpoint: str, trace: RouteTrace, best: CachePrediction) -> Remedy:
         )
     ttl = f"{best.ttl_s:.0f}"
     varies = (
-        ", make_cache_key=lambda: f'{request.full_path}:{current_user_id()}'"
+        ", make_cache_key=lambda *_, **__: f'{request.full_path}:{current_user_id()}'"
         if trace.is_per_identity
         else ", query_string=True"
     )

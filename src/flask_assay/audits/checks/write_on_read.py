@@ -1,7 +1,8 @@
 """write-on-read: looking at a page writes to the database.
 
 ## What it detects
-GET routes of which at least `REQUESTS_RATIO` of the requests write rows and commit them.
+GET routes of which at least `REQUESTS_RATIO` of the requests write rows and commit them, in at
+least `REQUESTS_MIN` requests by one line.
 
 ## Why it matters
 A write takes locks, waits for the disk, makes work for vacuum and keeps the page from being
@@ -25,8 +26,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from flask_assay.artifacts.counted_requests import CountedRequests, counted_requests
 from flask_assay.artifacts.places import key_of, most_frequent, place_of, shared_sites
-from flask_assay.artifacts.steady_state import SteadyState, steady_state
 from flask_assay.artifacts.transaction_timeline import Write, transaction_timeline
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, State
@@ -34,12 +35,13 @@ from flask_assay.audits.weighing import agree, name_routes, severity_of
 from flask_assay.model.finding import Evidence, Finding, Remedy
 
 REQUESTS_RATIO = 0.5  # of a GET route's requests write and commit
+REQUESTS_MIN = 3  # by one line, over all routes: a first visit may be the only one that writes
 
 META = Meta(
     audit_id="write-on-read",
     title="Reading writes nothing",
     failure_title="Reading a page writes to the database",
-    needs=(steady_state, transaction_timeline),
+    needs=(counted_requests, transaction_timeline),
     state=State.PREVIEW,
 )
 
@@ -77,19 +79,21 @@ def audit(given: Given) -> Sequence[Finding]:
                 group.route_requests.get(route, 0), write.request_count
             )
     return [
-        _finding(site, table, group, given[steady_state]) for (site, table), group in groups.items()
+        _finding(site, table, group, given[counted_requests])
+        for (site, table), group in groups.items()
+        if sum(group.route_requests.values()) >= REQUESTS_MIN
     ]
 
 
-def _finding(site: str, table: str, group: _Writes, steady: SteadyState) -> Finding:
+def _finding(site: str, table: str, group: _Writes, counted: CountedRequests) -> Finding:
     costs = {route: ns / 1e9 for route, ns in group.route_ns.most_common()}
     routes, cost, place = tuple(costs), sum(costs.values()), place_of(site)
     writing = sum(group.route_requests.values())
-    requests = sum(len(steady.by_route[route]) for route in routes)
+    requests = sum(len(counted.by_route[route]) for route in routes)
     return Finding(
         audit=META.audit_id,
         key=key_of(place, table),
-        severity=severity_of(costs, steady),
+        severity=severity_of(costs, counted),
         title=(
             f"{name_routes(routes)} {agree(routes, 'writes', 'write')} {table} each time "
             f"{agree(routes, 'it is', 'they are')} read"
@@ -108,7 +112,7 @@ def _finding(site: str, table: str, group: _Writes, steady: SteadyState) -> Find
             Remedy(
                 "offload",
                 {
-                    "endpoint": steady.by_route[routes[0]][0].endpoint,
+                    "endpoint": counted.by_route[routes[0]][0].endpoint,
                     "target": table,
                     "site": site,
                 },
