@@ -8,7 +8,6 @@ from pathlib import Path
 
 from flask_assay.errors import TargetError, UsageError
 from flask_assay.experiments.arms import BASE, NULL, ArmPlan, spare_arm
-from flask_assay.experiments.deadline import Deadline
 from flask_assay.experiments.estimate import judge
 from flask_assay.experiments.launch import Bench, LaunchResult, run_launch
 from flask_assay.experiments.prove import requests_of
@@ -17,6 +16,7 @@ from flask_assay.experiments.writes import writing_routes
 from flask_assay.gather.inside.target_plan import PLAN_VARIABLE
 from flask_assay.gather.lab import Copy, Databases, Lab
 from flask_assay.model.clock import Clock
+from flask_assay.model.deadline import Deadline
 from flask_assay.model.effect import Trial
 from flask_assay.model.finding import Finding, Remedy
 from flask_assay.recording.reader import Recording

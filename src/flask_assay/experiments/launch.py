@@ -16,7 +16,6 @@ from pathlib import Path
 from statistics import fmean
 
 from flask_assay.experiments.arms import BASE, NULL, ArmPlan
-from flask_assay.experiments.deadline import Deadline
 from flask_assay.experiments.oracle import Oracle, worst
 from flask_assay.experiments.replay import Answer, Client, SentRequest
 from flask_assay.experiments.schedule import LEAST_ROUNDS, WARM_UP_ROUNDS
@@ -24,6 +23,7 @@ from flask_assay.experiments.writes import has_unsafe_method
 from flask_assay.gather.lab import Copy, Databases, Lab
 from flask_assay.gather.target import Target
 from flask_assay.model.clock import Clock
+from flask_assay.model.deadline import Deadline
 from flask_assay.model.effect import OracleVerdict
 
 __all__ = ["Bench", "Host", "Key", "LaunchResult", "run_launch"]

@@ -9,19 +9,19 @@ from statistics import fmean
 
 from flask_assay.experiments.arms import NULL, ArmPlan, arms_of, combinations_of, spare_arm
 from flask_assay.experiments.copies import Copies
-from flask_assay.experiments.deadline import Deadline
 from flask_assay.experiments.estimate import Judgement, judge, spread_in
 from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.experiments.interventions.offload import ENQUEUE_S
 from flask_assay.experiments.ladder import ladder_of
 from flask_assay.experiments.launch import Bench, LaunchResult, run_launch
 from flask_assay.experiments.registry import INTERVENTIONS
-from flask_assay.experiments.rehearsal import Rehearsal, rehearse
+from flask_assay.experiments.rehearsal import NO_TIME_TO_LOOK, Rehearsal, rehearse
 from flask_assay.experiments.replay import SentRequest
 from flask_assay.experiments.schedule import schedule, without
 from flask_assay.experiments.writes import writing_routes
 from flask_assay.gather.lab import Lab
 from flask_assay.model.clock import Clock
+from flask_assay.model.deadline import Deadline
 from flask_assay.model.effect import Ladder, OracleVerdict, Trial, TrialOutcome
 from flask_assay.recording.reader import Recording
 
@@ -30,7 +30,7 @@ __all__ = ["Paired"]
 _REQUESTS_PER_ROUTE = 6
 _LEAST_MEASURING_S = 0.5
 _STOP_S = 0.5  # what the end of a launch takes beside its boot
-_REHEARSAL_SHARE, _FIRST_SHARE = 0.25, 0.55
+_REHEARSAL_SHARE, _FIRST_SHARE = 0.2, 0.55
 
 
 class Paired:
@@ -66,6 +66,7 @@ class Paired:
         self._overhead_s = 0.0
         self._left_out: dict[str, str] = {}
         self._useless: dict[str, str] = {}
+        self._deadline = Deadline.after(clock, 0.0)
 
     def run(self, deadline: Deadline, launches: int) -> tuple[list[Trial], Ladder | None]:
         """Return the trials, A/A first, and the ladder.
@@ -74,6 +75,7 @@ class Paired:
             deadline: When the last request is sent.
             launches: Launches, if the time suffices.
         """
+        self._deadline = deadline
         self._on_step(f"experiment: {len(self._wanted)} remedies, which requests can be sent again")
         copies = Copies(self._lab, self._wanted, self._writing)
         try:
@@ -83,7 +85,7 @@ class Paired:
                 spare,
                 _REQUESTS_PER_ROUTE,
                 self._wanted,
-                deadline.within(_REHEARSAL_SHARE * deadline.left_s),
+                _REHEARSAL_SHARE * deadline.left_s,
             )
             self._overhead_s = seen.boot_s + _STOP_S
             first = -(-launches // 2)
@@ -161,7 +163,7 @@ class Paired:
             self._on_step(
                 f"experiment: launch {before + len(results) + 1} of {total}, "
                 f"{len(bench.arms)} arms on {len(bench.requests)} routes, "
-                f"about {deadline.left_s:.0f} s left"
+                f"at most {self._deadline.left_s:.0f} s left"
             )
             share_s = deadline.left_s / (count - len(results)) - self._overhead_s
             measuring_s = max(_LEAST_MEASURING_S, share_s)
@@ -288,7 +290,9 @@ class Paired:
             one = judged.get(each.remedy_id)
             if each.remedy_id in seen.not_shown:
                 reason = seen.not_shown[each.remedy_id]
-                trials.append(each.untried(reason, TrialOutcome.NOT_REPRODUCED))
+                is_late = reason == NO_TIME_TO_LOOK
+                kind = TrialOutcome.NOT_TRIED if is_late else TrialOutcome.NOT_REPRODUCED
+                trials.append(each.untried(reason, kind))
             elif one is None or not one.effects:
                 why = (copies.refused | self._left_out).get(each.remedy_id, _NOT_REPLAYED)
                 trials.append(each.untried(why))

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from flask_assay.errors import UsageError
 from flask_assay.experiments.cache_plan import cache_plans
-from flask_assay.experiments.deadline import Deadline
 from flask_assay.experiments.hypothesis import Hypothesis, endpoints_of, hypotheses
 from flask_assay.experiments.mending import try_mending
 from flask_assay.experiments.paired import Paired
@@ -18,6 +17,7 @@ from flask_assay.experiments.under_load import try_under_load
 from flask_assay.gather.lab import Lab
 from flask_assay.load.transcript import read_transcripts
 from flask_assay.model.clock import Clock
+from flask_assay.model.deadline import Deadline
 from flask_assay.model.effect import Ladder, Trial, TrialOutcome
 from flask_assay.model.finding import Finding
 from flask_assay.recording.directory import write_document
@@ -31,6 +31,8 @@ _CANDIDATES_PER_ROUTE = 24
 # Of what is left when each begins; what one does not need, the next one has.
 _CACHE_SHARE, _MENDING_SHARE, _PAIRED_SHARE = 0.15, 0.2, 0.7
 _NO_TIME = "no time was left for it (--experiment-s)"
+_REPORT_S = 3.0  # what judging again and the end of the servers take
+_LEAST_S = 4.0  # below this not even two boots would end
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ FULL = Extent(
     launches=6, remedies=40, server_remedies=2, routes=32, load_launches=4, mending=3, cache_s=10.0
 )
 QUICK = Extent(
-    launches=4, remedies=4, server_remedies=0, routes=4, load_launches=0, mending=0, cache_s=3.0
+    launches=4, remedies=4, server_remedies=0, routes=4, load_launches=0, mending=0, cache_s=0.0
 )
 
 
@@ -84,12 +86,16 @@ def prove(
         on_step: Told what is going on, with the time left.
         extent: How much is tried.
     """
-    deadline = Deadline.after(clock, lab.settings.number("experiment_s"))
+    deadline = _deadline(lab, clock)
     every = hypotheses(findings, endpoints_of(recording.document("app")))
     competing = [each for each in every if INTERVENTIONS[each.remedy.intervention].needs_load]
     mending = [each for each in every if INTERVENTIONS[each.remedy.intervention].mends]
     # what can be written comes before what only shows an upper bound
     paired = sorted((each for each in every if each not in [*competing, *mending]), key=_is_what_if)
+    if every and deadline.left_s < _LEAST_S:
+        on_step("experiments: no time is left for them")
+        _write(lab, trials := [each.untried(_NO_TIME) for each in every], {})
+        return tuple(trials)
     requests = _requests(lab, recording, paired[: extent.remedies], extent.routes)
     known = [each for each in paired[: extent.remedies] if each.routes & requests.keys()]
     tried = [*known, *competing[: extent.server_remedies], *mending[: extent.mending]]
@@ -98,18 +104,12 @@ def prove(
     plans = cache_plans(
         lab,
         recording,
-        paired,
+        paired if extent.cache_s else (),
         clock=clock,
         budget_s=min(extent.cache_s, _CACHE_SHARE * deadline.left_s),
         on_step=on_step,
     )
-    soon = deadline.within(_MENDING_SHARE * deadline.left_s)
-    for number, each in enumerate(mending[: extent.mending]):
-        if number and soon.is_over:
-            trials.append(each.untried(_NO_TIME))
-            continue
-        asked = requests_of(lab, recording, sorted(each.routes))
-        trials.append(try_mending(lab, each, asked, clock=clock, on_step=on_step))
+    trials += _mended(lab, recording, mending[: extent.mending], deadline, on_step)
     under_load = competing[: extent.server_remedies] if lab.load_plan is not None else []
     share = _PAIRED_SHARE if known and under_load else 1.0
     if known:
@@ -133,6 +133,32 @@ def prove(
         )
     _write(lab, trials, found | {"patches": _patches(recording, findings, trials)})
     return tuple(trials)
+
+
+def _deadline(lab: Lab, clock: Clock) -> Deadline:
+    deadline = Deadline.after(clock, lab.settings.number("experiment_s"))
+    if lab.deadline is None:
+        return deadline
+    return deadline.within(lab.deadline.earlier(_REPORT_S).left_s)
+
+
+def _mended(
+    lab: Lab,
+    recording: Recording,
+    wanted: Sequence[Hypothesis],
+    deadline: Deadline,
+    on_step: Callable[[str], None],
+) -> list[Trial]:
+    """Return the trials of what makes something right; the first whatever the time."""
+    soon = deadline.within(_MENDING_SHARE * deadline.left_s)
+    trials: list[Trial] = []
+    for each in wanted:
+        if trials and soon.is_over:
+            trials.append(each.untried(_NO_TIME))
+            continue
+        asked = requests_of(lab, recording, sorted(each.routes))
+        trials.append(try_mending(lab, each, asked, clock=soon.clock, on_step=on_step))
+    return trials
 
 
 def _patches(

@@ -5,20 +5,23 @@ it left. And one that can need not run the statement that a finding is about: a 
 changes nothing there would be called useless.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from flask_assay.experiments.arms import ArmPlan
-from flask_assay.experiments.deadline import Deadline
 from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.experiments.interventions.switchboard import shape_mark
 from flask_assay.experiments.launch import Bench, Host
 from flask_assay.experiments.replay import Answer, SentRequest
 from flask_assay.experiments.writes import has_unsafe_method
 
-__all__ = ["Rehearsal", "rehearse"]
+__all__ = ["NO_TIME_TO_LOOK", "Rehearsal", "rehearse"]
 
 _NOT_ANSWERED = "its requests, sent again, were not answered as they were under load"
+NO_TIME_TO_LOOK = (
+    "no time was left to look which of its requests could be repeated (--experiment-s)"
+)
 _NOT_SHOWN = "none of the {count} requests that could be repeated ran its statement{often}"
 
 
@@ -64,7 +67,7 @@ def rehearse(
     arm: ArmPlan,
     most: int,
     wanted: Sequence[Hypothesis] = (),
-    deadline: Deadline | None = None,
+    most_s: float = math.inf,
 ) -> Rehearsal:
     """Send requests to the unchanged app and keep those that it answers as under load.
 
@@ -73,17 +76,18 @@ def rehearse(
         arm: Unchanged, with data that nobody else uses where requests write.
         most: Requests kept per route.
         wanted: What shall be measured with them.
-        deadline: When to stop looking, after the first route.
+        most_s: Seconds after which no further route is looked at, the boot not counted.
     """
-    begin = bench.clock.monotonic_ns() if deadline else 0
+    begin = bench.clock.monotonic_ns()
     host = Host(bench, [arm])
-    boot_s = (bench.clock.monotonic_ns() - begin) / 1e9 if deadline else 0.0
+    booted = bench.clock.monotonic_ns()
     kept: dict[str, list[_Kept]] = {}
-    repeatable = set()
+    repeatable, unseen = set(), set()
     try:
         for route, available in bench.requests.items():
-            if kept and deadline is not None and deadline.is_over:
-                break
+            if kept and bench.clock.monotonic_ns() - booted > most_s * 1e9:
+                unseen.add(route)
+                continue
             concerned = [each for each in wanted if route in each.routes]
             found = _route(host, arm.name, available, most, concerned)
             if found:
@@ -98,9 +102,13 @@ def rehearse(
         {route: [each.request for each in found] for route, found in kept.items()},
         {route: _usual_s(found) for route, found in kept.items()},
         tuple(shown),
-        {each.remedy_id: _why(each, kept) for each in wanted if each.remedy_id not in ids},
+        {
+            each.remedy_id: NO_TIME_TO_LOOK if each.routes & unseen else _why(each, kept)
+            for each in wanted
+            if each.remedy_id not in ids
+        },
         frozenset(repeatable),
-        boot_s,
+        (booted - begin) / 1e9,
     )
 
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from math import expm1, log
 from statistics import fmean, median
 
-from flask_assay.experiments.deadline import Deadline
 from flask_assay.experiments.estimate import EQUIVALENT_RATIO
 from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.gather.lab import Copy, Lab
 from flask_assay.load.control import LoadProcess
 from flask_assay.model.clock import Clock
+from flask_assay.model.deadline import Deadline
 from flask_assay.model.effect import Effect, OracleVerdict, Trial, TrialOutcome
 from flask_assay.model.rows import ClientFlag, ClientRow, Phase
 from flask_assay.recording.reader import Recording

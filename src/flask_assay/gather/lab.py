@@ -1,5 +1,6 @@
 """The lab: the servers of one run, and targets booted on clones of its databases."""
 
+import itertools
 import json
 import os
 import sys
@@ -21,6 +22,7 @@ from flask_assay.gather.told import (
     too_slow,
 )
 from flask_assay.load.plan import LoadPlan
+from flask_assay.model.deadline import Deadline
 from flask_assay.model.owned import OwnedDatabase
 from flask_assay.routing.plan import RoutePlan
 from flask_assay.services.databases import APP_ROLE
@@ -86,6 +88,7 @@ class Lab:
         stub_environment: Variables that the services hook gave.
         load_plan: The run's load, once it was decided.
         free_space: How to ask for free bytes.
+        deadline: When the run is to end; None if it may take what it needs.
     """
 
     app: str
@@ -100,7 +103,8 @@ class Lab:
     stub_environment: dict[str, str] = field(default_factory=dict)
     load_plan: LoadPlan | None = None
     free_space: FreeSpace = free_bytes
-    _count: int = 0
+    deadline: Deadline | None = None
+    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @property
     def is_external(self) -> bool:
@@ -264,8 +268,7 @@ class Lab:
 
     def next_number(self) -> int:
         """Return a number that this run has not used, for names of processes and files."""
-        self._count += 1
-        return self._count
+        return next(self._numbers)  # of one step, as passes run in threads
 
     def boot(self, plan: TargetPlan) -> Target:
         """Boot Gunicorn with these orders."""

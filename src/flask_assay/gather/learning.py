@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from flask_assay.gather.again import alone, candidates, send_again
+from flask_assay.gather.allotment import allotted_s
 from flask_assay.gather.lab import Copy, Lab
 from flask_assay.gather.profiling import plans_of, profile
 from flask_assay.load.transcript import Said
 from flask_assay.model.clock import Clock
+from flask_assay.model.deadline import Deadline
 from flask_assay.probe.plan import DEEP_SENSORS, ProbePlan
 from flask_assay.probe.sensors.orm_reads import UNSEEN_READER
 from flask_assay.recording.directory import EVENTS, append_line, write_document
@@ -25,6 +27,7 @@ __all__ = ["learn", "merged"]
 REQUESTS_PER_ROUTE = 5
 REQUESTS_PER_ROUTE_QUICK = 3
 BUDGET_S, BUDGET_QUICK_S = 10.0, 5.0
+SHARE = 0.08  # of what is left of a limited run
 # Values that code takes out of an object's dictionary are read without anybody seeing it.
 _PAST_ATTRIBUTES = re.compile(r"\.__dict__\b|\bvars\(|\borjson\b|\bmsgspec\b")
 
@@ -58,8 +61,9 @@ def _learn(lab: Lab, copy: Copy, wanted: Mapping[str, list[Said]], clock: Clock)
     is_quick = lab.settings.flag("quick")
     most = REQUESTS_PER_ROUTE_QUICK if is_quick else REQUESTS_PER_ROUTE
     with alone(lab, copy, "learning", probe) as (sender, directory):
-        end = clock.monotonic_ns() + int((BUDGET_QUICK_S if is_quick else BUDGET_S) * 1e9)
-        sent = send_again(sender, wanted, most, lambda: clock.monotonic_ns() >= end)
+        wanted_s = BUDGET_QUICK_S if is_quick else BUDGET_S
+        end = Deadline.after(clock, allotted_s(lab, wanted_s, SHARE))
+        sent = send_again(sender, wanted, most, lambda: end.is_over)
         answered = Counter(route for route, _ in sent)
     learned = [*directory.glob("learned-*.json"), *directory.glob("grown-*.json")]
     found = merged(json.loads(path.read_text()) for path in learned)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flask_assay.errors import LoadError
+from flask_assay.gather.allotment import steady_s
 from flask_assay.gather.lab import Lab
 from flask_assay.gather.preflight import find_locustfile
 from flask_assay.gather.real_rows import Query, sample_rows
@@ -51,7 +52,7 @@ def plan_load(
         rate=rate or None,
         arrivals="poisson",
         warm_up_s=settings.number("warm_up_s"),
-        steady_s=settings.number("duration_s"),
+        steady_s=steady_s(lab),
         drain_s=settings.number("drain_s"),
         seed=settings.integer("random_seed"),
     )

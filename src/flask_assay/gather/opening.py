@@ -14,6 +14,8 @@ from flask_assay.errors import AssayError, InterruptedRunError, ServiceError, Us
 from flask_assay.gather.lab import Lab
 from flask_assay.gather.preflight import require_runnable
 from flask_assay.gather.progress import Progress
+from flask_assay.model.clock import SystemClock
+from flask_assay.model.deadline import Deadline
 from flask_assay.recording.directory import (
     EVENTS,
     MANIFEST,
@@ -61,6 +63,8 @@ def open_lab(
         UsageError: If something can be seen to be wrong before a server starts.
         ServiceError: If a server can not be provided.
     """
+    total_s = settings.number("total_s")
+    deadline = Deadline.after(SystemClock(), total_s) if total_s else None
     require_runnable(app, settings)
     base = default_base()
     reap(base)
@@ -72,6 +76,7 @@ def open_lab(
             with Supervisor(run) as supervisor, _servers(supervisor, settings, progress) as servers:
                 lab = Lab(app, settings, run, supervisor, *servers, recording)
                 lab.free_space = free_space
+                lab.deadline = deadline
                 yield lab
         except BaseException as error:
             _close(recording, error)

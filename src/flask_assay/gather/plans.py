@@ -1,17 +1,18 @@
 """Explain the statements that ran, with real parameters, and keep shapes only.
 
 Full statements come from the private side files of the probe; they die with the run.
-``EXPLAIN (ANALYZE)`` executes, so each runs in a transaction that is rolled back, on the
+``EXPLAIN (ANALYZE)`` executes, so each runs in a subtransaction that is rolled back, on the
 database as the load left it.
 """
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from flask_assay.errors import AssayError
+from flask_assay.services.psql import literal
 
 __all__ = ["explain", "private_statements"]
 
@@ -23,7 +24,19 @@ _CONDITIONS = ("Filter", "Index Cond", "Recheck Cond", "Hash Cond", "Join Filter
                "One-Time Filter", "TID Cond", "Sort Key", "Group Key", "Presorted Key",
                "Cache Key", "Output", "Function Call", "Conflict Filter")  # fmt: skip
 _MOST_STATEMENTS = 300
+_MOST_OF_SHAPE = 3
 _TIMEOUT_MS = 5000
+_FUNCTION = """
+CREATE FUNCTION pg_temp.assay_explained(asked text) RETURNS text LANGUAGE plpgsql AS $assay$
+DECLARE found json;
+BEGIN
+ EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ' || asked INTO found;
+ RAISE EXCEPTION USING ERRCODE = 'UNDO0';
+EXCEPTION
+ WHEN SQLSTATE 'UNDO0' THEN RETURN found;
+ WHEN query_canceled OR OTHERS THEN RETURN NULL;
+END $assay$;
+"""
 
 
 def private_statements(private: Path) -> dict[str, list[str]]:
@@ -46,45 +59,52 @@ def explain(asks: Collection[Query], statements: dict[str, list[str]]) -> dict[s
         asks: One per database of the app: runs SQL there with our own role.
         statements: Full statements by shape.
     """
+    wanted = {
+        shape: [sql for sql in full[:_MOST_OF_SHAPE] if _READS.match(sql)]
+        for shape, full in list(statements.items())[:_MOST_STATEMENTS]
+    }
     plans: list[dict[str, Any]] = []
-    failures = 0
-    for shape in list(statements)[:_MOST_STATEMENTS]:
+    left = wanted
+    for ask in asks:
         # a statement does not say which of the app's databases it ran in: the first that knows it
-        tries = (list(_measured(ask, shape, statements[shape])) for ask in asks)
-        measured = next(filter(None, tries), [])
-        if measured:
-            slowest = max(measured, key=lambda plan: float(plan["execution_s"]))
-            plans.append(slowest | {"n": len(measured)})
-        else:
-            failures += 1
-    return {"plans": plans, "unexplained_count": failures}
+        found = _measured(ask, left)
+        plans += (_slowest(shape, measured) for shape, measured in found.items())
+        left = {shape: full for shape, full in left.items() if shape not in found}
+    return {"plans": plans, "unexplained_count": len(left)}
 
 
-def _measured(ask: Query, shape: str, full: list[str]) -> Iterator[dict[str, Any]]:
-    for sql in full[:3]:
-        if not _READS.match(sql):
-            continue
-        try:
-            rows = ask(
-                f"BEGIN; SET LOCAL statement_timeout = {_TIMEOUT_MS};"
-                f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql.rstrip().rstrip(';')}; ROLLBACK"
-            )
-        except AssayError:
-            continue  # volatile data: the row is gone, a constraint hit, the time is up
-        text = "\n".join(
-            row[0] for row in rows if row and row[0] not in {"BEGIN", "SET", "ROLLBACK"}
-        )
-        try:
-            found = json.loads(text[text.index("[") : text.rindex("]") + 1])[0]
-        except ValueError:
-            continue
-        tree = _without_literals(found["Plan"])
-        yield {
-            "statement": shape,
-            "tree": tree,
-            "text": list(_lines(tree)),
-            "execution_s": float(found.get("Execution Time", 0)) / 1000,
-        }
+def _measured(
+    ask: Query, statements: Mapping[str, Sequence[str]]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return what EXPLAIN told, by shape; all in one session, as each one costs a process."""
+    asked = [(shape, sql) for shape, full in statements.items() for sql in full]
+    if not asked:
+        return {}
+    calls = (
+        f"SELECT {number}, pg_temp.assay_explained({literal(sql.rstrip().rstrip(';'))});"
+        for number, (_, sql) in enumerate(asked)
+    )
+    try:
+        rows = ask("\n".join((_FUNCTION, f"SET statement_timeout = {_TIMEOUT_MS};", *calls)))
+    except AssayError:
+        return {}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for number, told in rows:
+        if told:  # else volatile data: the row is gone, a constraint hit, the time is up
+            found.setdefault(asked[int(number)][0], []).append(json.loads(told)[0])
+    return found
+
+
+def _slowest(shape: str, measured: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    slowest = max(measured, key=lambda found: float(found.get("Execution Time", 0)))
+    tree = _without_literals(slowest["Plan"])
+    return {
+        "statement": shape,
+        "tree": tree,
+        "text": list(_lines(tree)),
+        "execution_s": float(slowest.get("Execution Time", 0)) / 1000,
+        "n": len(measured),
+    }
 
 
 def _without_literals(node: dict[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from flask_assay.gather.again import Sender, alone
+from flask_assay.gather.allotment import allotted_s
 from flask_assay.gather.lab import Copy, Lab
 from flask_assay.load.transcript import Said
 from flask_assay.model.clock import Clock
+from flask_assay.model.cpu import mean_cpu_ns, total_cpu_ns
+from flask_assay.model.rows import RequestRow
 from flask_assay.probe.plan import ProbePlan
 from flask_assay.recording.reader import Recording
 
@@ -29,6 +32,7 @@ ROUNDS = 3
 LEAST_OF_TURN = 2
 _TURN_NS = 400_000_000  # of each route in a round; a route that waits much is sampled less
 BUDGET_S, BUDGET_QUICK_S = 12.0, 5.0
+SHARE = 0.09  # of what is left of a limited run
 _SAFE = ("GET ", "HEAD ", "OPTIONS ")
 
 
@@ -54,12 +58,12 @@ def plans_of(wanted: Mapping[str, Sequence[Said]], recording: Recording) -> list
         wanted: Route → different requests of the load.
         recording: Of the load.
     """
-    used: dict[str, list[int]] = {}
+    used: dict[str, list[RequestRow]] = {}
     for row in recording.requests:
-        used.setdefault(row.route, []).append(row.cpu_ns)
+        used.setdefault(row.route, []).append(row)
     found = []
-    for route in sorted(wanted, key=lambda name: -sum(used.get(name, ()))):
-        mean_s = sum(used[route]) / len(used[route]) / 1e9 if route in used else 0.0
+    for route in sorted(wanted, key=lambda name: -total_cpu_ns(used.get(name, ()))):
+        mean_s = mean_cpu_ns(used.get(route, ())) / 1e9
         enough = min(MOST_REQUESTS, math.ceil(CPU_S / mean_s)) if mean_s >= BUSY_S else 0
         found.append(RoutePlan(route, wanted[route], max(FEW_REQUESTS, enough)))
     return found
@@ -82,7 +86,8 @@ def profile(lab: Lab, copy: Copy, plans: Sequence[RoutePlan], clock: Clock) -> d
         stacks_of_numbered=True,
         stack_interval_s=INTERVAL_S,
     )
-    budget_s = BUDGET_QUICK_S if lab.settings.flag("quick") else BUDGET_S
+    wanted_s = BUDGET_QUICK_S if lab.settings.flag("quick") else BUDGET_S
+    budget_s = allotted_s(lab, wanted_s, SHARE)
     with alone(lab, copy, "profile", wanted) as (sender, directory):
         end = clock.monotonic_ns() + int(budget_s * 1e9)
         routes = [_Route(plan) for plan in plans]

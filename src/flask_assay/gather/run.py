@@ -2,10 +2,12 @@
 
 import functools
 import shlex
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flask_assay.gather.allotment import leave_out, time_is_short
 from flask_assay.gather.catalog import Catalog, Query
 from flask_assay.gather.containers import growing_containers
 from flask_assay.gather.driving import drive
@@ -24,6 +26,9 @@ from flask_assay.probe.plan import ProbePlan
 from flask_assay.recording.directory import EVENTS, append_line, write_document
 
 __all__ = ["Progress", "Run", "gather", "open_lab"]
+
+_NOT_QUICK = "caches of several lifetimes, and remedies that need a server of their own"
+_LEAST_FOR_LEARNING_S, _LEAST_FOR_GROWTH_S = 25.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +91,26 @@ def gather(lab: Lab, progress: Progress, clock: Clock | None = None) -> Run:
 
 def _study(lab: Lab, progress: Progress, clock: Clock) -> None:
     """Send some of the load's requests again, for what no timed pass can carry."""
-    # no time is taken here, so the smaller data may be made meanwhile
-    seedings = start_seeding(lab) if lab.settings.flag("growth") else []
-    if lab.settings.flag("learning"):
-        progress.step("learn what is read, and where CPU goes")
-        learn(lab, clock)
-    if seedings:
-        progress.step("count what routes do on smaller data")
-        measure_growth(lab, seedings, clock)
+    wants_learning, wants_growth = (lab.settings.flag(name) for name in ("learning", "growth"))
+    if wants_learning and time_is_short(lab, _LEAST_FOR_LEARNING_S):
+        wants_learning = False
+        leave_out(lab, "what is read of what is loaded, and where CPU goes")
+    if lab.settings.origins["growth"] == "quick":
+        leave_out(lab, f"how routes grow with the data, {_NOT_QUICK}")
+    if wants_growth and time_is_short(lab, _LEAST_FOR_GROWTH_S):
+        wants_growth = False
+        leave_out(lab, "how routes grow with the data")
+    # no time is taken here, so both may go on at once
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        growth = None
+        if wants_growth and (seedings := start_seeding(lab)):
+            progress.step("count what routes do on smaller data")
+            growth = beside.submit(measure_growth, lab, seedings, clock)
+        if wants_learning:
+            progress.step("learn what is read, and where CPU goes")
+            learn(lab, clock)
+        if growth is not None:
+            growth.result()
 
 
 def _plan(lab: Lab, target: Target, catalog: Catalog) -> LoadPlan:

@@ -4,10 +4,10 @@ import random
 from dataclasses import replace
 
 from flask_assay.experiments.arms import BASE, NULL, ArmPlan
-from flask_assay.experiments.deadline import Deadline
 from flask_assay.experiments.launch import Bench, _Session
 from flask_assay.experiments.replay import Answer, SentRequest
 from flask_assay.gather.lab import Databases
+from flask_assay.model.deadline import Deadline
 from flask_assay.model.owned import OwnedDatabase
 
 READ, WRITE = "GET /a", "POST /a"

@@ -9,6 +9,7 @@ from flask_assay.experiments.interventions.switchboard import shape_mark
 from flask_assay.experiments.launch import Bench
 from flask_assay.experiments.rehearsal import rehearse
 from flask_assay.experiments.replay import Answer, SentRequest
+from flask_assay.model.clock import SystemClock
 from flask_assay.model.finding import Remedy
 
 ROUTE, SHAPE = "GET /a", "SELECT x FROM a WHERE a.id = ?"
@@ -38,7 +39,7 @@ def rehearsed(monkeypatch):
 
         monkeypatch.setattr(rehearsal, "Host", Host)
         requests = [SentRequest(ROUTE, "GET", path, (), b"", 200) for path in answers]
-        bench = Bench(None, None, (), (), {ROUTE: requests}, None)
+        bench = Bench(None, None, (), (), {ROUTE: requests}, SystemClock())
         return rehearse(bench, spare_arm([ROUTE]), most, [hypothesis])
 
     return run

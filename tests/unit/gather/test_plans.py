@@ -1,6 +1,7 @@
 """Plans: kept as shapes; values of the user's data never reach the recording."""
 
 import json
+import re
 
 from flask_assay.errors import AssayError
 from flask_assay.gather.plans import explain, private_statements
@@ -18,8 +19,8 @@ PLAN = {
 
 
 def asked(sql):
-    assert "ROLLBACK" in sql
-    return [(json.dumps([{"Plan": PLAN, "Execution Time": 4.0}]),)]
+    calls = re.findall(r"^SELECT (\d+), pg_temp.assay_explained\('", sql, re.MULTILINE)
+    return [(number, json.dumps([{"Plan": PLAN, "Execution Time": 4.0}])) for number in calls]
 
 
 def test_literals_are_taken_out_of_every_part_of_a_plan():
@@ -39,6 +40,18 @@ def test_a_statement_that_can_not_be_explained_is_counted():
         raise AssayError("no")
 
     assert explain([fails], {"SELECT ?": ["SELECT 1"]}) == {"plans": [], "unexplained_count": 1}
+
+
+def test_another_database_is_asked_for_what_the_first_does_not_know():
+    def does_not_know(sql):
+        return [(number, "") for number, _ in asked(sql)]
+
+    wanted = {"SELECT ?": ["SELECT 1", "SELECT 2"], "SELECT x": ["SELECT x"]}
+    found = explain([does_not_know, asked], wanted)
+    assert [(plan["statement"], plan["n"]) for plan in found["plans"]] == [
+        ("SELECT ?", 2), ("SELECT x", 1),
+    ]  # fmt: skip
+    assert found["unexplained_count"] == 0
 
 
 def test_only_statements_that_have_plans_are_explained():

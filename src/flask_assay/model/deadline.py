@@ -1,4 +1,4 @@
-"""When an experiment must be over: asked between requests, not between experiments."""
+"""When something must be over: asked between requests, not between experiments."""
 
 from dataclasses import dataclass, replace
 
