@@ -12,6 +12,7 @@ _MOST_ROWS = 50
 _LONGEST = 80  # characters
 _TYPES = ("smallint", "integer", "bigint", "uuid", "text", "character varying", "character",
           "citext", "date")  # fmt: skip
+_MOMENT = "timestamp"  # with a time zone or without, with a precision or without
 
 
 def sample_rows(
@@ -19,29 +20,32 @@ def sample_rows(
 ) -> dict[str, dict[str, list[Any]]]:
     """Return table → column → values of up to 50 rows spread over the table.
 
-    Only columns of types that can stand in a URL are read. The values stay in the private
-    directory of the run.
+    Only columns of types that can stand in a URL are read, of moments their dates. The values stay
+    in the private directory of the run.
     """
     found: dict[str, dict[str, list[Any]]] = {}
     for table in tables:
         if not table["row_count"]:
             continue
-        columns = [
-            each["name"]
+        columns = {
+            each["name"]: str(each["type"])
             for each in table["columns"] or ()
             if str(each["type"]).partition("(")[0] in _TYPES
-        ]
+            or str(each["type"]).startswith(_MOMENT)
+        }
         if columns:
             found[table["name"]] = _values(asks[table["database"]], table, columns)
     return found
 
 
-def _values(ask: Query, table: dict[str, Any], columns: list[str]) -> dict[str, list[Any]]:
-    # a longer value does not stand in a URL
+def _values(ask: Query, table: dict[str, Any], columns: Mapping[str, str]) -> dict[str, list[Any]]:
+    # a longer value does not stand in a URL, nor does a moment with its time
     listed = ", ".join(
-        f"CASE WHEN length({_quoted(name)}::text) <= {_LONGEST} THEN {_quoted(name)} END"
+        f"{_quoted(name)}::date AS {_quoted(name)}"
+        if kind.startswith(_MOMENT)
+        else f"CASE WHEN length({_quoted(name)}::text) <= {_LONGEST} THEN {_quoted(name)} END"
         f" AS {_quoted(name)}"
-        for name in columns
+        for name, kind in columns.items()
     )
     named = ", ".join(_quoted(name) for name in columns)
     name = f"{_quoted(table['schema'])}.{_quoted(table['name'])}"

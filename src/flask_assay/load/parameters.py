@@ -2,7 +2,8 @@
 
 The table of a parameter is guessed from its name and its place: ``order_id`` is a key of
 ``orders``, ``id`` in ``/items/<int:id>`` is a key of ``items``, ``slug`` is a column of
-that name in the table of the segment before it.
+that name in the table of the segment before it. Years, months and days are those of the rows'
+dates; numbers that only say how many or which page are small ones.
 """
 
 import re
@@ -16,6 +17,10 @@ __all__ = ["Parameter", "ParameterError", "ParameterSource", "Table"]
 
 Table = Mapping[str, Sequence[object]]
 KEY_NAMES = ("id", "pk", "key")
+CALENDAR = {"year": 0, "month": 1, "day": 2}  # parts of an ISO date
+AMOUNTS = {"count", "limit", "size", "per_page", "top", "num", "amount", "days"}
+PAGES = {"page", "page_number", "pagenum"}
+ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 ARGUMENT = re.compile(r"\s*(?:(\w+)\s*=\s*)?(?:\"([^\"]*)\"|'([^']*)'|([^,]+))\s*(?:,|$)")
 
 
@@ -70,11 +75,12 @@ class ParameterSource:
 
     def _apart(self, parameters: Sequence[Parameter], limit: int) -> list[dict[str, object]]:
         columns = {each.name: self._values(each) for each in parameters}
-        longest = min(limit, max(len(values) for values in columns.values()))
-        return [
-            {name: values[number % len(values)] for name, values in columns.items()}
-            for number in range(longest)
-        ]
+        longest = max(len(values) for values in columns.values())
+        found: dict[tuple[object, ...], dict[str, object]] = {}
+        for number in range(longest):
+            filled = {name: values[number % len(values)] for name, values in columns.items()}
+            found.setdefault(tuple(filled.values()), filled)
+        return list(islice(found.values(), limit))
 
     def _from_one_row(self, parameters: Sequence[Parameter], limit: int) -> list[dict[str, object]]:
         last = self._place(parameters[-1])
@@ -98,6 +104,9 @@ class ParameterSource:
             return _choices(parameter.arguments)
         place = self._place(parameter)
         if place is None:
+            numbers = self._numbers(parameter)
+            if numbers:
+                return numbers
             raise ParameterError(
                 f"no values for {parameter}: no table or column is named like it; "
                 "give an example for its endpoint"
@@ -110,6 +119,29 @@ class ParameterSource:
                 "give an example for its endpoint"
             )
         return list(dict.fromkeys(fitting))
+
+    def _numbers(self, parameter: Parameter) -> list[object]:
+        """Return numbers for parameters that name no row; none if it is unknown what they mean.
+
+        Those of the calendar are of one length, so that a year stands beside its own months.
+        """
+        name = parameter.name.lower()
+        if name in CALENDAR:
+            numbers = [date.split("-")[CALENDAR[name]].lstrip("0") for date in self._dates()]
+        else:
+            numbers = ["1", "2"] if name in PAGES else ["10", "20"] if name in AMOUNTS else []
+        is_number = parameter.converter in {"int", "string", "default"}
+        return [each for each in numbers if is_number and _fits(parameter, each)]
+
+    def _dates(self) -> list[str]:
+        """Return the dates of the column that has most of them, each once."""
+        columns = [
+            [value for value in values if isinstance(value, str) and ISO_DATE.fullmatch(value)]
+            for table in self._tables.values()
+            for values in table.values()
+        ]
+        most: list[str] = max(columns, key=len, default=[])
+        return list(dict.fromkeys(most))
 
     def _place(self, parameter: Parameter) -> tuple[str, str] | None:
         """Return the table and column that a parameter most likely stands for."""

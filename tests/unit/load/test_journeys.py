@@ -55,6 +55,27 @@ def test_parameters_are_filled_from_real_rows(rule, expected):
 
 
 @pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("/history/<int:year>", ["/history/2025", "/history/2026"]),
+        ("/history/<int:year>/<int:month>", ["/history/2025/11", "/history/2026/8"]),
+        ("/<year>/<month>/<day>", ["/2025/11/3", "/2026/8/20", "/2026/8/21"]),
+        ("/top/<int:count>", ["/top/10", "/top/20"]),
+        ("/list/<int:page>", ["/list/1", "/list/2"]),
+        ("/list/<int(max=15):limit>", ["/list/10"]),
+    ],
+)
+def test_numbers_that_name_no_row_are_those_of_dates_or_small(rule, expected):
+    dates = ["2025-11-03", "2026-08-20", None, "2026-08-21", "2026-08-21"]
+    made = derive([route(rule)], {"posts": {"id": [1, 2], "created": dates}})
+    assert [each.path for each in made.journeys[0].exchanges] == expected
+
+
+def test_without_dates_there_is_no_year():
+    assert derive([route("/history/<int:year>")], TABLES).journeys == ()
+
+
+@pytest.mark.parametrize(
     ("rule", "reason"),
     [
         ("/x/<int:thing_id>", "no table or column is named like it"),
