@@ -1,7 +1,7 @@
 """Derives journeys from the app's own routes and from values of its real rows.
 
 So an app gets a first load with no configuration. Whatever cannot be derived is listed
-with its reason; nothing is invented.
+with its reason; no row is invented.
 """
 
 import json
