@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from flask_assay.artifacts.places import place_of
 from flask_assay.artifacts.steady_state import steady_state
 from flask_assay.artifacts.view import View, artifact
+from flask_assay.model.cpu import total_cpu_ns
 
 __all__ = ["EndpointCpu", "EndpointStacks", "FunctionCpu", "endpoint_cpu", "endpoint_stacks"]
 
@@ -86,7 +87,7 @@ class EndpointStacks:
 def endpoint_cpu(view: View) -> Mapping[str, EndpointCpu]:
     """Return CPU by route."""
     return {
-        route: EndpointCpu(sum(row.cpu_ns for row in rows) / 1e9, len(rows))
+        route: EndpointCpu(total_cpu_ns(rows) / 1e9, len(rows))
         for route, rows in view[steady_state].by_route.items()
     }
 
@@ -111,7 +112,7 @@ def endpoint_stacks(view: View) -> Mapping[str, EndpointStacks]:
 def _measure_spikes(view: View, found: Mapping[str, EndpointStacks]) -> None:
     cpu_us: dict[str, list[float]] = {}
     for row in view.recording.requests:
-        if row.endpoint in found:
+        if row.endpoint in found and row.cpu_ns:
             cpu_us.setdefault(row.endpoint, []).append(row.cpu_ns / 1e3)
     for endpoint, times in cpu_us.items():
         typical = statistics.median(times)

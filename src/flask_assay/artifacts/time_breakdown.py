@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from flask_assay.artifacts.steady_state import SteadyState, steady_state
 from flask_assay.artifacts.view import View, artifact
+from flask_assay.model.cpu import mean_cpu_ns
 from flask_assay.model.rows import RequestRow, Span, SpanKind
 
 __all__ = ["PARTS", "self_times", "time_breakdown"]
@@ -48,8 +49,9 @@ def time_breakdown(view: View) -> Mapping[str, Mapping[str, float]]:
     for route, rows in steady.by_route.items():
         totals = dict.fromkeys(PARTS, 0.0)
         joined_count = 0
+        typical_ns = mean_cpu_ns(rows)
         for row in rows:
-            joined_count += _add(row, totals, steady)
+            joined_count += _add(row, row.cpu_ns or typical_ns, totals, steady)
         queueing = totals["queueing"] / joined_count if joined_count else 0.0
         found[route] = {part: ns / len(rows) / 1e9 for part, ns in totals.items()}
         found[route]["queueing"] = queueing / 1e9
@@ -76,13 +78,13 @@ def self_times(spans: tuple[Span, ...]) -> dict[str, int]:
     return parts
 
 
-def _add(row: RequestRow, totals: dict[str, float], steady: SteadyState) -> int:
+def _add(row: RequestRow, cpu_ns: float, totals: dict[str, float], steady: SteadyState) -> int:
     """Add one request to the totals; return 1 if its queueing time is known."""
     parts = self_times(row.spans) if row.spans else {}
     for part, wall_ns in parts.items():
         totals[part] += wall_ns
     rest = max(0, row.wall_ns - sum(parts.values()))
-    cpu = min(rest, max(0, row.cpu_ns - parts.get("template", 0)))
+    cpu = min(rest, max(0, cpu_ns - parts.get("template", 0)))
     totals["app-cpu"] += cpu
     totals["unexplained"] += rest - cpu
     client = steady.client_by_id.get(row.request_id) if row.request_id else None

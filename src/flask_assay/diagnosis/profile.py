@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from flask_assay.artifacts.places import place_of
 from flask_assay.artifacts.view import View
+from flask_assay.model.cpu import total_cpu_ns
 from flask_assay.model.document import EndpointProfile, FoldedStack, Profile, ProfileFrame
+from flask_assay.model.rows import RequestRow
 from flask_assay.recording.reader import RowsFile
 
 __all__ = ["fold", "profile_of"]
@@ -45,12 +47,13 @@ def _as_used(
 
     In the learning pass each route is sampled about as long as any other.
     """
-    used: Counter[str] = Counter()
+    rows: dict[str, list[RequestRow]] = {}
     for row in view.recording.requests:
-        used[row.endpoint] += row.cpu_ns
+        rows.setdefault(row.endpoint, []).append(row)
+    used = {endpoint: total_cpu_ns(of_it) for endpoint, of_it in rows.items()}
     found = {}
     for endpoint, stacks in sampled.items():
-        factor = used[endpoint] / 1e3 / stacks.total() if used[endpoint] else 1.0
+        factor = used.get(endpoint, 0.0) / 1e3 / stacks.total() or 1.0
         found[endpoint] = {frames: round(weight * factor) for frames, weight in stacks.items()}
     return found
 

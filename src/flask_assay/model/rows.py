@@ -125,7 +125,7 @@ class RequestRow(NamedTuple):
         pid: Process that served it.
         start_ns: Monotonic, entry into the WSGI app.
         wall_ns: Until the response iterable was closed.
-        cpu_ns: CPU of the serving thread.
+        cpu_ns: CPU of the serving thread, 0 if it was not read.
         request_id: Sent by our load, 0 if the request was not ours.
         route: "GET /orders/<int:id>"; "GET (no route)" for a 404; "(background)".
         endpoint: Flask endpoint, "" if none.

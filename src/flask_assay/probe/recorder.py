@@ -13,7 +13,7 @@ from flask_assay.probe.plan import ProbePlan
 from flask_assay.probe.sink import Sink
 from flask_assay.probe.statements import Statements
 from flask_assay.probe.switch import Switch
-from flask_assay.probe.work import CURRENT, Work, background
+from flask_assay.probe.work import CURRENT, Background, Work
 from flask_assay.recording import wire
 
 __all__ = ["Counts", "Recorder"]
@@ -66,11 +66,12 @@ class Recorder:
         self.clock = clock
         self.switches: dict[str, Switch] = {}
         self.counts = Counts()
-        self.background = background()
+        self.background = Background()
         self.connections: dict[int, int] = {}  # id of a driver connection → its number
         self.stacks: StackSource | None = None
         self._stacks_due_ns = 0
-        self.routes: dict[tuple[str, str, str], tuple[int, int]] = {}  # ids of route and endpoint
+        # By id of the URL rule, and method: the rule, and the name ids of route and endpoint.
+        self.routes: dict[tuple[int, str], tuple[Any, int, int]] = {}
         self.app_hooks: list[Callable[[Any], None]] = []
         self.sees_views = False
         self.apps: dict[int, int] = {}  # id of an app → number of views when it was last seen to

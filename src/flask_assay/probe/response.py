@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from flask_assay.model.rows import RequestFlag
 
-__all__ = ["KNOWN_CODES", "read_headers", "status_code"]
+__all__ = ["FACTS", "KNOWN_CODES", "NO_BODY", "learn", "length", "status_code"]
 
 _MAX_KNOWN = 256  # status lines; spellings of header names
-_STREAMED, _NO_STORE = int(RequestFlag.STREAMED), int(RequestFlag.NO_STORE)
+_NO_STORE = int(RequestFlag.NO_STORE)
 _HAS_MAX_AGE, _HAS_VALIDATOR = int(RequestFlag.HAS_MAX_AGE), int(RequestFlag.HAS_VALIDATOR)
 _SETS_COOKIE, _IDENTITY_READ = int(RequestFlag.SETS_COOKIE), int(RequestFlag.IDENTITY_READ)
-_NO_BODY = (0, 204, 304)
+NO_BODY = (0, 204, 304)  # statuses; 0 if there was none
 
 KNOWN_CODES: dict[str, int] = {}  # by status line
 
@@ -25,32 +25,8 @@ def status_code(status: str) -> int:
     return found
 
 
-def read_headers(headers: list[tuple[str, str]], code: int) -> tuple[int, int]:
-    """Return the flags that follow from the headers, and the size of the body that they give.
-
-    Args:
-        headers: Of the response.
-        code: Its status, 0 if none.
-
-    Returns:
-        ``RequestFlag`` bits, and bytes; -1 if the headers give no size.
-    """
-    flags, size = 0, -1
-    known = _by_spelling
-    for name, value in headers:
-        fact = known[name] if name in known else _learn(name)
-        if fact is None:
-            continue
-        if fact is _length:
-            size = _length(value)
-        else:
-            flags |= fact(value)
-    if size < 0 and code not in _NO_BODY:
-        flags |= _STREAMED
-    return flags, size
-
-
-def _length(value: str) -> int:
+def length(value: str) -> int:
+    """Return the size that Content-Length gives; the one fact that is not flags."""
     return int(value) if value.isdecimal() else 0
 
 
@@ -65,20 +41,22 @@ def _vary(value: str) -> int:
     return _IDENTITY_READ if "cookie" in value.lower() else 0
 
 
-_FACTS: dict[str, Callable[[str], int]] = {
+_KNOWN: dict[str, Callable[[str], int]] = {
     "cache-control": _cache_control,
-    "content-length": _length,
+    "content-length": length,
     "etag": lambda _: _HAS_VALIDATOR,
     "last-modified": lambda _: _HAS_VALIDATOR,
     "set-cookie": lambda _: _SETS_COOKIE,
     "vary": _vary,
 }
-# By the name as it is spelled: lower() costs more than all the rest.
-_by_spelling: dict[str, Callable[[str], int] | None] = {}
+# What a header says, by its name as it is spelled, since lower() costs more than all the rest:
+# flags from its value, or None if it says nothing.
+FACTS: dict[str, Callable[[str], int] | None] = {}
 
 
-def _learn(name: str) -> Callable[[str], int] | None:
-    found = _FACTS.get(name.lower())
-    if len(_by_spelling) < _MAX_KNOWN:
-        _by_spelling[name] = found
+def learn(name: str) -> Callable[[str], int] | None:
+    """Return what a header of this name says, and keep it."""
+    found = _KNOWN.get(name.lower())
+    if len(FACTS) < _MAX_KNOWN:
+        FACTS[name] = found
     return found

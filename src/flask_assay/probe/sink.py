@@ -7,10 +7,9 @@ may fork at any time before.
 import atexit
 import os
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import Any
 
 from flask_assay.recording.directory import rows_path
 from flask_assay.recording.wire import header
@@ -26,8 +25,7 @@ class Sink:
     """Appends frames to ``probe-<pid>.rows``.
 
     Attributes:
-        encode: Turns rows into their frames.
-        rows: What is to be written; the same object always.
+        rows: Frames that are to be written, one a request; the same object always.
         taken: Rows that were there before, written or dropped.
         dropped_frames: Rows that were lost.
         last_error: Why the last write failed.
@@ -46,8 +44,7 @@ class Sink:
         self._directory = directory
         self._opening = opening
         self._closing = closing
-        self.encode: Callable[[Iterable[Any]], list[bytes]] = list
-        self.rows: deque[Any] = deque()
+        self.rows: deque[bytes] = deque()
         self.reset()
         atexit.register(self.close)
 
@@ -86,16 +83,6 @@ class Sink:
                 except RuntimeError as error:  # the interpreter is shutting down
                     self.last_error = str(error)
 
-    def append_served(self, row: Any) -> None:
-        """Take the row of a served request: what ``encode`` turns into a frame, later.
-
-        The path of every request does this itself: it appends to ``rows``, and calls ``relieve``
-        above ``FLUSH_ROWS``.
-        """
-        self.rows.append(row)
-        if len(self.rows) > FLUSH_ROWS:
-            self.relieve()
-
     def relieve(self) -> None:
         """Write what is pending; if that is under way and too much is, lose the last row."""
         if len(self.rows) > MAX_ROWS and self._lock.locked():
@@ -130,10 +117,10 @@ class Sink:
 
     def _write_pending(self) -> None:
         names, rows = self._names, self.rows
-        taken = [rows.popleft() for _ in range(len(rows))]
-        self.taken += len(taken)
-        # Before the names are taken, since both may name things.
-        frames = self.encode(taken)
+        # Before the names, since a row follows the names it refers to.
+        frames = [rows.popleft() for _ in range(len(rows))]
+        taken = len(frames)
+        self.taken += taken
         closing = self._closing(bool(taken or names))
         frames[:0] = [names.popleft() for _ in range(len(names))]
         if not frames and not closing:
@@ -146,7 +133,7 @@ class Sink:
             self._is_opened = True
         except OSError as error:  # a full disk must not end the app; the loss is counted
             self._is_opened = False
-            self.dropped_frames += len(taken)
+            self.dropped_frames += taken
             self.last_error = f"{type(error).__name__}: {error}"
 
     def _open(self) -> int:

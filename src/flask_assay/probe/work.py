@@ -18,7 +18,6 @@ __all__ = [
     "Body",
     "Request",
     "Work",
-    "background",
 ]
 
 MAX_SPANS = 4_000  # of one request; 45 bytes each
@@ -43,14 +42,15 @@ class Work:
     """
 
     __slots__ = (
-        "cap", "detail", "dropped", "endpoint", "environ", "flags", "held", "is_open", "outer",
+        "detail", "dropped", "endpoint", "environ", "flags", "held", "is_open", "outer",
         "spans",
     )  # fmt: skip
+
+    cap = MAX_SPANS
 
     def __init__(self) -> None:
         self.is_open = True
         self.spans: list[bytes | bytearray] | deque[bytes | bytearray] = []
-        self.cap = MAX_SPANS
         self.dropped = self.flags = self.detail = 0
         self.endpoint = ""
         self.held: list[Any] | None = None
@@ -80,28 +80,21 @@ class Request(Work):
         body_bytes: Its size, -1 while only the headers may give it.
         digest: Hash object that the body passes through, None if it does not.
         start_ns: Monotonic.
-        end_ns: Monotonic, once it ended.
-        cpu_ns: CPU time of the thread at the start, 0 if unknown; that of the request, once it
-            ended.
-        thread: The thread that began it.
+        cpu_ns: CPU time of the thread at the start, 0 if it was not read.
+        thread: The thread that began it, if that was read.
         is_answered: Whether all of the response is there, and the server has only to close it.
-        method: Of HTTP, once it ended.
-        request_id: As the client sent it, once it ended.
-        hashes: Of body, URL and credentials, once it ended; None if none were taken.
     """
 
     __slots__ = (
-        "body", "body_bytes", "cpu_ns", "digest", "end_ns", "hashes", "headers", "is_answered",
-        "method", "request_id", "rule", "send", "start_ns", "status", "thread",
+        "body", "body_bytes", "cpu_ns", "digest", "headers", "is_answered", "rule", "send",
+        "start_ns", "status", "thread",
     )  # fmt: skip
 
     body: Any
     digest: Any
     rule: Any
-    end_ns: int
-    hashes: tuple[int, int, int] | None
-    method: str
-    request_id: str | None
+    start_ns: int
+    thread: int
 
     def __init__(self, environ: Mapping[str, Any], send: Callable[..., Any]) -> None:
         # Written out instead of super().__init__(): it is on the path of every request.
@@ -109,13 +102,12 @@ class Request(Work):
         self.send = send
         self.is_open = True
         self.spans = []
-        self.cap = MAX_SPANS
         self.is_answered = False
         self.endpoint = self.status = ""
-        self.dropped = self.flags = self.detail = self.cpu_ns = self.start_ns = self.thread = 0
+        self.dropped = self.flags = self.detail = self.cpu_ns = 0
         self.body_bytes = -1
         self.headers: Sequence[tuple[str, str]] = ()
-        self.outer = self.held = self.rule = self.digest = self.hashes = None
+        self.outer = self.held = self.rule = self.digest = None
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
@@ -203,9 +195,12 @@ def _count(request: Request) -> Iterator[bytes]:
 CURRENT: ContextVar[Work | None] = ContextVar("flask_assay_work", default=None)
 
 
-def background() -> Work:
-    """Return the container of what happens outside of requests."""
-    work = Work()
-    work.spans = deque()
-    work.cap = MAX_BACKGROUND_SPANS
-    return work
+class Background(Work):
+    """What happens outside of requests."""
+
+    __slots__ = ()
+    cap = MAX_BACKGROUND_SPANS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spans = deque()

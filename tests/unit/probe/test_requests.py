@@ -271,12 +271,24 @@ def test_the_servers_body_is_the_apps_own_if_its_size_is_known(app, probed, rows
 
 
 @pytest.mark.parametrize("name", ["content-length", "Content-Length", "CONTENT-LENGTH"])
-def test_a_header_counts_however_it_is_spelled(name):
-    from flask_assay.probe.response import read_headers
+def test_a_header_counts_however_it_is_spelled(app, probed, rows, name):
+    def answer(_environ, start_response):
+        start_response("200 OK", [("X-Unknown", "1"), (name, "5"), ("etag", "x")])
+        return iter([b"hello"])
 
-    assert read_headers([("X-Unknown", "1"), (name, "5"), ("etag", "x")], 200) == (
-        RequestFlag.HAS_VALIDATOR,
-        5,
-    )
-    assert read_headers([], 200) == (RequestFlag.STREAMED, -1)
-    assert read_headers([], 204) == (0, -1)
+    app.wsgi_app = answer
+    probed()
+    get(app, "/orders/7")
+    row = only(rows)
+    assert row.body_bytes == 5
+    assert row.flags == RequestFlag.HAS_VALIDATOR | RequestFlag.NO_VIEW
+
+
+def test_the_cpu_clock_is_read_again_only_after_a_while(app, probed, rows, monkeypatch):
+    from flask_assay.probe.sensors import requests
+
+    monkeypatch.setattr(requests, "_CPU_EVERY_NS", 10**12)
+    probed()
+    for _ in range(3):
+        get(app, "/orders/7")
+    assert [row.cpu_ns > 0 for row in rows().requests] == [True, False, False]

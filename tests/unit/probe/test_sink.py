@@ -42,7 +42,7 @@ def test_a_served_request_is_written_soon_without_another(sink, path):
     from flask_assay.services.waiting import wait_until
 
     sink.start()
-    sink.append_served(row(b"1"))
+    sink.rows.append(row(b"1"))
     wait_until(path.exists, timeout_s=5, what="the rows file")
     sink.flush()
     assert frames(path) == [b"open", b"1", b"close"]
@@ -54,18 +54,18 @@ def test_nothing_to_write_writes_nothing(sink, path):
     assert not path.exists()
 
 
-def test_a_request_that_fills_the_buffer_writes_it(sink, path, monkeypatch):
-    monkeypatch.setattr(sink_module, "FLUSH_ROWS", 0)
-    sink.append_served(row(b"x" * 20))
+def test_a_request_that_fills_the_buffer_writes_it(sink, path):
+    sink.rows.append(row(b"x" * 20))
+    sink.relieve()
     assert b"x" * 20 in frames(path)
 
 
 def test_memory_is_bounded_and_drops_are_counted(sink, monkeypatch):
     monkeypatch.setattr(sink_module, "MAX_ROWS", 5)
-    monkeypatch.setattr(sink_module, "FLUSH_ROWS", 3)
     with sink._lock:  # somebody writes, and takes long
         for _ in range(50):
-            sink.append_served(row(b"x" * 20))
+            sink.rows.append(row(b"x" * 20))
+            sink.relieve()
     assert sink.dropped_frames > 40
     assert len(sink.rows) < 10
     sink.append_name(b"never dropped")
@@ -73,7 +73,7 @@ def test_memory_is_bounded_and_drops_are_counted(sink, monkeypatch):
 
 
 def test_a_full_disk_costs_rows_and_leaves_a_readable_file(sink, path, monkeypatch):
-    sink.append_served(row(b"1"))
+    sink.rows.append(row(b"1"))
     sink.flush()
     real = os.write
 
@@ -83,10 +83,10 @@ def test_a_full_disk_costs_rows_and_leaves_a_readable_file(sink, path, monkeypat
         return real(file, data[:10])
 
     monkeypatch.setattr(os, "write", write_half)
-    sink.append_served(row(b"2" * 50))
+    sink.rows.append(row(b"2" * 50))
     sink.flush()
     monkeypatch.undo()
-    sink.append_served(row(b"3"))
+    sink.rows.append(row(b"3"))
     sink.flush()
     assert frames(path) == [b"open", b"1", b"close", b"open", b"3", b"close"]
     assert sink.dropped_frames == 1

@@ -35,6 +35,7 @@ from flask_assay.artifacts.time_breakdown import time_breakdown
 from flask_assay.artifacts.view import Given, UnavailableError
 from flask_assay.artifacts.worker_timeline import worker_timeline
 from flask_assay.audits.audit import Meta, State
+from flask_assay.model.cpu import total_cpu_ns
 from flask_assay.model.finding import Evidence, Finding, Remedy, Severity
 
 QUEUEING_RATIO = 1.0  # queueing over service
@@ -130,9 +131,8 @@ def _queueing(given: Given, known: ServerSettings) -> Finding | None:
     if busy is None or busy >= BUSY_RATIO:
         return None
     slots = known.workers * known.threads
-    is_busy = sum(row.cpu_ns for row in steady.requests) / 1e9 > CPU_BOUND_RATIO * (
-        steady.duration_s * known.workers
-    )
+    cpu_s = sum(map(total_cpu_ns, steady.by_route.values())) / 1e9
+    is_busy = cpu_s > CPU_BOUND_RATIO * steady.duration_s * known.workers
     return Finding(
         audit=META.audit_id,
         key="queueing",
