@@ -4,9 +4,9 @@
 `DEBUG` or `TESTING` set in the app as the server ran it.
 
 ## Why it matters
-Tracebacks with local variables are shown to whoever causes one, templates are looked up again for
-each rendering, and every figure of this report is that of a mode no user should meet. In testing
-mode errors pass through the app's handlers, and extensions switch off mail, caches and checks.
+Errors pass by the app's own handlers, the development server hands whoever causes one a console,
+templates are looked up again for each rendering, and every figure of this report is that of a mode
+no user should meet. In testing mode extensions switch off mail, caches and checks as well.
 
 ## How it is detected
 The app's own setting after it was loaded by the server.
@@ -41,8 +41,8 @@ def audit(given: Given) -> Sequence[Finding]:
     """Return a finding for each mode that is on."""
     known = given[settings]
     modes = (
-        ("debug", known.debug, "Times are those of debug mode; tracebacks are shown to users."),
-        ("testing", known.testing, "Errors pass the app's handlers; extensions may be off."),
+        ("debug", known.debug, "Times are those of debug mode; errors pass by the app's handlers."),
+        ("testing", known.testing, "Errors pass by the app's handlers; extensions may be off."),
     )
     return tuple(
         Finding(

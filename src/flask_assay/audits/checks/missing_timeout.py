@@ -12,7 +12,8 @@ The socket is asked for its effective timeout just before the answer; what the c
 part, so defaults of libraries count.
 
 ## Known problems
-A timeout of the server around the app (Gunicorn's `timeout`) kills the worker, not the wait.
+Gunicorn's `timeout` is no substitute: it ends a sync worker and what it was doing, and does not see
+a thread that waits.
 
 ## How to fix
 Pass a timeout to each call: `requests.post(url, timeout=(3, 10))`.

@@ -26,7 +26,8 @@ them comes on top.
 
 ## How to fix
 Load the relation with the rows: `selectinload(Parent.children)` in the query at the root, or one
-query with `IN`, `GROUP BY` or a join instead of the loop.
+query with `IN`, `GROUP BY` or a join instead of the loop. A `dynamic` relationship can not be
+loaded so: make it `select` or `write_only`, or ask for the rows of all parents with one `IN`.
 
 ## References
 SQLAlchemy, "Relationship Loading Techniques"; M. Fowler, "Patterns of Enterprise Application
