@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from flask_assay.artifacts.steady_state import SteadyState
 from flask_assay.model.finding import Severity
 
-__all__ = ["agree", "name_routes", "severity_of"]
+__all__ = ["agree", "how_often", "name_routes", "severity_of"]
 
 DOMINATES_RATIO = 0.20  # of some route's server time: error
 MATTERS_RATIO = 0.05  # of some route's server time: warning
@@ -51,3 +51,15 @@ def agree(routes: tuple[str, ...], singular: str, plural: str) -> str:
         'wait'
     """
     return singular if len(routes) == 1 else plural
+
+
+def how_often(mean: float) -> str:
+    """Return a mean count as words: "once", "2.5 times", "23 times".
+
+    Example:
+        >>> how_often(1.04), how_often(2.5), how_often(23.4)
+        ('once', '2.5 times', '23 times')
+    """
+    if round(mean, 1) == 1:
+        return "once"
+    return f"{mean:.0f} times" if mean >= 10 else f"{mean:.1f} times"

@@ -29,7 +29,7 @@ from flask_assay.artifacts.places import key_of, most_frequent, place_of
 from flask_assay.artifacts.steady_state import SteadyState, steady_state
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, State
-from flask_assay.audits.weighing import severity_of
+from flask_assay.audits.weighing import how_often, severity_of
 from flask_assay.model.finding import Evidence, Finding
 
 REQUESTS_RATIO = 0.2  # of the route's requests
@@ -62,7 +62,7 @@ def _finding(entry: ExternalCalls, steady: SteadyState) -> Finding:
         audit=META.audit_id,
         key=key_of(place, entry.target),
         severity=severity_of({entry.route: cost}, steady),
-        title=f"{entry.route} repeats the same {entry.target} {mean:.1f} times per request",
+        title=f"{entry.route} repeats the same {entry.target} {how_often(mean)} per request",
         routes=(entry.route,),
         detail="The URL is the same, and it was answered before in the same request.",
         place=place,

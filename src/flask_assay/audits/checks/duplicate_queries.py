@@ -33,7 +33,7 @@ from flask_assay.artifacts.request_queries import QueryUse, request_queries
 from flask_assay.artifacts.statement_shapes import statement_shapes
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta
-from flask_assay.audits.weighing import name_routes, severity_of
+from flask_assay.audits.weighing import how_often, name_routes, severity_of
 from flask_assay.model.finding import Evidence, Finding, Remedy
 
 REQUESTS_RATIO = 0.2  # of a route's requests must repeat the statement
@@ -92,7 +92,7 @@ def _finding(
         severity=severity_of(costs, counted),
         title=(
             f"{name_routes(tuple(costs))}: the same query on {subject} is repeated "
-            f"{repeats / requests:.1f} times per request"
+            f"{how_often(repeats / requests)} per request"
         ),
         routes=tuple(costs),
         detail=f"Nothing was written or committed between the executions.{also}",

@@ -34,7 +34,7 @@ from flask_assay.artifacts.statement_shapes import statement_shapes
 from flask_assay.artifacts.transaction_timeline import Reread, transaction_timeline
 from flask_assay.artifacts.view import Given
 from flask_assay.audits.audit import Meta, State
-from flask_assay.audits.weighing import agree, name_routes, severity_of
+from flask_assay.audits.weighing import agree, how_often, name_routes, severity_of
 from flask_assay.model.finding import Evidence, Finding, Remedy, Severity
 
 MEAN_MIN = 2  # reloads per request; one is noted only
@@ -102,7 +102,7 @@ def _finding(group: _Reloads, given: Given) -> Finding:
         severity=Severity.NOTE if mean < MEAN_MIN else severity_of(costs, counted),
         title=(
             f"{name_routes(routes)} {agree(routes, 'reads', 'read')} {tables} again after a "
-            f"commit, {mean:.1f} times per request"
+            f"commit, {how_often(mean)} per request"
         ),
         routes=routes,
         detail="The commit expired the objects; each attribute read selects its row again.",
