@@ -110,8 +110,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker and, where wanted, what isolates."""
     config.addinivalue_line(
         "markers",
-        "assay(gear=None, ids=None, keep=False): how a test is isolated; gear is 'rollback' or "
-        "'clone', ids is 'random' or 'template'",
+        "assay(gear=None, ids=None, keep=False): how a test is isolated; gear is 'rollback', "
+        "'clone' or 'off', ids is 'random' or 'template'",
     )
     config.pluginmanager.import_plugin("flask_assay.pytest_plugin.fixtures")
     host: Any = config.pluginmanager.get_plugin(_PLUGIN)

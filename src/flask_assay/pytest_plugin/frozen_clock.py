@@ -119,6 +119,8 @@ class FrozenClock:
     def _rewrite(
         self, connection: Any, cursor: Any, statement: str, parameters: Any, *_rest: Any
     ) -> tuple[str, Any]:
+        if self._host.stands_back:
+            return statement, parameters
         moment = frozen_now()
         if (moment is None and not self._altered) or not _DATA.match(statement):
             return statement, parameters

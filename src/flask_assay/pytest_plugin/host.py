@@ -53,7 +53,7 @@ class Host:
         self._environment = pytest.MonkeyPatch()
         self._worker = os.environ.get(WORKER_VARIABLE, "")
         self._lock = threading.RLock()
-        self.is_over = self.is_down = False
+        self.is_over = self.is_down = self.stands_back = False
         self._redis: RedisServer | None = None
         self._connected = 0
         self.gate: Callable[[], None] | None = None
@@ -74,6 +74,20 @@ class Host:
             self._environment.setenv(variable, placeholder_url())
         self.attachment.attach(self)
         activate(self)
+
+    def stand_back(self) -> None:
+        """Leave connections alone, for a test that wants none of this; idempotent."""
+        if not self.stands_back:
+            self.stands_back = True
+            self.attachment.detach()
+            deactivate(self)
+
+    def stand_in(self) -> None:
+        """Catch connections again; idempotent."""
+        if self.stands_back:
+            self.stands_back = False
+            self.attachment.attach(self)
+            activate(self)
 
     @property
     def supervisor(self) -> Supervisor:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from flask_assay.pytest_plugin.host import Host
+from flask_assay.pytest_plugin.marks import is_off, stated
 from flask_assay.pytest_plugin.resources.database import TestDatabase
 
 __all__ = ["RandomIds"]
@@ -50,14 +51,14 @@ class RandomIds:
         Raises:
             pytest.UsageError: The marker says something else.
         """
-        marker = item.get_closest_marker("assay")
-        stated = marker.kwargs.get("ids") if marker is not None else None
-        if stated not in (None, "random", "template"):
+        self._waiting = None
+        wanted = stated(item, "ids")
+        if wanted not in (None, "random", "template"):
             raise pytest.UsageError(
-                f"{item.nodeid}: assay(ids={stated!r}): it is 'random' or 'template'"
+                f"{item.nodeid}: assay(ids={wanted!r}): it is 'random' or 'template'"
             )
-        is_wanted = stated == "random" or (stated is None and self._is_default)
-        self._waiting = item if is_wanted else None
+        if not is_off(item) and (wanted == "random" or (wanted is None and self._is_default)):
+            self._waiting = item
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> None:

@@ -19,6 +19,7 @@ from flask_assay.pytest_plugin.late import LateWork
 from flask_assay.pytest_plugin.later import Later
 from flask_assay.pytest_plugin.layers import Layers
 from flask_assay.pytest_plugin.lock_waits import LockWaits
+from flask_assay.pytest_plugin.marks import is_off, stated
 from flask_assay.pytest_plugin.strict import Strictness
 from flask_assay.pytest_plugin.summary import Summary
 from flask_assay.pytest_plugin.traces import ShortTraces
@@ -61,7 +62,7 @@ class Isolation:
     def _add_parts(self, config: pytest.Config) -> None:
         config.pluginmanager.register(self.layers, "flask-assay-layers")
         config.pluginmanager.register(self._timers, "flask-assay-timers")
-        config.pluginmanager.register(ShortTraces(), "flask-assay-traces")
+        config.pluginmanager.register(ShortTraces(self.host), "flask-assay-traces")
         waits = LockWaits(self.host, self.host.lock_wait_s)
         config.pluginmanager.register(waits, "flask-assay-lock-waits")
         ids = RandomIds(self.host, is_default=config.getoption("assay_ids") == "random")
@@ -115,6 +116,10 @@ class Isolation:
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> bool | None:
         """Run one test in its gear, again if need be, and log one result."""
+        if is_off(item):
+            self.host.stand_back()
+            return None
+        self.host.stand_in()
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         attempt = self._settled(item, nextitem)
         self._kept.settle(item.nodeid, attempt.result.kept)
@@ -224,14 +229,13 @@ class Isolation:
         )
 
     def _gear(self, item: pytest.Item) -> Gear:
-        marker = item.get_closest_marker("assay")
-        stated: Any = marker.kwargs.get("gear") if marker else None
-        if stated in ("rollback", "clone"):
-            gear: Gear = stated
+        wanted = stated(item, "gear")
+        if wanted in ("rollback", "clone"):
+            gear: Gear = wanted
             return gear
-        if stated is not None:
+        if wanted is not None:
             raise pytest.UsageError(
-                f"{item.nodeid}: assay(gear={stated!r}): it is 'rollback' or 'clone'"
+                f"{item.nodeid}: assay(gear={wanted!r}): it is 'rollback', 'clone' or 'off'"
             )
         if self._fixed is not None:
             return self._fixed
@@ -281,6 +285,8 @@ class Isolation:
     def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Any:
         """Know of failures before the database is given back."""
         report: pytest.TestReport = yield
+        if self.host.stands_back:
+            return report
         if report.failed:
             item.stash[_failed] = True
         if call.excinfo is not None and _is_gear_change(call.excinfo.value):
@@ -292,6 +298,8 @@ class Isolation:
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Any:
         """Let what a shared fixture does outlive the test that asked first."""
+        if self.host.stands_back:
+            return (yield)
         with self.layers.around(fixturedef, request):
             return (yield)
 

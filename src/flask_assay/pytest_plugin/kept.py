@@ -8,6 +8,7 @@ import pytest
 
 from flask_assay.errors import AssayError, ServiceError
 from flask_assay.pytest_plugin.host import Host
+from flask_assay.pytest_plugin.marks import stated
 from flask_assay.pytest_plugin.summary import Summary
 from flask_assay.sandbox.checkout import Kept
 from flask_assay.services.binaries import find_postgres
@@ -34,10 +35,8 @@ class KeptDatabases:
 
     def are_wanted(self, item: pytest.Item) -> bool:
         """Whether a test's database is to be put aside if it fails."""
-        marker = item.get_closest_marker("assay")
-        if marker is not None and "keep" in marker.kwargs:
-            return bool(marker.kwargs["keep"])
-        return bool(self._config.getoption("assay_keep_failed"))
+        wanted = stated(item, "keep")
+        return bool(self._config.getoption("assay_keep_failed") if wanted is None else wanted)
 
     def settle(self, test: str, dsn: str) -> None:
         """Keep the database of the attempt that counts, if it has one, and say so at once."""

@@ -57,6 +57,8 @@ class LockWaits:
             self._explain(call.excinfo.value, call.excinfo.value)
 
     def _explain(self, error: BaseException, shown: BaseException | None) -> None:
+        if self._host.stands_back or not self._host.is_started:
+            return
         state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
         if state == _LOCK_NOT_AVAILABLE and _TOO_LONG in str(error):
             (shown or error).add_note(self._note())

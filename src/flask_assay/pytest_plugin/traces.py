@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from flask_assay.pytest_plugin.host import Host
+
 __all__ = ["ShortTraces"]
 
 _MISTAKES = (AttributeError, ImportError, IndexError, KeyError, NameError, TypeError)
@@ -12,12 +14,19 @@ _MISTAKES = (AttributeError, ImportError, IndexError, KeyError, NameError, TypeE
 
 
 class ShortTraces:
-    """Leaves our own lines out of tracebacks; ``--full-trace`` shows them."""
+    """Leaves our own lines out of tracebacks; ``--full-trace`` shows them.
+
+    Args:
+        host: Of this process.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
         """Mark our modules as uninteresting, those too that were imported meanwhile."""
-        if call.excinfo is None:
+        if call.excinfo is None or self._host.stands_back:
             return
         for name, module in list(sys.modules.items()):
             if name.startswith("flask_assay.") and module is not None:

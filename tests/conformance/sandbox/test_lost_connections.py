@@ -83,22 +83,12 @@ def test_a_statement_that_is_stopped_is_no_leak(ours, stopped_soon):
     run(connection, INSERT)
     with pytest.raises(StoppedError):
         sleep(ours, connection, stopped_soon)
+    if ours.driver == "psycopg":  # its answer to the next statement would be the last one's
+        with pytest.raises(IsolationLeakError, match="stopped in the middle of SELECT pg_sleep"):
+            run(connection, READ)
     connection.close()
     ours.sandbox.checkin()
     assert journal.signals == []
-    assert a_clean_test(ours) == [(0,)]
-
-
-def test_what_comes_after_a_stopped_statement_is_told_why_it_cannot_run(ours, stopped_soon):
-    if ours.driver == "psycopg2":
-        pytest.skip("its connection is fit for use: the statement has ended")
-    ours.sandbox.checkout("stopped")
-    connection = connect(ours)
-    with pytest.raises(StoppedError):
-        sleep(ours, connection, stopped_soon)
-    with pytest.raises(IsolationLeakError, match="stopped in the middle of SELECT pg_sleep"):
-        run(connection, READ)
-    ours.sandbox.checkin()
     assert a_clean_test(ours) == [(0,)]
 
 

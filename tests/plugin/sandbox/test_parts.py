@@ -1,4 +1,4 @@
-"""What the plugin offers beside the sandbox: ids, hooks, factories, the clock, strictness."""
+"""What can only be seen of a whole run: ids, strictness, doubts that wait."""
 
 import re
 
@@ -15,29 +15,6 @@ def of_tests(outcome):
     for word, name in re.findall(r"^(PASSED|FAILED|ERROR) \S*::(\w+)", outcome.text, re.MULTILINE):
         found.setdefault(name, set()).add(word)
     return found
-
-
-@pytest.fixture(scope="module")
-def with_events(tmp_path_factory):
-    project = write_project(
-        tmp_path_factory.mktemp("project"),
-        shop=parts.SHOP_EVENTS,
-        test_commits=parts.COMMITS,
-        test_factories=parts.FACTORIES,
-        test_clock=parts.CLOCK,
-    )
-    return run_pytest(project)
-
-
-def names(suite):
-    return re.findall(r"^def (test_\w+)", suite, re.MULTILINE)
-
-
-@pytest.mark.parametrize(
-    "name", [*names(parts.COMMITS), *names(parts.FACTORIES), *names(parts.CLOCK)]
-)
-def test_a_suite_relies_on(with_events, name):
-    assert of_tests(with_events).get(name) == {"PASSED"}, with_events.text
 
 
 @pytest.mark.slow

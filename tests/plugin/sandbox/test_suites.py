@@ -13,9 +13,7 @@ def project(tmp_path_factory):
         tmp_path_factory.mktemp("project"),
         conftest=suites.CONFTEST,
         test_gears=suites.GEARS,
-        test_layers=suites.LAYERS,
         test_next=suites.NEXT,
-        test_fixtures=suites.FIXTURES,
         test_session=suites.SESSION,
     )
 
