@@ -67,6 +67,21 @@ def test_a_template_is_named_by_its_own_line(seen):
     assert file in {"<template>", "test_exceptions.py"}
 
 
+def raised(fail):
+    try:
+        fail()
+    except Exception as error:
+        return message_shape(error)
+
+
+def test_what_the_line_names_is_kept_and_what_it_was_given_is_not():
+    nothing, secret = None, "hunter2"
+    kept = "AttributeError: NoneType has no attribute last_post"
+    assert raised(lambda: nothing.last_post) == kept
+    assert raised(lambda: getattr(nothing, secret)) == "AttributeError: ? object has no attribute ?"
+    assert raised(lambda: missing_name) == "NameError: name missing_name is not defined"  # noqa: F821
+
+
 @pytest.mark.parametrize(
     ("error", "shape"),
     [

@@ -10,7 +10,7 @@ every other figure.
 
 ## How it is detected
 A sensor notes exceptions that leave views, hooks and error handlers, with their message but
-without the values in it.
+without the values in it. A missing attribute or name is told if the failing line itself spells it.
 
 ## Known problems
 An error that the view itself turns into a response has no exception to name. Values that a message

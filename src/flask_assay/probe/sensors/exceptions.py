@@ -31,8 +31,20 @@ def message_shape(error: BaseException) -> str:
     line = str(error).strip().partition("\n")[0]
     if isinstance(error, KeyError):  # its text is the key
         return name if not line else f"{name}: ?"
-    shape = _VALUE.sub("?", line)[:MAX_MESSAGE].strip()
+    shape = _of_code(error) or _VALUE.sub("?", line)[:MAX_MESSAGE].strip()
     return f"{name}: {shape}" if shape else name
+
+
+def _of_code(error: BaseException) -> str:
+    """Return what is missing, if the failing line itself names it: then it is nobody's value."""
+    name, innermost = getattr(error, "name", None), error.__traceback__
+    while innermost is not None and innermost.tb_next is not None:
+        innermost = innermost.tb_next
+    if innermost is None or name not in innermost.tb_frame.f_code.co_names:
+        return ""
+    if isinstance(error, AttributeError):
+        return f"{type(error.obj).__name__} has no attribute {name}"[:MAX_MESSAGE]
+    return f"name {name} is not defined"[:MAX_MESSAGE] if isinstance(error, NameError) else ""
 
 
 def raised_at(traceback: TracebackType | None, sites: CallSites) -> str:
