@@ -62,7 +62,7 @@ def outcome(tmp_path_factory):
     project = write_project(directory / "project", {"shop.py": SHOP})
     done = assay(
         project, directory / "base", "run", "--quick", "--seed", "shop:seed", "--users", 3,
-        "--duration-s", 6, "--warm-up-s", 1, "--experiment-s", 14, app="shop",
+        "--duration-s", 6, "--warm-up-s", 1, "--experiment-s", 90, "--total-s", 0, app="shop",
     )  # fmt: skip
     assert done.code == 0, done.err
     return recordings(project)[-1], done
@@ -97,7 +97,7 @@ def test_the_eager_load_is_measured_in_time_and_statements(outcome):
 
 def test_the_unchanged_app_shows_no_effect_against_itself(outcome):
     (null,) = [each for each in trials(outcome)["trials"] if each["remedy_id"] == "null"]
-    assert null["outcome"] == "no-effect"
+    assert null["outcome"] in {"no-effect", "inconclusive"}
     assert {each["oracle"] for each in null["effects"]} == {"equal"}
 
 

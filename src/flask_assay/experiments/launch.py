@@ -18,7 +18,7 @@ from statistics import fmean
 from flask_assay.experiments.arms import BASE, NULL, ArmPlan
 from flask_assay.experiments.oracle import Oracle, worst
 from flask_assay.experiments.replay import Answer, Client, SentRequest
-from flask_assay.experiments.schedule import LEAST_ROUNDS, WARM_UP_ROUNDS
+from flask_assay.experiments.schedule import LEAST_ROUNDS, MOST_ROUNDS, WARM_UP_ROUNDS
 from flask_assay.experiments.writes import has_unsafe_method
 from flask_assay.gather.lab import Copy, Databases, Lab
 from flask_assay.gather.target import Target
@@ -106,8 +106,8 @@ def run_launch(
         for _ in range(LEAST_ROUNDS):
             session.round(deadline)
         soon = deadline.within(budget_s - session.spent_s)
-        while not soon.is_over:
-            session.turn(session.least_served())
+        while not soon.is_over and (route := session.least_served()):
+            session.turn(route)
         return session.result(_reached(bench))
 
 
@@ -205,12 +205,17 @@ class _Session:
                 self.turn(route)
 
     def least_served(self) -> str:
-        """Return the route on which one more turn tells most.
+        """Return the route on which one more turn tells most; "" if no other launch would gain.
 
         The error of a route falls with the root of its turns: for the least sum of variances,
         the number of turns goes with one over the root of what a turn costs.
         """
-        return min(self._spent_s, key=lambda route: self._spent_s[route] * len(self._seen[route]))
+        costs = {
+            route: spent_s * len(self._seen[route])
+            for route, spent_s in self._spent_s.items()
+            if len(self._seen[route]) < MOST_ROUNDS
+        }
+        return min(costs, key=costs.__getitem__, default="")
 
     def turn(self, route: str) -> None:
         """Send the next request of a route to all of its arms, in random order."""

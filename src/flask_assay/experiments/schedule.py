@@ -21,6 +21,7 @@ from flask_assay.experiments.writes import has_unsafe_method
 __all__ = [
     "LEAST_REMEDIES",
     "LEAST_ROUNDS",
+    "MOST_ROUNDS",
     "WARM_UP_ROUNDS",
     "Schedule",
     "schedule",
@@ -28,6 +29,8 @@ __all__ = [
 ]
 
 LEAST_ROUNDS = 4
+MOST_ROUNDS = 30
+"""So many pairs tell a launch's figure better than its luck allows: the rest is given back."""
 LEAST_REMEDIES = 4
 """So many are tried whatever the time, as a slow machine would else try none."""
 WARM_UP_ROUNDS = 1

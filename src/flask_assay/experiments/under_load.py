@@ -1,13 +1,14 @@
 """Remedies whose effect shows only when requests compete: pool size, workers, threads.
 
-Each launch boots the unchanged and each changed target in random order, one after the other, and
-puts the run's own load on it for some seconds. Per launch the figure is the geometric mean over
+Each launch boots the unchanged and each changed target, and puts the run's own load on one after
+the other for some seconds, in random order. Per launch the figure is the geometric mean over
 routes of the ratio of median response times, so that a different mix of requests does not count.
 """
 
 import random
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import expm1, log
 from statistics import fmean, median
@@ -15,6 +16,7 @@ from statistics import fmean, median
 from flask_assay.experiments.estimate import EQUIVALENT_RATIO
 from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.gather.lab import Copy, Lab
+from flask_assay.gather.target import Target
 from flask_assay.load.control import LoadProcess
 from flask_assay.model.clock import Clock
 from flask_assay.model.deadline import Deadline
@@ -30,7 +32,9 @@ __all__ = ["ALL_ROUTES", "try_under_load"]
 ALL_ROUTES = "(all routes)"
 _LEAST_LOAD_S = 2.0
 # What a boot, the start of the load and the end of both take, until it was measured.
-_FIRST_OVERHEAD_S = 4.0
+_FIRST_OVERHEAD_S = 3.0
+_BOOTS_AT_ONCE = 2
+_READY_S = 60.0
 _WARM_UP_S = 1.0
 _LEAST_REQUESTS = 4
 _LEAST_LAUNCHES = 2
@@ -86,7 +90,7 @@ def try_under_load(
             share_s = left_s / ((launches - number) * len(everyone))
             each_s = max(_LEAST_LOAD_S, share_s - overhead_s)
             order = rng.sample(everyone, len(everyone))
-            seen.append({_name(arm): _boot_and_load(lab, copy, arm, each_s) for arm in order})
+            seen.append(_launch(lab, copy, order, each_s))
             overhead_s = (clock.monotonic_ns() - before) / 1e9 / len(everyone) - each_s
     finally:
         lab.discard(copy)
@@ -99,28 +103,69 @@ def try_under_load(
     ]
 
 
-def _boot_and_load(lab: Lab, copy: Copy, arm: Hypothesis | None, seconds: float) -> _Seen:
+@dataclass(frozen=True, slots=True)
+class _Seat:
+    """One arm of a launch: booted, and idle until its turn; its load waits for the word."""
+
+    name: str
+    target: Target
+    load: LoadProcess
+
+    def turn(self, seconds: float) -> _Seen:
+        """Put the load on the target, then end both."""
+        try:
+            self.load.go()
+            longest_s = seconds + 60.0
+            wait_until(self.load.is_over, timeout_s=longest_s, what="the end of a trial's load")
+            self.load.wait()
+        finally:
+            self.stop()
+        rows = Recording(self.load.plan.recording_dir).client_requests
+        return _seen([row for row in rows if row.phase == Phase.STEADY], seconds)
+
+    def stop(self) -> None:
+        """End what is left of it."""
+        self.load.kill()
+        self.target.process.stop(deadline_s=1.0)
+
+
+def _launch(
+    lab: Lab, copy: Copy, order: Sequence[Hypothesis | None], seconds: float
+) -> dict[str, _Seen]:
+    """Boot all arms at once, as none of that is measured, then load one after the other."""
+    seats: list[_Seat] = []
+
+    def take(arm: Hypothesis | None) -> None:
+        seats.append(_seat(lab, copy, arm, seconds))
+
+    try:
+        with ThreadPoolExecutor(max_workers=_BOOTS_AT_ONCE) as beside:
+            list(beside.map(take, order))
+        for seat in seats:
+            wait_until(seat.load.is_ready, timeout_s=_READY_S, what="a load generator is ready")
+        by_name = {seat.name: seat for seat in seats}
+        return {_name(arm): by_name[_name(arm)].turn(seconds) for arm in order}
+    finally:
+        for seat in seats:
+            seat.stop()
+
+
+def _seat(lab: Lab, copy: Copy, arm: Hypothesis | None, seconds: float) -> _Seat:
     assert lab.load_plan is not None
     directory = lab.run.private / f"load-{lab.next_number()}"
     directory.mkdir()
     target = lab.boot(lab.plan(lab.route(copy), directory, **_changes(arm)))
-    try:
-        load_plan = replace(
-            lab.load_plan,
-            recording_dir=directory,
-            work_dir=directory,
-            private_dir=None,
-            target=target.address,
-            warm_up_s=_WARM_UP_S,
-            steady_s=seconds,
-        )
-        load = LoadProcess.start(load_plan, lab.supervisor)
-        wait_until(load.is_over, timeout_s=seconds + 60.0, what="the end of a trial's load")
-        load.wait()
-    finally:
-        target.process.stop(deadline_s=1.0)
-    rows = [row for row in Recording(directory).client_requests if row.phase == Phase.STEADY]
-    return _seen(rows, seconds)
+    plan = replace(
+        lab.load_plan,
+        recording_dir=directory,
+        work_dir=directory,
+        private_dir=None,
+        target=target.address,
+        warm_up_s=_WARM_UP_S,
+        steady_s=seconds,
+        waits=True,
+    )
+    return _Seat(_name(arm), target, LoadProcess.start(plan, lab.supervisor))
 
 
 def _name(arm: Hypothesis | None) -> str:

@@ -1,6 +1,7 @@
 """Boot the app under Gunicorn on a listener of ours, and know when it failed to."""
 
 import json
+import signal
 import socket
 import sys
 from collections.abc import Mapping
@@ -78,6 +79,9 @@ def boot_target(
             env=dict(environment),
             cwd=Path(plan.directory),
             pass_fds=(listener.fileno(),),
+            # without a probe there is nothing to flush, and nobody waits for an answer: a worker
+            # that imports the app hears TERM only when it has done so
+            end_signal=signal.SIGTERM if plan.probe else signal.SIGQUIT,
         )
     finally:
         # while anyone else holds it, a dead server looks hung instead of refusing

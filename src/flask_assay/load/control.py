@@ -113,6 +113,14 @@ class LoadProcess:
         """Whether the worker has ended."""
         return self._process.poll() is not None
 
+    def is_ready(self) -> bool:
+        """Whether a worker that waits could begin, or will never."""
+        return self.plan.ready_path.exists() or self.is_over()
+
+    def go(self) -> None:
+        """Let a worker that waits begin."""
+        self.plan.go_path.touch()
+
     def failure(self) -> str:
         """Return why the worker ended badly; empty if it did not, or has not ended."""
         error = self.progress().error

@@ -75,6 +75,7 @@ class LoadPlan:
         drain_s: Most seconds that users get to finish what they are doing.
         seed: Seed of arrivals, choices and samples.
         early_failure_count: Requests after which "all failed" is reported.
+        waits: Whether the worker, once it has imported Locust, waits for the word to begin.
     """
 
     recording_dir: Path
@@ -98,6 +99,7 @@ class LoadPlan:
     drain_s: float = 10.0
     seed: int = 1
     early_failure_count: int = 50
+    waits: bool = False
 
     def __post_init__(self) -> None:
         for problem in _problems(self):
@@ -112,6 +114,16 @@ class LoadPlan:
     def status_path(self) -> Path:
         """Where the worker says how it is getting on."""
         return self.work_dir / "load-status.json"
+
+    @property
+    def ready_path(self) -> Path:
+        """What appears when a worker that waits could begin."""
+        return self.work_dir / "load-ready"
+
+    @property
+    def go_path(self) -> Path:
+        """What such a worker waits for."""
+        return self.work_dir / "load-go"
 
     def to_json(self) -> str:
         """Return the plan as JSON text."""

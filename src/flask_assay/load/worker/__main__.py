@@ -15,7 +15,9 @@ from pathlib import Path
 from flask_assay.errors import AssayError, LoadError, UsageError
 from flask_assay.load.plan import LoadPlan
 from flask_assay.load.status import LoadProgress, WorkerError, read_status, write_status
+from flask_assay.services.waiting import wait_until
 
+LONGEST_WAIT_S = 600.0
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
@@ -48,6 +50,9 @@ def _carry_out(plan: LoadPlan) -> None:
             why="It, or something that it needs, is missing or of a version it cannot use.",
             todo="pip install 'flask-assay[run]', in an environment without other load tools.",
         ) from error
+    if plan.waits:
+        plan.ready_path.touch()
+        wait_until(plan.go_path.exists, timeout_s=LONGEST_WAIT_S, what="the word to begin")
     sys.path.insert(0, "")  # the user's modules, which may shadow others', only from here on
     run_plan(plan)
 
