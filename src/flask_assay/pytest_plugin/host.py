@@ -26,6 +26,7 @@ __all__ = ["Host"]
 STATE_VARIABLE = "ASSAY_SANDBOX_STATE"
 """Path of the file by which xdist's workers find the server."""
 WORKER_VARIABLE = "PYTEST_XDIST_WORKER"
+_MODES = ("auto", "rollback", "clone", "off")
 PLACEHOLDER_HOST = "sandbox.assay.invalid"
 
 
@@ -38,6 +39,7 @@ class Host:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
+        _check(config)
         self.recipe = Recipe(
             app=config.getini("assay_app"),
             schema=config.getini("assay_schema"),
@@ -233,6 +235,22 @@ class Host:
         """Note an SQLAlchemy session that began a transaction."""
         if self._sandbox is not None:
             self._sandbox.used_session(session)
+
+
+def _check(config: pytest.Config) -> None:
+    """Refuse settings that would be taken for something else.
+
+    Raises:
+        pytest.UsageError: With the setting and what it may be.
+    """
+    mode = config.getini("assay_sandbox")
+    if mode not in _MODES:
+        raise pytest.UsageError(f"assay_sandbox = {mode}: it is {', '.join(_MODES)}")
+    for name, words in (("schema", ("auto", "none")), ("seed", ("",)), ("clean", ("",))):
+        text = config.getini(f"assay_{name}")
+        if ":" not in text and text not in words:
+            named = " or ".join(word for word in (*words, "module:callable") if word)
+            raise pytest.UsageError(f"assay_{name} = {text}: it is {named}")
 
 
 def _refusal(driver: str) -> Exception:

@@ -46,19 +46,10 @@ class RandomIds:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Look at the marker.
-
-        Raises:
-            pytest.UsageError: The marker says something else.
-        """
-        self._waiting = None
+        """Look at the marker."""
         wanted = stated(item, "ids")
-        if wanted not in (None, "random", "template"):
-            raise pytest.UsageError(
-                f"{item.nodeid}: assay(ids={wanted!r}): it is 'random' or 'template'"
-            )
-        if not is_off(item) and (wanted == "random" or (wanted is None and self._is_default)):
-            self._waiting = item
+        is_wanted = wanted == "random" or (wanted is None and self._is_default)
+        self._waiting = item if is_wanted and not is_off(item) else None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> None:

@@ -19,7 +19,7 @@ from flask_assay.pytest_plugin.late import LateWork
 from flask_assay.pytest_plugin.later import Later
 from flask_assay.pytest_plugin.layers import Layers
 from flask_assay.pytest_plugin.lock_waits import LockWaits
-from flask_assay.pytest_plugin.marks import is_off, stated
+from flask_assay.pytest_plugin.marks import is_off, mistakes, stated
 from flask_assay.pytest_plugin.strict import Strictness
 from flask_assay.pytest_plugin.summary import Summary
 from flask_assay.pytest_plugin.traces import ShortTraces
@@ -95,6 +95,13 @@ class Isolation:
             stored = cache.get(_CACHE, {}) if cache is not None else {}
             self._choices = Choices(stored, self.host.provide().digest)
         return self._choices
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Refuse a test whose markers say what nobody understands."""
+        found = "\n".join(mistakes(item))
+        if found:
+            pytest.fail(found, pytrace=False)
 
     # -- one test -------------------------------------------------------------------------
 
@@ -229,14 +236,9 @@ class Isolation:
         )
 
     def _gear(self, item: pytest.Item) -> Gear:
-        wanted = stated(item, "gear")
-        if wanted in ("rollback", "clone"):
-            gear: Gear = wanted
-            return gear
-        if wanted is not None:
-            raise pytest.UsageError(
-                f"{item.nodeid}: assay(gear={wanted!r}): it is 'rollback', 'clone' or 'off'"
-            )
+        wanted: Gear | None = stated(item, "gear")
+        if wanted is not None and not list(mistakes(item)):
+            return wanted
         if self._fixed is not None:
             return self._fixed
         if not _CLONE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):

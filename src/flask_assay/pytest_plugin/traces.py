@@ -34,4 +34,5 @@ class ShortTraces:
 
 
 def _says_nothing(error: Any) -> bool:
-    return not isinstance(error.value, _MISTAKES)
+    is_text_only = not getattr(error.value, "pytrace", True)
+    return not (is_text_only or isinstance(error.value, _MISTAKES))

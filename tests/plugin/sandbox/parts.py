@@ -36,11 +36,6 @@ def shared(app):
 def test_random_above_a_shared_fixture(shared, client, db):
     assert Item.query.filter_by(name="shared").one().id == 2
     assert next_id(client) > 1000
-
-
-@pytest.mark.assay(ids="big")
-def test_a_word_that_is_unknown():
-    pass
 """
 
 STRICT = """
