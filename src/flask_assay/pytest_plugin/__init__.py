@@ -25,6 +25,14 @@ _INI = (
     ("assay_database_env", "variable that the app takes its database URL from", ""),
 )
 _PLUGIN = "flask-assay-isolation"
+_LOOKS_ONLY = (
+    "collectonly",
+    "help",
+    "version",
+    "showfixtures",
+    "show_fixtures_per_test",
+    "markers",
+)
 _compat = pytest.StashKey[str]()
 
 
@@ -85,6 +93,12 @@ def _is_wanted(config: pytest.Config) -> bool:
     return bool(config.getini("assay_app")) or mode != "auto" or isolates
 
 
+def _runs_tests(config: pytest.Config) -> bool:
+    """Whether this run will come to a test, as far as its options tell."""
+    chosen = vars(config.known_args_namespace)
+    return not any(chosen.get(name) for name in _LOOKS_ONLY)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Catch connections before any conftest or app is imported."""
@@ -94,6 +108,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         host = Host(early_config)
         early_config.pluginmanager.register(host, _PLUGIN)
         host.attach()
+        early_config.add_cleanup(host.close)
+        if _runs_tests(early_config):
+            host.begin()
     if early_config.getini("assay_compat"):
         from flask_assay.pytest_plugin import compat
 

@@ -1,5 +1,6 @@
 """Who owns the server and the sandbox: the process that pytest was started as, or a worker."""
 
+import contextlib
 import os
 import sys
 import threading
@@ -12,12 +13,14 @@ import pytest
 
 from flask_assay.errors import AssayError
 from flask_assay.pytest_plugin.resources.redis import RedisServer
+from flask_assay.pytest_plugin.shared import SharedServer, wait_for_server
 from flask_assay.sandbox.active import activate, deactivate
 from flask_assay.sandbox.attach import Attachment
+from flask_assay.sandbox.early import EarlyServer, forget, project_key, remember
 from flask_assay.sandbox.place import Place
 from flask_assay.sandbox.recipe import Recipe
 from flask_assay.sandbox.sandbox import Sandbox
-from flask_assay.sandbox.template import Provision, provide, read_provision, write_provision
+from flask_assay.sandbox.template import Provision, provide
 from flask_assay.services.run_dir import RunDirectory
 from flask_assay.services.supervisor import Supervisor
 
@@ -57,6 +60,9 @@ class Host:
         self._lock = threading.RLock()
         self.is_over = self.is_down = self.stands_back = False
         self._redis: RedisServer | None = None
+        self._early: EarlyServer | None = None
+        self._shared: SharedServer | None = None
+        self._key = project_key(str(config.rootpath), repr(self.recipe))
         self._connected = 0
         self.gate: Callable[[], None] | None = None
         self.listeners: list[Callable[[], None]] = []
@@ -76,6 +82,12 @@ class Host:
             self._environment.setenv(variable, placeholder_url())
         self.attachment.attach(self)
         activate(self)
+
+    def begin(self) -> None:
+        """Launch the server that will probably be needed, and do not wait for it."""
+        if not self._worker and self.provision is None:
+            with contextlib.suppress(AssayError, OSError):  # told when the server is needed
+                self._early = EarlyServer.launch(self.supervisor, self._key)
 
     def stand_back(self) -> None:
         """Leave connections alone, for a test that wants none of this; idempotent."""
@@ -140,7 +152,7 @@ class Host:
                 _ = self.redis  # the app and its seeds are to find it
             state = os.environ.get(STATE_VARIABLE, "")
             if self.is_worker and state:
-                self.provision = read_provision(Path(state))
+                self.provision = wait_for_server(Path(state))
             else:
                 self.provision = self._built()
             if self.config.getini("assay_redis"):
@@ -157,27 +169,40 @@ class Host:
 
     def _built(self) -> Provision:
         try:
-            return provide(self.supervisor, self.recipe, self.attachment)
+            provision = provide(self.supervisor, self.recipe, self.attachment, early=self._early)
         except AssayError as error:
             # Not an error of one test: without a template there is nothing to run.
             reason = f"{type(error).__name__}: {error}"
             raise pytest.exit.Exception(reason, pytest.ExitCode.USAGE_ERROR) from error
+        remember(self.supervisor.run.cache, self._key, provision.digest)
+        return provision
+
+    def announce(self, workers: list[str]) -> None:
+        """Tell xdist's workers, before they start, where they will find the server.
+
+        Args:
+            workers: Their names.
+        """
+        self._shared = SharedServer(self.supervisor.run.private / "sandbox.json", workers)
+        self._environment.setenv(STATE_VARIABLE, str(self._shared.state))
 
     def share(self) -> None:
-        """Let xdist's workers find the server."""
-        provision = self.provide()
-        path = self.supervisor.run.private / "sandbox.json"
-        write_provision(provision, path)
-        self._environment.setenv(STATE_VARIABLE, str(path))
+        """Let the workers that start meanwhile have the server, and a database each."""
+        if self._shared is not None:
+            self._shared.publish(self.provide, self.attachment)
 
     def close(self) -> None:
         """Undo everything and stop what was started; idempotent."""
         self.is_over = True
         deactivate(self)
+        if self._shared is not None:
+            self._shared.close()
         if self._sandbox is not None:
-            self._sandbox.detach()
+            self._sandbox.detach(drop=False)  # the server and all that is on it ends with us
         self.attachment.detach()
         self._environment.undo()
+        if self._early is not None and self._run is not None and self.provision is None:
+            forget(self._run.cache, self._key)  # nor will the next session need it
         if self._redis is not None:
             self._redis.__exit__(None, None, None)
             self._redis = None

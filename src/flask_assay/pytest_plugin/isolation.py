@@ -105,8 +105,9 @@ class Isolation:
 
     # -- one test -------------------------------------------------------------------------
 
-    def pytest_sessionstart(self) -> None:
-        """Refuse what would run tests without isolation.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionstart(self) -> Iterator[None]:
+        """Refuse what would run tests without isolation; provide the server as workers start.
 
         Raises:
             pytest.UsageError: If another plugin runs tests again.
@@ -117,6 +118,8 @@ class Isolation:
                 "other's attempts. Leave out --reruns, or switch the sandbox off with "
                 "--assay-gear=off."
             )
+        yield
+        self.host.share()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(
@@ -309,8 +312,8 @@ class Isolation:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_setupnodes(self, config: pytest.Config, specs: Any) -> None:
-        """Provide the server before workers start, once for all of them."""
-        self.host.share()
+        """Tell workers where they will find the server, once for all of them."""
+        self.host.announce([str(spec.id) for spec in specs])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: Any) -> None:

@@ -118,14 +118,18 @@ class ClonePool:
         finally:
             connection.close()
 
-    def close(self) -> None:
-        """Stop, and drop every clone that is left. Idempotent."""
+    def close(self, *, drop: bool = True) -> None:
+        """Stop, and drop every clone that is left. Idempotent.
+
+        Args:
+            drop: False if the server ends with us.
+        """
         self._is_closing = True
         if self._thread is not None:
             self._orders.put(None)
             self._thread.join(10)
             self._thread = None
-        for name in sorted(self._made):
+        for name in sorted(self._made) if drop else ():
             with suppress(Exception):
                 self._admin.drop(self._server.database(name))
         self._made.clear()

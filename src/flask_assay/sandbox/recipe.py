@@ -15,7 +15,7 @@ from flask_assay.routing.extension import flask_sqlalchemy_of
 
 __all__ = ["Recipe", "load_object"]
 
-FORMAT = "2"
+FORMAT = "3"
 """Changes whenever what is stored with a template does."""
 
 

@@ -23,6 +23,7 @@ from flask_assay.sandbox.links import (
     stands_alone,
 )
 from flask_assay.sandbox.place import Place
+from flask_assay.sandbox.ready import obtain
 from flask_assay.sandbox.rebuilds import answers
 from flask_assay.sandbox.signals import (
     GearChangeError,
@@ -106,16 +107,16 @@ class Sandbox:
         """Catch the app's connections; idempotent."""
         self.attachment.attach(self)
 
-    def detach(self) -> None:
-        """Let go of the app's connections and close ours; idempotent."""
+    def detach(self, *, drop: bool = True) -> None:
+        """Let go of the app's connections, close ours, drop databases unless told; idempotent."""
         for link in self._links.values():
             link.close()
         self._links.clear()
         self.attachment.detach()
         if self._pool is not None:
-            self._pool.close()
+            self._pool.close(drop=drop)
         if self._admin is not None:
-            for db in self._databases.values():
+            for db in self._databases.values() if drop else ():
                 with contextlib.suppress(Exception):
                     self._admin.drop(db)
             self._admin.close()
@@ -137,7 +138,7 @@ class Sandbox:
         if db is None:
             self._generation += 1
             name = f"assay_{self.server.run_id}_{self.worker}_{self._generation}"
-            db = self.admin.clone(template.db, name)
+            db = obtain(self.admin, template.db, self.worker, name)
             self.admin.prove(db)
             self._databases[template.key] = db
         return db

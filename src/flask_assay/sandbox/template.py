@@ -1,7 +1,6 @@
-"""Templates: built once, kept across runs as a stopped cluster under the hash of their recipe."""
+"""Templates: built once, or resumed from what an earlier run kept."""
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,21 +10,24 @@ from weakref import WeakSet
 from flask_assay.sandbox.admin import Admin, ServerAddress
 from flask_assay.sandbox.attach import SERVER_ARGUMENTS, Attachment
 from flask_assay.sandbox.checkout import Template
-from flask_assay.sandbox.facts import VERSION, from_json, read_facts, to_json
+from flask_assay.sandbox.early import EarlyServer
+from flask_assay.sandbox.facts import from_json, read_facts, to_json
+from flask_assay.sandbox.kept_templates import KeptCluster, KeptTemplates
 from flask_assay.sandbox.links import address
 from flask_assay.sandbox.place import Place
+from flask_assay.sandbox.ready import marked_sql, ready_name
 from flask_assay.sandbox.recipe import Recipe
-from flask_assay.services.cached_tree import is_whole, publish
+from flask_assay.services.databases import MAINTENANCE, OUR_ROLE
+from flask_assay.services.layout import copy_tree
+from flask_assay.services.ownership import Query
 from flask_assay.services.postgres import PostgresServer, begin_postgres, provision_postgres
-from flask_assay.services.psql import literal
+from flask_assay.services.psql import SqlError, literal
 from flask_assay.services.supervisor import Supervisor
 
 __all__ = ["Provision", "provide", "read_provision", "write_provision"]
 
-KEPT = 4
-"""Templates kept per user; older ones make room."""
-IN_USE_S = 600.0
-"""So long after its last use a template stays: another run may be copying it."""
+READY_BYTES = 100_000_000
+"""A template larger than this is kept without a copy of it: copying a session's data costs more."""
 
 
 class Provision:
@@ -105,42 +107,40 @@ class _Builder:
             connection.close()
 
 
-def provide(supervisor: Supervisor, recipe: Recipe, attachment: Attachment) -> Provision:
+def provide(
+    supervisor: Supervisor,
+    recipe: Recipe,
+    attachment: Attachment,
+    *,
+    early: EarlyServer | None = None,
+) -> Provision:
     """Return a server with the recipe's templates: out of the cache, or built now.
 
     Args:
         supervisor: Of the run that the server lives and dies with.
         recipe: What the templates are made of.
         attachment: Aimed at the builder for the time of building.
+        early: A server that was launched for the template that will probably be needed.
 
     Raises:
         TargetError: The app or a step of the recipe failed.
         ServiceError: The server could not be provided.
     """
     builder = _Builder(lambda: provision_postgres(supervisor, purpose="tests"), attachment)
+    kept = KeptTemplates(supervisor.run.cache)
     with attachment.aimed_at(builder):
         app = recipe.load_app()
         digest = recipe.digest(app)
-        cached = _cached(supervisor, digest)
-        if cached is not None and not builder.is_started:
-            provision = _resume(supervisor, cached, digest)
+        launched = early.taken_for("" if builder.is_started else digest) if early else None
+        found = None if builder.is_started else kept.find(digest)
+        if found is not None:
+            provision = _resume(supervisor, found, digest, attachment, launched)
         else:
             recipe.build(app)
             builder.close()
             provision = _finish(supervisor, builder, digest, attachment)
         provision.app = app
         return provision
-
-
-def _place(supervisor: Supervisor, digest: str) -> Path:
-    return supervisor.run.cache / f"template-{digest}-{VERSION}"
-
-
-def _cached(supervisor: Supervisor, digest: str) -> Path | None:
-    place = _place(supervisor, digest)
-    if is_whole(place) and place.with_suffix(".json").exists():
-        return place
-    return None
 
 
 def _address(supervisor: Supervisor, postgres: PostgresServer) -> ServerAddress:
@@ -153,25 +153,59 @@ def _address(supervisor: Supervisor, postgres: PostgresServer) -> ServerAddress:
     )
 
 
-def _resume(supervisor: Supervisor, cached: Path, digest: str) -> Provision:
+def _resume(
+    supervisor: Supervisor,
+    found: KeptCluster,
+    digest: str,
+    attachment: Attachment,
+    launched: PostgresServer | None,
+) -> Provision:
     """Start from a copy of a kept cluster and mark its templates as this run's."""
-    cached.touch()
-    postgres = begin_postgres(supervisor, purpose="tests", cluster=cached)
-    postgres.wait_ready()
-    document = json.loads(cached.with_suffix(".json").read_text())
+    connect = attachment.own_connect()
+    postgres = launched or begin_postgres(
+        supervisor, purpose="tests", cluster=found.cluster, size_bytes=found.size_bytes
+    )
+    postgres.wait_ready(_asking(connect, postgres))
     server = _address(supervisor, postgres)
-    templates = [
-        Template(one["key"], server.database(one["name"]), from_json(one["facts"]))
-        for one in document["templates"]
-    ]
+    templates = _templates(server, found.document)
+    admin = Admin(server, connect)
     for template in templates:
-        # An UPDATE, because the catalog must stay as the template's fingerprint has it.
-        nonce, run_id = literal(server.nonce), literal(server.run_id)
-        mark = f"UPDATE flask_assay.marker SET nonce = {nonce}, run_id = {run_id}"  # noqa: S608 - quoted
-        postgres.sql(template.db, mark)
+        admin.query(template.db, marked_sql(server.nonce, server.run_id))
     provision = Provision(server, templates, digest)
     provision.is_cached, provision.postgres = True, postgres
     return provision
+
+
+def _asking(connect: Callable[..., Any], postgres: PostgresServer) -> Query:
+    """Return what asks a server by the driver, which is here already and starts no process."""
+
+    def query(text: str) -> list[Any]:
+        try:
+            connection = connect(
+                host=str(postgres.socket_dir),
+                port=str(postgres.port),
+                dbname=MAINTENANCE,
+                user=OUR_ROLE,
+            )
+        except Exception as error:
+            raise SqlError(str(error)) from error
+        try:
+            return _query(connection)(text)
+        finally:
+            connection.close()
+
+    return query
+
+
+def _templates(server: ServerAddress, document: dict[str, Any]) -> list[Template]:
+    return [
+        Template(one["key"], server.database(one["name"]), from_json(one["facts"]))
+        for one in document["templates"]
+    ]
+
+
+def _described(templates: list[Template]) -> list[dict[str, Any]]:
+    return [{"key": one.key, "name": one.db.name, "facts": to_json(one.facts)} for one in templates]
 
 
 def _finish(
@@ -211,42 +245,17 @@ def _query(connection: Any) -> Callable[[str], list[Any]]:
 def _keep(
     supervisor: Supervisor, postgres: PostgresServer, templates: list[Template], digest: str
 ) -> None:
-    """Copy the stopped cluster into the cache; of several runs that would, one wins."""
-    place = _place(supervisor, digest)
-    postgres.sql(None, "CHECKPOINT")
-    postgres.stop()
+    """Keep a copy of the stopped cluster, with as few files as will do."""
+    for template in templates:
+        ((size,),) = postgres.sql(None, f"SELECT pg_database_size({literal(template.db.name)})")
+        if int(size) <= READY_BYTES:
+            postgres.create_database(ready_name(template.db), template=template.db)
+    postgres.slim()
     beside = supervisor.run.data / "kept"
-    shutil.copytree(postgres.data, beside, symlinks=True)
-    (beside / "postmaster.pid").unlink(missing_ok=True)
-    document = {
-        "templates": [
-            {"key": one.key, "name": one.db.name, "facts": to_json(one.facts)} for one in templates
-        ]
-    }
-    place.with_suffix(".json").write_text(json.dumps(document))
-    publish(beside, place)
-    place.touch()
-    _make_room(place)
+    copy_tree(postgres.data, beside)
+    document = {"templates": _described(templates)}
+    KeptTemplates(supervisor.run.cache).keep(beside, document, digest)
     postgres.start()
-
-
-def _make_room(place: Path) -> None:
-    """Remove templates that no recent run used."""
-    ages = {path: _age_s(path, place) for path in place.parent.glob("template-*") if path.is_dir()}
-    for path in sorted(ages, key=ages.__getitem__)[KEPT:]:
-        if ages[path] < IN_USE_S:
-            continue
-        shutil.rmtree(path, ignore_errors=True)
-        path.with_suffix(".json").unlink(missing_ok=True)
-        path.with_name(f"{path.name}.count").unlink(missing_ok=True)
-
-
-def _age_s(path: Path, newest: Path) -> float:
-    """Return by how much a template was used before the one that was published just now."""
-    try:
-        return newest.stat().st_mtime - path.stat().st_mtime
-    except FileNotFoundError:  # another run made room a moment ago
-        return 0.0
 
 
 def write_provision(provision: Provision, path: Path) -> None:
@@ -254,10 +263,7 @@ def write_provision(provision: Provision, path: Path) -> None:
     document = {
         "server": asdict(provision.server),
         "digest": provision.digest,
-        "templates": [
-            {"key": one.key, "name": one.db.name, "facts": to_json(one.facts)}
-            for one in provision.templates
-        ],
+        "templates": _described(provision.templates),
     }
     path.touch(mode=0o600)
     path.write_text(json.dumps(document))
@@ -267,10 +273,7 @@ def read_provision(path: Path) -> Provision:
     """Return what `write_provision` wrote, as a worker sees it."""
     document = json.loads(path.read_text())
     server = ServerAddress(**document["server"])
-    templates = [
-        Template(one["key"], server.database(one["name"]), from_json(one["facts"]))
-        for one in document["templates"]
-    ]
+    templates = _templates(server, document)
     provision = Provision(server, templates, document["digest"])
     provision.is_cached = True
     return provision

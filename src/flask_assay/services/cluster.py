@@ -66,6 +66,8 @@ _BY_PURPOSE: dict[Purpose, dict[str, str]] = {
         "autovacuum": "off",
         "wal_level": "minimal",
         "max_wal_senders": "0",
+        "max_logical_replication_workers": "0",
+        "io_method": "sync",  # three processes fewer to start and to stop
         "max_connections": "200",
         "max_prepared_transactions": "16",  # two-phase commit is among what tests do
     },

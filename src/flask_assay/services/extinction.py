@@ -100,6 +100,9 @@ def extinguish(run: Path, run_id: str, *, grace_s: float = GRACE_S) -> bool:
 
     everyone = left()
     places = data_places(run)
+    if not everyone:
+        _release(places)
+        return True
     send(everyone, signal.SIGCONT)
     for registration in leaders:
         send([registration.identity.pid], registration.end_signal)
@@ -114,9 +117,13 @@ def extinguish(run: Path, run_id: str, *, grace_s: float = GRACE_S) -> bool:
 
     is_over = is_over or _comes_true(is_gone, KILL_S)
     if is_over:
-        for place in places:
-            release_segments(place)
+        _release(places)
     return is_over
+
+
+def _release(places: Iterable[Path]) -> None:
+    for place in places:
+        release_segments(place)
 
 
 def _comes_true(condition: Callable[[], bool], timeout_s: float) -> bool:

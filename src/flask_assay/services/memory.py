@@ -30,6 +30,8 @@ SWITCH = "ASSAY_DATA"
 """Set to "disk", it keeps the servers' data out of memory."""
 NEEDED_BYTES = 2_000_000_000
 """What must be free in memory, and in the file system that stands for it."""
+COPIES = 16
+"""Room for so many times what a run begins with: databases of workers, clones, what tests write."""
 YOUNG_S = 60.0
 
 _MEMINFO = Path("/proc/meminfo")
@@ -64,6 +66,7 @@ def _field(path: Path, name: str) -> int:
 
 
 def has_room(
+    size_bytes: int = 0,
     root: Path = ROOT,
     *,
     free_space: FreeSpace = free_bytes,
@@ -73,7 +76,8 @@ def has_room(
     if os.environ.get(SWITCH) == "disk" or not os.access(root, os.W_OK | os.X_OK):
         return False
     with contextlib.suppress(OSError):
-        return min(free_space(root), available()) >= NEEDED_BYTES
+        needed = max(NEEDED_BYTES, COPIES * size_bytes)
+        return min(free_space(root), available()) >= needed
     return False
 
 

@@ -83,8 +83,12 @@ def parse_stat(text: str) -> ProcessRow:
 def _row(pid: int) -> ProcessRow | None:
     if not PROC.joinpath("self").exists():
         return next((row for row in _ps_rows("-p", str(pid)) if row.pid == pid), None)
+    return _proc_row(pid)
+
+
+def _proc_row(pid: int) -> ProcessRow | None:
     try:
-        return parse_stat((PROC / str(pid) / "stat").read_text(errors="replace"))
+        return parse_stat(Path(f"{PROC}/{pid}/stat").read_text(errors="replace"))
     except (OSError, ValueError, IndexError):
         return None
 
@@ -94,7 +98,7 @@ def table() -> dict[int, ProcessRow]:
     if not PROC.joinpath("self").exists():
         rows: Iterable[ProcessRow | None] = _ps_rows("-A")
     else:
-        rows = (_row(int(path.name)) for path in PROC.iterdir() if path.name.isdecimal())
+        rows = (_proc_row(int(name)) for name in os.listdir(PROC) if name.isdecimal())  # noqa: PTH208 - names
     return {row.pid: row for row in rows if row is not None and row.is_live}
 
 

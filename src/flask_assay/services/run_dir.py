@@ -205,9 +205,15 @@ class RunDirectory:
         """True in the owner until ``close``; false in its forked children."""
         return self._lock >= 0 and os.getpid() == self.owner.pid
 
-    def quickest(self) -> Path:
-        """Return where data go that a crash of the machine may take: to memory, if it has room."""
-        if self._memory_lock < 0 and self.is_open and memory.has_room():
+    def quickest(self, size_bytes: int = 0) -> Path:
+        """Return where data go that a crash of the machine may take: to memory, if it has room.
+
+        Args:
+            size_bytes: What is known of their size; copies of it will follow.
+        """
+        if not memory.has_room(size_bytes):
+            return self.data
+        if self._memory_lock < 0 and self.is_open:
             with contextlib.suppress(OSError):
                 self._memory_lock = memory.claim(self.path, _mode())
         return memory.data_places(self.path)[-1] if self._memory_lock >= 0 else self.data

@@ -25,7 +25,7 @@ def run(tmp_path, room, monkeypatch):
     monkeypatch.setattr(run_dir, "service_user", lambda: None)
     monkeypatch.delenv(memory.SWITCH, raising=False)
     monkeypatch.setattr(memory, "claim", partial(memory.claim, root=room))
-    monkeypatch.setattr(memory, "has_room", lambda: True)
+    monkeypatch.setattr(memory, "has_room", lambda _: True)
     with RunDirectory.create(tmp_path / "base") as run:
         yield run
 
@@ -40,7 +40,7 @@ def test_data_lie_in_memory_only_with_room_in_memory_and_in_its_file_system(room
     little = memory.NEEDED_BYTES - 1
 
     def ask(space, available):
-        return memory.has_room(room, free_space=lambda _: space, available=lambda: available)
+        return memory.has_room(root=room, free_space=lambda _: space, available=lambda: available)
 
     assert ask(MUCH, MUCH)
     assert not ask(little, MUCH)
@@ -49,11 +49,11 @@ def test_data_lie_in_memory_only_with_room_in_memory_and_in_its_file_system(room
 
 def test_who_wants_the_disk_gets_it(room, monkeypatch):
     monkeypatch.setenv(memory.SWITCH, "disk")
-    assert not memory.has_room(room, free_space=lambda _: MUCH, available=lambda: MUCH)
+    assert not memory.has_room(root=room, free_space=lambda _: MUCH, available=lambda: MUCH)
 
 
 def test_a_machine_without_such_a_file_system_has_no_room(tmp_path):
-    assert not memory.has_room(tmp_path / "none", free_space=lambda _: MUCH)
+    assert not memory.has_room(root=tmp_path / "none", free_space=lambda _: MUCH)
 
 
 def test_a_container_has_what_its_own_limit_leaves(tmp_path):
@@ -81,7 +81,7 @@ def test_a_run_claims_one_place_and_closing_removes_it(run, room):
 
 
 def test_without_room_data_lie_in_the_run(run, monkeypatch):
-    monkeypatch.setattr(memory, "has_room", lambda: False)
+    monkeypatch.setattr(memory, "has_room", lambda _: False)
     assert run.quickest() == run.data
     assert memory.data_places(run.path) == [run.data]
 

@@ -1,0 +1,82 @@
+"""The server of the template that the last session used, started while the app is imported.
+
+Which template a session needs is known once the app has been made; until then the last one is
+as good as certain. Where it is another, the server is stopped again.
+"""
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+from typing import Self
+
+from flask_assay.errors import AssayError
+from flask_assay.sandbox.kept_templates import KeptTemplates
+from flask_assay.services.postgres import PostgresServer, begin_postgres
+from flask_assay.services.supervisor import Supervisor
+
+__all__ = ["EarlyServer", "forget", "project_key", "remember"]
+
+
+def project_key(*parts: str) -> str:
+    """Return what tells one project's sessions from another's."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+class EarlyServer:
+    """A server that was launched before it was known which template is needed.
+
+    Attributes:
+        digest: Of the template that it was launched for.
+    """
+
+    def __init__(self, digest: str, postgres: PostgresServer) -> None:
+        self.digest, self._postgres = digest, postgres
+
+    @classmethod
+    def launch(cls, supervisor: Supervisor, key: str) -> Self | None:
+        """Launch the server that the project's last session ended up with, if it is kept.
+
+        What goes wrong here is left for the moment when the server is needed to tell.
+        """
+        kept = KeptTemplates(supervisor.run.cache)
+        try:
+            digest = _note(kept.cache, key).read_text()
+            found = kept.find(digest)
+            if found is None:
+                return None
+            server = begin_postgres(
+                supervisor, purpose="tests", cluster=found.cluster, size_bytes=found.size_bytes
+            )
+        except (AssayError, OSError, ValueError):
+            return None
+        return cls(digest, server)
+
+    def taken_for(self, digest: str) -> PostgresServer | None:
+        """Return the server if it was launched for this template; else stop it."""
+        if self.digest == digest and self._postgres.is_running:
+            return self._postgres
+        with contextlib.suppress(AssayError):
+            self._postgres.stop()
+        return None
+
+
+def remember(cache: Path, key: str, digest: str) -> None:
+    """Note which template a project's session needed, for its next one."""
+    note = _note(cache, key)
+    with contextlib.suppress(OSError):
+        if note.exists() and note.read_text() == digest:
+            return
+        beside = note.with_name(f".{note.name}-{os.getpid()}")
+        beside.write_text(digest)
+        beside.replace(note)
+
+
+def forget(cache: Path, key: str) -> None:
+    """Launch nothing early in the project's next session: this one needed no database."""
+    with contextlib.suppress(OSError):
+        _note(cache, key).unlink(missing_ok=True)
+
+
+def _note(cache: Path, key: str) -> Path:
+    return cache / f"last-{key}.txt"
