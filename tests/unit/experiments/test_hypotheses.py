@@ -1,6 +1,6 @@
 """Hypotheses: what can be tried, each change once."""
 
-from flask_assay.experiments.hypothesis import hypotheses
+from flask_assay.experiments.hypothesis import endpoints_of, hypotheses
 from flask_assay.model.effect import TrialOutcome
 from flask_assay.model.finding import Finding, Remedy, Severity
 
@@ -31,3 +31,21 @@ def test_an_untried_hypothesis_says_why():
     (one,) = hypotheses([finding("a", "k", INDEX)])
     trial = one.untried("no time")
     assert (trial.outcome, trial.reason, trial.effects) == (TrialOutcome.NOT_TRIED, "no time", ())
+
+
+def test_a_change_of_one_endpoint_is_tried_on_its_own_routes_only():
+    app = {
+        "routes": [
+            {"rule": "/a", "endpoint": "first", "methods": ["GET", "HEAD", "OPTIONS"]},
+            {"rule": "/b", "endpoint": "second", "methods": ["POST", "OPTIONS"]},
+        ]
+    }
+    keep = Remedy("keep-after-commit", {"endpoint": "second"}, "Keep it.")
+    everywhere = finding("a", "k", keep, INDEX, routes=("GET /a", "POST /b"))
+    one, index = hypotheses([everywhere], endpoints_of(app))
+    assert one.routes == {"POST /b"}
+    assert index.routes == {"GET /a", "POST /b"}
+    (unknown,) = hypotheses(
+        [finding("a", "k", keep, routes=("GET /x", "GET /y"))], endpoints_of({})
+    )
+    assert unknown.routes == {"GET /x", "GET /y"}

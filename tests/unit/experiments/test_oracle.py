@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -81,3 +82,17 @@ def test_not_modified_is_equal_if_the_client_has_the_body_that_it_would_get():
     assert Oracle().compare(unchanged, same)[0] is V.EQUAL
     other = Answer(200, "application/json", b"[2]", 0.1)
     assert Oracle().compare(other, same)[0] is V.DIFFERENT
+
+
+def test_an_answer_like_one_of_the_unchanged_app_is_no_change():
+    """Where reading writes, who is asked first sees a message as new, and the others do not."""
+    new, read = answer(b"<b>1 new</b>", kind="text/html"), answer(b"none", kind="text/html")
+    oracle = Oracle()
+    oracle.learn(new, read)
+    assert oracle.compare(new, read)[0] is V.DIFFERENT
+    for same in (read, new):
+        assert oracle.compare_with_either(new, read, replace(same))[0] is V.EQUAL
+    # the null arm is no proof of itself
+    assert oracle.compare_with_either(new, read, read)[0] is V.DIFFERENT
+    other = answer(b"nobody", kind="text/html")
+    assert oracle.compare_with_either(new, read, other)[0] is V.DIFFERENT

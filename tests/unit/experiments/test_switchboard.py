@@ -12,6 +12,7 @@ from flask_assay.experiments.interventions.switchboard import (
     ARM_HEADER,
     SHAPES_HEADER,
     STATEMENTS_HEADER,
+    WRITES_HEADER,
     Switchboard,
     shape_mark,
 )
@@ -51,6 +52,15 @@ def client(board, engine):
         with engine.connect() as connection:
             return [connection.scalar(sa.text(QUERY), {"a": 1}) for _ in range(3)]
 
+    @app.get("/writes")
+    def writes():
+        with engine.begin() as connection:
+            connection.execute(sa.text("CREATE TABLE t (a int)"))
+            connection.execute(sa.text(" insert INTO t VALUES (1)"))
+            connection.execute(sa.text("WITH x AS (SELECT 1 AS a) UPDATE t SET a = 2"))
+            connection.execute(sa.text("SELECT a AS update_me FROM t"))
+        return ""
+
     restore = memo.apply(
         app, {"endpoint": "view", "statement": "SELECT ? WHERE ? = ?"}, board.is_on(0)
     )
@@ -73,6 +83,11 @@ def test_a_response_names_the_shapes_of_its_statements_only_if_asked(client):
     asked = client.get("/", headers={SHAPES_HEADER: "1"})
     assert asked.headers[SHAPES_HEADER] == f"{shape_mark('SELECT ? WHERE ? = ?')}=3"
     assert SHAPES_HEADER not in client.get("/").headers
+
+
+def test_a_response_tells_how_much_was_written_if_anything_was(client):
+    assert client.get("/writes").headers[WRITES_HEADER] == "2"
+    assert WRITES_HEADER not in client.get("/").headers
 
 
 def test_an_arm_with_a_copy_connects_to_it_and_the_engine_keeps_its_own(board):
