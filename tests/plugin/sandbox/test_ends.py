@@ -179,6 +179,30 @@ def test_an_interrupted_run_says_so_and_cleans_up_itself(tmp_path, cache, phase)
     assert_the_next_run_is_clean(project, cache)
 
 
+def test_a_run_that_hangs_is_ended_by_pytest_timeout_and_leaves_nothing(tmp_path, cache):
+    project = write(tmp_path)
+    assert_the_next_run_is_clean(project, cache)  # the template is built outside of the limit
+    process = start(project, "test", "--timeout=10", "--timeout-method=thread")
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, text
+    assert "Timeout" in text, text
+    assert "in test_rows" in text, text
+    wait_until(lambda: not processes_of(cache), timeout_s=30, what="no server is left")
+    assert_the_next_run_is_clean(project, cache)
+
+
+def test_a_hanging_worker_is_ended_by_pytest_timeout_and_the_others_go_on(tmp_path, cache):
+    project = write(tmp_path)
+    assert_the_next_run_is_clean(project, cache)
+    arguments = ("-n", "2", "--timeout=10", "--timeout-method=thread", "--maxfail=9")
+    process = start(project, "clone", *arguments)
+    text, _ = process.communicate(timeout=120)
+    assert "crashed while running 'test_shop.py::test_rows_on_a_clone'" in text, text
+    assert "1 failed, 2 passed" in text, text
+    wait_until(lambda: not processes_of(cache), timeout_s=30, what="no server is left")
+    assert_the_next_run_is_clean(project, cache)
+
+
 def test_a_killed_run_with_workers_leaves_nothing(tmp_path, cache):
     project = write(tmp_path)
     process = start(project, "test", "-n", "2")
