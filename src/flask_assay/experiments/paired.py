@@ -14,6 +14,7 @@ from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.experiments.interventions.offload import ENQUEUE_S
 from flask_assay.experiments.ladder import ladder_of
 from flask_assay.experiments.launch import Bench, LaunchResult, run_launch
+from flask_assay.experiments.neighbours import Neighbours
 from flask_assay.experiments.registry import INTERVENTIONS
 from flask_assay.experiments.rehearsal import NO_TIME_TO_LOOK, Rehearsal, rehearse
 from flask_assay.experiments.replay import SentRequest
@@ -29,6 +30,7 @@ __all__ = ["Paired"]
 
 _REQUESTS_PER_ROUTE = 6
 _LEAST_MEASURING_S = 0.5
+_LEAST_LAUNCHES = 4
 _STOP_S = 0.5  # what the end of a launch takes beside its boot
 _REHEARSAL_SHARE, _FIRST_SHARE = 0.2, 0.55
 
@@ -67,6 +69,9 @@ class Paired:
         self._left_out: dict[str, str] = {}
         self._useless: dict[str, str] = {}
         self._deadline = Deadline.after(clock, 0.0)
+        self._is_apart = False
+        self._busy = ""
+        self._before = Neighbours.look()
 
     def run(self, deadline: Deadline, launches: int) -> tuple[list[Trial], Ladder | None]:
         """Return the trials, A/A first, and the ladder.
@@ -88,13 +93,14 @@ class Paired:
                 _REHEARSAL_SHARE * deadline.left_s,
             )
             self._overhead_s = seen.boot_s + _STOP_S
+            launches = _affordable(launches, deadline.left_s, self._overhead_s)
             first = -(-launches // 2)
             half = deadline.within(_FIRST_SHARE * deadline.left_s)
             alone = self._alone(copies, seen, half.left_s / first)
             singles = self._round(alone, half, (0, first, launches))
             bench, left_out = self._further(copies, seen, alone, singles)
             further: list[LaunchResult] = []
-            if len(bench.arms) > 2:
+            if bench.arms:
                 further = self._round(bench, deadline, (len(singles), launches - first, launches))
         finally:
             copies.discard()
@@ -157,6 +163,7 @@ class Paired:
             numbers: Launches before, launches of this round, launches of both.
         """
         before, count, total = numbers
+        bench = replace(bench, is_apart=self._is_apart)
         results: list[LaunchResult] = []
         while len(results) < count and not (results and deadline.left_s < self._overhead_s):
             began = self._clock.monotonic_ns()
@@ -170,6 +177,7 @@ class Paired:
             result = run_launch(bench, self._rng, budget_s=measuring_s, deadline=deadline)
             if not bench.is_apart and not _own(bench) <= result.reached:
                 # the app does not connect through SQLAlchemy engines: give processes of their own
+                self._is_apart = True
                 bench = replace(bench, is_apart=True)
                 continue
             results.append(result)
@@ -219,7 +227,10 @@ class Paired:
     def _further(
         self, copies: Copies, seen: Rehearsal, bench: Bench, results: Sequence[LaunchResult]
     ) -> tuple[Bench, int]:
-        """Return the bench of what is open and of what helps together; combinations left out."""
+        """Return the bench of what is open and of what helps together; combinations left out.
+
+        Without arms if nothing is open: what is claimed now is paid for.
+        """
         judged = judge(results, self._asked(results), is_last=False)
         settled = {arm for arm, each in judged.items() if arm != NULL and not each.is_promising}
         settled |= self._left_out.keys() | self._useless.keys()
@@ -236,6 +247,12 @@ class Paired:
             if effect.high_s < 0
         }
         together = combinations_of(helping, ratios)
+        if not together and not any(
+            judged[arm.name].outcome is not TrialOutcome.FASTER
+            for arm in open_arms
+            if arm.name in judged and arm.name != NULL
+        ):
+            return replace(bench, arms=()), 0
         plan = schedule(
             [*open_arms, *together],
             [each for each in seen.shown if each.remedy_id not in settled],
@@ -273,6 +290,7 @@ class Paired:
     ) -> list[Trial]:
         spent_s = (self._clock.monotonic_ns() - self._started) / 1e9
         judged = judge(results, self._asked(results))
+        self._busy = self._before.words()
         null = judged[NULL]
         trials = [
             Trial(
@@ -282,7 +300,7 @@ class Paired:
                 summary="the unchanged app against itself (A/A)",
                 outcome=null.outcome,
                 effects=null.effects,
-                reason=null.reason,
+                reason=f"{null.reason} {self._busy}".strip(),
                 duration_s=spent_s,
             )
         ]
@@ -309,6 +327,8 @@ class Paired:
         copies: Copies,
     ) -> Trial:
         outcome, reason = one.outcome, one.reason
+        if outcome is TrialOutcome.INCONCLUSIVE:
+            reason = f"{reason} {self._busy}".strip()
         if each.remedy_id in self._useless and outcome is not TrialOutcome.REFUSED:
             outcome, reason = TrialOutcome.NOT_REPRODUCED, self._useless[each.remedy_id]
         elif outcome is TrialOutcome.INCONCLUSIVE and each.remedy_id in self._left_out:
@@ -319,6 +339,12 @@ class Paired:
             effects=one.effects,
             prices=copies.prices.get(each.remedy_id) or _prices(each, results),
         )
+
+
+def _affordable(launches: int, left_s: float, overhead_s: float) -> int:
+    """Return so many launches that boots take less than half of the time, but enough to claim."""
+    fitting = int(left_s / (2 * max(overhead_s, 1e-3)))
+    return max(min(launches, _LEAST_LAUNCHES), min(launches, fitting))
 
 
 def _change(each: Hypothesis) -> tuple[str, dict[str, object]]:
