@@ -16,6 +16,7 @@ _VERBS = {
     "profile": "Profile one request: tree of calls, functions, SQL.",
     "report": "Render a recording again.",
     "fix": "Write the patch of a finding, and measure the patched code.",
+    "kept": "Open the database of a failed test again.",
     "doctor": "Say what is found, missing or wrong in this environment.",
 }
 

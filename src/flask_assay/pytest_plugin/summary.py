@@ -1,5 +1,6 @@
 """One section at the end of the run: what was noticed, test by test."""
 
+from pathlib import Path
 from typing import Any
 
 from flask_assay.sandbox.checkout import Checkin
@@ -30,7 +31,10 @@ class Summary:
 
     def written(self, test: str, path: str) -> None:
         """Note where a failed test's database was written."""
-        self.lines.append(f"kept      {test}\n            createdb kept && psql kept -f {path}")
+        self.lines.append(
+            f"kept      {test}\n            flask assay kept {Path(path).stem}\n"
+            f"            or in a PostgreSQL of yours: createdb kept && psql kept -f {path}"
+        )
 
     def changed(self, test: str, signal: Signal) -> None:
         """Note that a test was run again on a clone."""

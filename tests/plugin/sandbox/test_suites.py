@@ -1,5 +1,8 @@
 """Our plugin in somebody else's suite."""
 
+import sys
+from subprocess import run
+
 import pytest
 from tests.plugin.sandbox import suites
 from tests.plugin.sandbox.project import run_pytest, write_project
@@ -73,7 +76,18 @@ def test_a_failed_tests_database_is_kept_on_request(project, first):
     assert "psql 'postgresql://assay_app@/assay_" in outcome.text, outcome.text
     (path,) = (project / ".assay" / "kept").glob("*.sql")
     assert f"psql kept -f .assay/kept/{path.name}" in outcome.text
-    assert "CREATE TABLE public.item" in path.read_text()
+    assert f"flask assay kept {path.stem}" in outcome.text
+    done = run(
+        [sys.executable, "-m", "flask", "assay", "kept", "failure_stays"],
+        cwd=project,
+        input="select name from item;",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert "seeded" in done.stdout
+    assert "until psql ends: postgresql://assay_app@/kept?host=" in done.stderr
 
 
 def test_rows_of_a_child_process_are_found_after_the_module(tmp_path):
