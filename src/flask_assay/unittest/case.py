@@ -115,10 +115,13 @@ class AssayTestCase(unittest.TestCase):
             self.client = self.app.test_client() if self.app is not None else None
             return super().run(result)
         result = result if result is not None else self.defaultTestResult()
+        if sandbox.layers_lost_by:
+            return self._report_lost_rows(sandbox.layers_lost_by, result)
         gear = self.assay_gear or self._assay_chosen.get(self.id(), "rollback")
         recorded, outcome = self._attempt(sandbox, gear)
         reason = _reason(recorded, outcome)
-        if gear == "rollback" and reason is not None and not sandbox.has_shared_rows:
+        is_shared = sandbox.has_shared_rows or sandbox.layers_lost_by
+        if gear == "rollback" and reason is not None and not is_shared:
             again, second = self._attempt(sandbox, "clone")
             if outcome.has(SignalKind.HARD) or again.wasSuccessful() != recorded.wasSuccessful():
                 self._assay_chosen[self.id()] = "clone"
@@ -126,6 +129,18 @@ class AssayTestCase(unittest.TestCase):
         elif outcome.has(SignalKind.HARD):
             _fail_for_gear(self, recorded, outcome)
         _fail_for_leak(self, recorded, outcome)
+        recorded.replay(result)
+        return result
+
+    def _report_lost_rows(self, lost_by: str, result: unittest.TestResult) -> unittest.TestResult:
+        error = IsolationLeakError(
+            f"the rows that setUpClass wrote are gone: {lost_by} lost them",
+            why="They lie in one transaction with the tests of the class. That test ended it, or "
+            "the connection that it was on.",
+            todo='Mend that test, or give it a class of its own with assay_gear = "clone".',
+        )
+        recorded = _Recorder()
+        recorded.replace(self, error)
         recorded.replay(result)
         return result
 
@@ -171,6 +186,7 @@ def _begin_class(cls: type[AssayTestCase]) -> None:
 def _end_class(cls: type[AssayTestCase], sandbox: Sandbox) -> None:
     cls._assay_begun = False  # type: ignore[attr-defined]  # per class
     sandbox.leave_layer()
+    sandbox.layers_lost_by = ""
 
 
 def _reason(recorded: "_Recorder", outcome: Checkin) -> Signal | None:

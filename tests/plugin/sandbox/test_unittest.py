@@ -73,7 +73,29 @@ class SharedTest(AssayTestCase):
         self.assertEqual(self.client.get("/items").json, ["of class", "seeded"])
 
 
-class AfterTest(AssayTestCase):
+class LostTest(AssayTestCase):
+    assay_app = "shop:create_app"
+    assay_seed = "shop:seed"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        with cls.app.app_context():
+            db.session.add(Item(name="of class"))
+            db.session.commit()
+
+    def test_lose_their_rows(self):
+        with self.app.app_context():
+            try:
+                db.session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+            except Exception:
+                pass
+
+    def test_miss_them(self):
+        self.assertEqual(self.client.get("/items").json, ["of class", "seeded"])
+
+
+class NextTest(AssayTestCase):
     assay_app = "shop:create_app"
     assay_seed = "shop:seed"
 
@@ -84,6 +106,8 @@ class AfterTest(AssayTestCase):
 if __name__ == "__main__":
     unittest.main()
 """
+
+LOST = {"test_lose_their_rows", "test_miss_them"}
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +128,10 @@ def test_unittest_alone_runs_it(project):
     )
     text = done.stderr
     failed = {line.split()[1] for line in text.splitlines() if line.startswith(("FAIL:", "ERROR:"))}
-    assert failed == {"test_fails", "test_leaks"}, text
-    assert "Ran 10 tests" in text, text
+    assert failed == {"test_fails", "test_leaks", *LOST}, text
+    assert "Ran 12 tests" in text, text
+    assert "setUpClass wrote rows, so the test cannot be run again on a clone" in text, text
+    assert "the rows that setUpClass wrote are gone: test_items.LostTest.test_lose" in text, text
     assert "skipped=1, expected failures=1" in text, text
     assert "IsolationLeak: SQL text would end" in text
 
@@ -119,4 +145,5 @@ def test_pytest_runs_it_with_and_without_the_plugin(project, is_on):
         for line in outcome.text.splitlines()
         if line.startswith(("FAILED ", "ERROR "))
     }
-    assert failed == {"test_fails", "test_leaks"}, outcome.text
+    lost = set() if is_on else LOST  # pytest has setUpClass executed again
+    assert failed == {"test_fails", "test_leaks", *lost}, outcome.text
