@@ -52,15 +52,16 @@ class ServerWatch:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def look(self, item: pytest.Item) -> str:
+    def look(self, item: pytest.Item, *, failed: bool) -> str:
         """Return why no further test can run; "" if the server is there.
 
-        A server whose processes were restarted is waited for, and connections that did not
-        survive it are replaced, so that the next test does not pay for this one.
+        After a failure, a server whose processes were restarted is waited for, and connections
+        that did not survive it are replaced, so that the next test does not pay for this one.
         """
         sandbox = self._host.sandbox
         if not sandbox.server.is_gone:
-            sandbox.ping()
+            if failed:
+                sandbox.ping()
             return ""
         return (
             f"assay: the PostgreSQL of this run is gone, since {item.nodeid} or shortly before. "

@@ -135,7 +135,8 @@ class Isolation:
         self._kept.settle(item.nodeid, attempt.result.kept)
         self._suspects.append(item.nodeid)
         is_last = nextitem is None or nextitem.path != item.path
-        end = self._server.look(item) if attempt.failed or is_last else ""
+        failed = attempt.failed
+        end = self._server.look(item, failed=failed) if failed or is_last else ""
         if is_last and not end:
             attempt = self._checked(item, attempt)
         for report in attempt.reports:
