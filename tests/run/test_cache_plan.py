@@ -138,8 +138,8 @@ def outcome(request, tmp_path_factory):
     project = write_project(directory / "project", files)
     done = assay(
         project, directory / "base", "run", "--quick", "--seed", "poll:seed", "--users", 4,
-        "--locustfile", "people.py", "--duration-s", 8, "--warm-up-s", 1, "--experiment-s", 12,
-        app=request.param,
+        "--locustfile", "people.py", "--duration-s", 8, "--warm-up-s", 1, "--experiment-s", 45,
+        "--total-s", 0, app=request.param,
     )  # fmt: skip
     assert done.code == 0, done.err
     return recordings(project)[-1], done

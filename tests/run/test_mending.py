@@ -96,7 +96,7 @@ def trials(tmp_path_factory):
     done = assay(
         project, directory / "base", "run", "--seed", "offers:seed", "--services",
         "offers:services", "--locustfile", "people.py", "--users", 4, "--duration-s", 6,
-        "--warm-up-s", 1, "--experiment-s", 5,
+        "--warm-up-s", 1, "--experiment-s", 90,
         app="offers",
     )  # fmt: skip
     assert done.code == 0, done.err

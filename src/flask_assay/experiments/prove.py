@@ -29,7 +29,8 @@ __all__ = ["FULL", "QUICK", "Extent", "prove", "requests_of"]
 
 _CANDIDATES_PER_ROUTE = 24
 # Of what is left when each begins; what one does not need, the next one has.
-_CACHE_SHARE, _MENDING_SHARE, _PAIRED_SHARE = 0.15, 0.2, 0.7
+_CACHE_SHARE, _MENDING_SHARE, _PAIRED_SHARE = 0.15, 0.4, 0.6
+_ENOUGH_FOR_PLANS_S = 25.0  # in a quick run, remedies that are tried come before caches
 _NO_TIME = "no time was left for it (--experiment-s)"
 _REPORT_S = 3.0  # what judging again and the end of the servers take
 _LEAST_S = 4.0  # below this not even two boots would end
@@ -62,7 +63,7 @@ FULL = Extent(
     launches=6, remedies=40, server_remedies=2, routes=32, load_launches=4, mending=3, cache_s=10.0
 )
 QUICK = Extent(
-    launches=4, remedies=4, server_remedies=0, routes=4, load_launches=0, mending=0, cache_s=0.0
+    launches=4, remedies=4, server_remedies=0, routes=4, load_launches=0, mending=0, cache_s=6.0
 )
 
 
@@ -104,7 +105,7 @@ def prove(
     plans = cache_plans(
         lab,
         recording,
-        paired if extent.cache_s else (),
+        paired if extent.mending or deadline.left_s > _ENOUGH_FOR_PLANS_S else (),
         clock=clock,
         budget_s=min(extent.cache_s, _CACHE_SHARE * deadline.left_s),
         on_step=on_step,
