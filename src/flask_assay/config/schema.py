@@ -60,7 +60,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("locustfile", str, "", "Locustfile with the users; default: ./locustfile.py."),
     Setting("users", int, 8, "Virtual users.", 1),
     Setting("rate", float, 0.0, "Arrivals per second (open model); 0: closed model.", 0),
-    Setting("quick", bool, default=False, help="Load shorter and try the first remedies only."),
+    Setting(
+        "quick",
+        bool,
+        default=False,
+        help="Load shorter, try the first remedies only, and end within 90 s.",
+    ),
     Setting(
         "total_s",
         float,
