@@ -163,7 +163,7 @@ def _judged(shown: Sequence[_Shown], claimed: Sequence[str], *, is_last: bool) -
     if real:
         return Judgement(TrialOutcome.SLOWER, effects)
     if not shown:
-        return Judgement(TrialOutcome.INCONCLUSIVE, effects)
+        return Judgement(TrialOutcome.INCONCLUSIVE, effects, is_promising=not is_last)
     widest = max(shown, key=lambda each: each.largest_ratio)
     bound = widest.largest_ratio
     if bound <= EQUIVALENT_RATIO:

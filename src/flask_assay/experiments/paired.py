@@ -31,6 +31,8 @@ __all__ = ["Paired"]
 _REQUESTS_PER_ROUTE = 6
 _LEAST_MEASURING_S = 0.5
 _LEAST_LAUNCHES = 4
+_MOST_ROUTES = 4  # of one remedy
+_OVERRUN = 1.5
 _STOP_S = 0.5  # what the end of a launch takes beside its boot
 _REHEARSAL_SHARE, _FIRST_SHARE = 0.2, 0.55
 
@@ -92,6 +94,7 @@ class Paired:
                 self._wanted,
                 _REHEARSAL_SHARE * deadline.left_s,
             )
+            seen = replace(seen, shown=self._where_it_matters(seen))
             self._overhead_s = seen.boot_s + _STOP_S
             launches = _affordable(launches, deadline.left_s, self._overhead_s)
             first = -(-launches // 2)
@@ -117,6 +120,25 @@ class Paired:
             requests=self._requests,
             clock=self._clock,
             writing=self._writing,
+        )
+
+    def _where_it_matters(self, seen: Rehearsal) -> tuple[Hypothesis, ...]:
+        """Return the remedies with those of their routes that took most time under load.
+
+        One that concerns twenty routes would take the pairs of all others to say the same
+        twenty times.
+        """
+        spent: Counter[str] = Counter()
+        for row in self._recording.requests:
+            spent[row.route] += row.wall_ns
+        return tuple(
+            replace(
+                each,
+                routes=frozenset(
+                    sorted(each.routes, key=lambda route: (-spent[route], route))[:_MOST_ROUTES]
+                ),
+            )
+            for each in seen.shown
         )
 
     def _alone(self, copies: Copies, seen: Rehearsal, launch_s: float) -> Bench:
@@ -174,7 +196,9 @@ class Paired:
             )
             share_s = deadline.left_s / (count - len(results)) - self._overhead_s
             measuring_s = max(_LEAST_MEASURING_S, share_s)
-            result = run_launch(bench, self._rng, budget_s=measuring_s, deadline=deadline)
+            # one that is slower than planned must leave time for the others
+            latest = deadline.within(self._overhead_s + _OVERRUN * measuring_s)
+            result = run_launch(bench, self._rng, budget_s=measuring_s, deadline=latest)
             if not bench.is_apart and not _own(bench) <= result.reached:
                 # the app does not connect through SQLAlchemy engines: give processes of their own
                 self._is_apart = True
@@ -193,7 +217,7 @@ class Paired:
         settled = self._settled(bench.arms, results)
         arms = without(bench.arms, settled)
         ranked = [each for each in self._wanted if each.remedy_id not in self._left_out]
-        plan = schedule(arms, ranked, results[-1].exchange_s, launch_s=1.5 * launch_s)
+        plan = schedule(arms, ranked, results[-1].exchange_s, launch_s=_OVERRUN * launch_s)
         self._left_out |= dict.fromkeys(plan.left_out, _NO_TIME)
         routes = plan.arms[0].routes
         requests = {route: each for route, each in bench.requests.items() if route in routes}

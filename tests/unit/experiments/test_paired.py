@@ -82,3 +82,13 @@ def test_boots_take_less_than_half_of_the_time_or_there_are_the_fewest_that_can_
     assert _affordable(6, left_s=60.0, overhead_s=2.0) == 6
     assert _affordable(6, left_s=20.0, overhead_s=2.0) == 5
     assert _affordable(6, left_s=20.0, overhead_s=9.0) == 4
+
+
+def test_a_remedy_of_many_routes_is_measured_where_most_time_went(half):
+    everywhere = Hypothesis("a", Remedy("index", {}, "a"), frozenset(f"GET /{n}" for n in range(9)))
+    paired, _, _, _ = half([everywhere], {"0a": 1.0})
+    rows = [SimpleNamespace(route=f"GET /{n % 9}", wall_ns=n) for n in range(40)]
+    paired._recording = SimpleNamespace(requests=rows)
+    seen = Rehearsal({}, {}, (everywhere,), {})
+    (kept,) = paired._where_it_matters(seen)
+    assert kept.routes == {"GET /0", "GET /1", "GET /2", "GET /3"}
