@@ -27,7 +27,7 @@ from statistics import fmean, median
 
 from flask_assay.experiments.arms import NULL
 from flask_assay.experiments.launch import Key, LaunchResult
-from flask_assay.experiments.oracle import worst
+from flask_assay.experiments.oracle import forgiven, worst
 from flask_assay.model.effect import Effect, OracleVerdict, TrialOutcome
 from flask_assay.stats.intervals import Interval
 from flask_assay.stats.launches import (
@@ -200,8 +200,9 @@ class _Scale:
             for value in interval_of(one, self.spread, level=LEVEL)
         )
         within = interval_of(one, self.spread, level=_EQUIVALENCE_LEVEL)
-        verdict, detail = worst(
-            each.verdicts.get(key, (OracleVerdict.EQUAL, "")) for each in self.launches
+        verdict, detail = forgiven(
+            worst(each.verdicts.get(key, (OracleVerdict.EQUAL, "")) for each in self.launches),
+            {path for each in self.launches for path in each.volatile.get(key[1], ())},
         )
         before, after = statements_of(key, self.launches)
         effect = Effect(

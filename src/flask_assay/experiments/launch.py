@@ -71,6 +71,7 @@ class LaunchResult:
         reached: Names of the databases that somebody was connected to.
         exchange_s: Route → mean seconds of one request to one of its arms.
         spent_s: Seconds of all of them, the warm-up left out.
+        volatile: Route → what differed in the answers of the unchanged app.
     """
 
     pairs: Mapping[Key, list[tuple[float, float]]]
@@ -80,6 +81,7 @@ class LaunchResult:
     reached: frozenset[str] = frozenset()
     exchange_s: Mapping[str, float] = field(default_factory=dict)
     spent_s: float = 0.0
+    volatile: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def run_launch(
@@ -263,11 +265,13 @@ class _Session:
         verdicts: dict[Key, tuple[OracleVerdict, str]] = {}
         statements: dict[Key, tuple[float, float]] = {}
         sizes: dict[Key, tuple[float, float]] = {}
+        volatile: dict[str, frozenset[str]] = {}
         for route in self._bench.requests:
             seen = [each for each in self._seen[route] if _is_same(*each)]
             oracle = Oracle()
             for _, answers in seen:
                 oracle.learn(answers[BASE], answers[NULL])
+            volatile[route] = frozenset(oracle.volatile)
             names = {name for _, answers in seen for name in answers} - {BASE}
             for name in names:
                 both = [(answers[BASE], answers[name]) for _, answers in seen]
@@ -297,6 +301,7 @@ class _Session:
             reached,
             {route: self._spent_s[route] / count for route, count in self._asked.items()},
             self.spent_s,
+            volatile,
         )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from flask_assay.experiments.replay import Answer
 from flask_assay.model.effect import OracleVerdict
 
-__all__ = ["Oracle"]
+__all__ = ["Oracle", "forgiven", "worst"]
 
 # Worst last: a route's verdict is the worst of its requests.
 _ORDER = (
@@ -23,6 +23,7 @@ _ORDER = (
     OracleVerdict.DIFFERENT,
     OracleVerdict.ERROR,
 )
+_BETWEEN, _MOST_NAMED = ", ", 5
 _OK, _NOT_MODIFIED = 200, 304
 # hashes, numbers, and signed tokens with their dots (session, CSRF)
 _TOKENS = re.compile(rb"[A-Za-z0-9_.\-]{20,}|[0-9a-fA-F]{8,}|[0-9]+")
@@ -89,8 +90,8 @@ class Oracle:
         if not paths:
             return OracleVerdict.VOLATILE, f"masked: {', '.join(sorted(self.volatile)[:5])}"
         if json.dumps(_canonical(left)) == json.dumps(_canonical(right)):
-            return OracleVerdict.REORDERED, ", ".join(paths[:5])
-        return OracleVerdict.DIFFERENT, ", ".join(paths[:5])
+            return OracleVerdict.REORDERED, ", ".join(paths)
+        return OracleVerdict.DIFFERENT, ", ".join(paths)
 
 
 def _compare_head(unchanged: Answer, changed: Answer) -> tuple[OracleVerdict, str] | None:
@@ -117,8 +118,31 @@ def _compare_validator(unchanged: Answer, changed: Answer) -> tuple[OracleVerdic
 
 
 def worst(verdicts: Iterable[tuple[OracleVerdict, str]]) -> tuple[OracleVerdict, str]:
-    """Return the worst of the verdicts; equal if there are none."""
-    return max(verdicts, key=lambda each: _ORDER.index(each[0]), default=(OracleVerdict.EQUAL, ""))
+    """Return the worst of the verdicts with all that differed; equal if there are none."""
+    details: dict[OracleVerdict, dict[str, None]] = {OracleVerdict.EQUAL: {}}
+    for verdict, detail in verdicts:
+        details.setdefault(verdict, {}).update(dict.fromkeys(detail.split(_BETWEEN)))
+    found = max(details, key=_ORDER.index)
+    return found, _BETWEEN.join(filter(None, details[found]))
+
+
+def forgiven(
+    found: tuple[OracleVerdict, str], volatile: Iterable[str]
+) -> tuple[OracleVerdict, str]:
+    """Return a verdict over several launches, and in few words.
+
+    What a launch of the unchanged app showed of itself later, say rows in no order, is no fault of
+    the change.
+
+    Args:
+        found: The worst of the launches.
+        volatile: JSON paths that differed without change in any launch.
+    """
+    verdict, detail = found
+    paths = detail.split(_BETWEEN)
+    if verdict is OracleVerdict.DIFFERENT and set(paths) <= set(volatile):
+        return OracleVerdict.VOLATILE, f"masked: {_BETWEEN.join(paths[:_MOST_NAMED])}"
+    return verdict, _BETWEEN.join(paths[:_MOST_NAMED])
 
 
 def _decoded(answer: Answer) -> object | None:

@@ -33,6 +33,7 @@ _LEAST_MEASURING_S = 0.5
 _LEAST_LAUNCHES = 4
 _MOST_ROUTES = 4  # of one remedy
 _OVERRUN = 1.5
+_MOST_DIFFERENT = 2
 _STOP_S = 0.5  # what the end of a launch takes beside its boot
 _REHEARSAL_SHARE, _FIRST_SHARE = 0.2, 0.55
 
@@ -225,12 +226,14 @@ class Paired:
 
     def _settled(self, arms: Sequence[ArmPlan], results: Sequence[LaunchResult]) -> set[str]:
         """Return arms that more time tells nothing about: refused, or nothing was changed."""
-        found = {
+        bad = Counter(
             arm
             for result in results
             for (arm, _), (verdict, _) in result.verdicts.items()
             if verdict in {OracleVerdict.DIFFERENT, OracleVerdict.ERROR} and arm != NULL
-        }
+        )
+        # once may be chance that the unchanged app will show of itself in a later launch
+        found = {arm for arm, count in bad.items() if count >= _MOST_DIFFERENT}
         by_id = {each.remedy_id: each for each in self._wanted}
         for arm in arms:
             each = by_id.get(arm.name)
