@@ -12,6 +12,8 @@ __all__ = ["ServerWatch", "Timers"]
 
 _timer = pytest.StashKey[Any]()
 _LOG_LINES = 12
+_RETRY = "FATAL:  the database system is"
+"""What a server that recovers answers to each attempt to connect."""
 
 
 class Timers:
@@ -73,5 +75,6 @@ class ServerWatch:
             return ""
         lines: list[str] = []
         for path in sorted(self._host.supervisor.run.logs.glob("postgres*")):
-            lines += path.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+            log = path.read_text(errors="replace").splitlines()
+            lines += [line for line in log if _RETRY not in line][-_LOG_LINES:]
         return "".join(f"\n  {line}" for line in ("The end of its log:", *lines)) if lines else ""
