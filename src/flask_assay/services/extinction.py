@@ -5,11 +5,13 @@ all: a stopped process ignores everything but KILL until it continues.
 """
 
 import contextlib
+import functools
 import json
 import os
 import shutil
 import signal
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,6 +33,7 @@ __all__ = ["Registration", "extinguish", "read_registrations", "register", "remo
 
 GRACE_S = 2.0
 KILL_S = 2.0
+_UNLINKS_AT_ONCE = 16
 _TERM = signal.SIGTERM
 
 
@@ -166,6 +169,24 @@ def _of_one(rows: Mapping[int, ProcessRow], registration: Registration) -> set[i
 def remove(run: Path, sockets: Path) -> None:
     """Remove what a run left on disk and in memory, its sockets first."""
     shutil.rmtree(sockets, ignore_errors=True)
-    for place in data_places(run):
+    for place in (*data_places(run), run):
+        _unlink_files(place)
         shutil.rmtree(place, ignore_errors=True)
-    shutil.rmtree(run, ignore_errors=True)
+
+
+def _unlink_files(place: Path) -> None:
+    """Remove the files of a tree, many at once.
+
+    A cluster has hundreds of files for each database, and a disk takes up to milliseconds to give
+    back the blocks of one that was just written: one after the other they take seconds.
+    """
+    with ThreadPoolExecutor(_UNLINKS_AT_ONCE) as beside, contextlib.suppress(OSError):
+        # by descriptors, so that no link leads elsewhere
+        for _, _, names, directory in os.fwalk(place):
+            unlink = functools.partial(_unlink, directory)
+            list(beside.map(unlink, names))
+
+
+def _unlink(directory: int, name: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(name, dir_fd=directory)
