@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check unit wheel-check docs format clean
+.PHONY: help demo test test-full slow check unit wheel-check docs format clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -39,8 +39,10 @@ unit: $(VENV)/.dev
 	cd examples/legacy_shop && ../../$(BIN)/pytest -q -n 2
 	$(BIN)/coverage combine -q && $(BIN)/coverage report --skip-covered --show-missing | tail -40
 
-test-full: $(VENV)/.dev  ## The slow matrices as well
-	$(BIN)/pytest
+test-full: test slow  ## The slow matrices as well
+
+slow: $(VENV)/.dev
+	$(BIN)/pytest -m slow
 
 wheel-check: $(VENV)/.dev  ## Build the wheel and try it in empty environments
 	sh tests/wheel_check.sh $(BIN)/python
