@@ -21,7 +21,10 @@ from flask_assay.services.waiting import wait_until
 __all__ = ["Admin", "ServerAddress"]
 
 _MAINTENANCE = "postgres"
-_RECOVERING = re.compile("starting up|not yet accepting|recovery mode|shutting down")
+# The last is said to whom PostgreSQL had accepted as it began to restart.
+_RECOVERING = re.compile(
+    "starting up|not yet accepting|recovery mode|shutting down|server closed the connection"
+)
 RECOVERY_S = 60.0
 """How long PostgreSQL may take to restart its processes after one of them was killed."""
 

@@ -257,6 +257,10 @@ class Pair:
         try:
             for action, actor in program[:at]:
                 here.step(action, actor)
+                if journal.has(
+                    SignalKind.HARD
+                ):  # in a thread of the program, which goes no further
+                    raise GearChangeError
             self.was_reached = True
             if text is OUTSIDE:
                 self._write_from_outside()

@@ -119,3 +119,9 @@ def test_four_hundred_injected_leaks_are_all_caught(pair, pristine, program, tex
 def test_each_kind_of_leak_is_caught(pair, pristine, text):
     assert pair.leak([("write", 0), ("commit", 0)], text, 0, 1)
     assert pair.state() == pristine
+
+
+def test_a_program_that_was_stopped_in_a_thread_goes_no_further(pair, pristine):
+    program = [("orphan", 0), ("thread", 0), ("autocommit", 0)]
+    assert pair.leak(program, LEAKS[0], 0, 3)
+    assert pair.state() == pristine
