@@ -2,9 +2,9 @@
 
 Three verdicts, each with its figure. *Faster* or *slower*: the interval excludes zero by the
 standard of all that was asked in the experiment, and the change is larger than what the unchanged
-app shows against itself. *No effect*: the interval lies within ``EQUIVALENT_RATIO`` of zero, so
-that a change worth a sentence is excluded. Else *inconclusive*: on a busy machine intervals are
-wide, and that is all that may be said.
+app shows against itself and than ``EQUIVALENT_RATIO``. *No effect*: the interval lies within
+``EQUIVALENT_RATIO`` of zero, so that a change worth a sentence is excluded. Else *inconclusive*:
+on a busy machine intervals are wide, and that is all that may be said.
 
 An experiment is looked at ``LOOKS`` times: once to decide what deserves more time, once at its
 end. A claim made at the first look would have two chances to be wrong, so each look has its part
@@ -55,13 +55,11 @@ __all__ = [
 
 LEVEL = 0.95
 EQUIVALENT_RATIO = 0.05
-"""A change within this part of a route's time, both ways, is none."""
+"""A change within this part of a route's time, both ways, is none, however narrow its interval."""
 
 LOOKS = 2
 _WRONG_RATE = 0.01  # of the claims of one experiment, all looks together
 _EQUIVALENCE_LEVEL = 0.90
-# Below this share of the route's time a change is not worth a sentence.
-_LEAST_RATIO = 0.02
 _MOST_BINS, _LEAST_BINS = 28, 10
 _REFUSED = frozenset({OracleVerdict.DIFFERENT, OracleVerdict.ERROR})
 
@@ -132,7 +130,7 @@ def judge(
                 if arm == NULL
                 else key in real and scale.size(known[key]) > bars.get(key[1], 0.0)
             )
-            and abs(expm1(_mean(known[key], share))) > _LEAST_RATIO
+            and abs(expm1(_mean(known[key], share))) > EQUIVALENT_RATIO
         ]
         found[arm] = _judged(shown, [key[1] for key in claimed], is_last=is_last)
     return found

@@ -88,6 +88,15 @@ def test_what_the_null_arm_shows_is_the_bar_of_its_route():
     assert found["1a"].outcome is TrialOutcome.FASTER
 
 
+def test_a_change_that_counts_as_none_is_never_claimed_however_narrow_its_interval():
+    precise = {"luck": 0.0, "noise": 0.002, "bursts": 0.0, "pairs": 40}
+    made = launches(random.Random(1), NOTHING | {"0a": 0.96, "1a": 0.92}, **precise)
+    found = judge(made, dict.fromkeys(NOTHING, 1.0))
+    assert found["0a"].effects[0].high_s < 0  # the interval alone would allow it
+    assert found["0a"].outcome is TrialOutcome.NO_EFFECT
+    assert found["1a"].outcome is TrialOutcome.FASTER
+
+
 def test_at_the_first_look_what_could_still_help_is_promising_and_nothing_else():
     ratios = NOTHING | {"0a": 0.5, "1b": 3.0}
     found = judged(6, ratios, is_last=False, count=3, **QUIET | {"pairs": 40})
