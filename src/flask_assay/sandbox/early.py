@@ -12,6 +12,7 @@ from typing import Self
 
 from flask_assay.errors import AssayError
 from flask_assay.sandbox.kept_templates import KeptTemplates
+from flask_assay.sandbox.start_use import StartUse
 from flask_assay.services.postgres import PostgresServer, begin_postgres
 from flask_assay.services.supervisor import Supervisor
 
@@ -28,10 +29,13 @@ class EarlyServer:
 
     Attributes:
         digest: Of the template that it was launched for.
+        use: How the app used its database while it was made, when that template was built.
     """
 
-    def __init__(self, digest: str, postgres: PostgresServer) -> None:
-        self.digest, self._postgres = digest, postgres
+    def __init__(
+        self, digest: str, postgres: PostgresServer | None, use: StartUse | None = None
+    ) -> None:
+        self.digest, self._postgres, self.use = digest, postgres, use
 
     @classmethod
     def launch(cls, supervisor: Supervisor, key: str) -> Self | None:
@@ -45,16 +49,19 @@ class EarlyServer:
             found = kept.find(digest)
             if found is None:
                 return None
+            use = StartUse.from_json(found.document.get("start_use"))
+            if use is not None and not use.is_welcome:
+                return cls(digest, None, use)  # a new template will be built
             server = begin_postgres(
                 supervisor, purpose="tests", cluster=found.cluster, size_bytes=found.size_bytes
             )
         except (AssayError, OSError, ValueError):
             return None
-        return cls(digest, server)
+        return cls(digest, server, use)
 
     def taken_for(self, digest: str) -> PostgresServer | None:
         """Return the server if it was launched for this template; else stop it."""
-        if self.digest == digest and self._postgres.is_running:
+        if self._postgres is None or (self.digest == digest and self._postgres.is_running):
             return self._postgres
         with contextlib.suppress(AssayError):
             self._postgres.stop()

@@ -7,14 +7,14 @@ from typing import Any
 
 from flask_assay.sandbox.place import SequenceFact, TemplateFacts
 
-__all__ = ["VERSION", "Facts", "from_json", "read_facts", "to_json"]
+__all__ = ["NOT_OURS", "VERSION", "Facts", "from_json", "read_facts", "to_json"]
 
 VERSION = 2
 """Of facts that are kept beside a template; rises whenever their meaning does."""
 
 Query = Callable[[str], Sequence[Sequence[Any]]]
 
-_NOT_OURS = (
+NOT_OURS = (
     "nspname NOT IN ('pg_catalog', 'information_schema', 'flask_assay') AND nspname !~ '^pg_'"
 )
 _SEQUENCES = f"""
@@ -31,10 +31,10 @@ SELECT format('%I.%I', nspname, relname), c.oid::bigint, lower(relname),
   EXISTS (SELECT FROM pg_depend d WHERE d.refclassid = 'pg_class'::regclass
     AND d.refobjid = c.oid AND d.classid <> 'pg_attrdef'::regclass AND d.deptype = 'n')
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-WHERE relkind = 'S' AND {_NOT_OURS} ORDER BY 1"""
+WHERE relkind = 'S' AND {NOT_OURS} ORDER BY 1"""
 _UNPREDICTABLE = f"""
 SELECT DISTINCT lower(relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-WHERE {_NOT_OURS} AND (
+WHERE {NOT_OURS} AND (
   EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal)
   OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid)
   OR EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid AND relkind IN ('r', 'p', 'f'))
@@ -52,16 +52,16 @@ ORDER BY 1"""
 _CONSTRAINTS = f"""
 SELECT format('%I.%I', nspname, conname), condeferred
 FROM pg_constraint c JOIN pg_namespace n ON n.oid = connamespace
-WHERE condeferrable AND {_NOT_OURS} ORDER BY 1"""
+WHERE condeferrable AND {NOT_OURS} ORDER BY 1"""
 _TABLES = f"""
 SELECT format('%I.%I', nspname, relname), lower(relname),
        EXISTS (SELECT FROM pg_attrdef d WHERE adrelid = c.oid
                AND pg_get_expr(adbin, adrelid) ~* 'now\\(|current_|localtime|transaction_timestamp')
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-WHERE relkind IN ('r', 'p') AND {_NOT_OURS} ORDER BY 1"""
+WHERE relkind IN ('r', 'p') AND {NOT_OURS} ORDER BY 1"""
 _FUNCTIONS = f"""
 SELECT DISTINCT lower(proname) FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace
-WHERE {_NOT_OURS}
+WHERE {NOT_OURS}
   AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = p.oid AND deptype = 'e') ORDER BY 1"""
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*$")
 _CATALOGS = (

@@ -1,6 +1,7 @@
 """Templates kept across runs: stopped clusters under the hash of their recipe."""
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,15 @@ class KeptTemplates:
         publish(beside, place)
         place.touch()
         self._make_room(place)
+
+    def amend(self, digest: str, facts: dict[str, Any]) -> None:
+        """Correct what is known about a cluster, if it is kept."""
+        found = self.find(digest)
+        if found is not None:
+            path = found.cluster.with_suffix(".json")
+            beside = path.with_name(f".{path.name}-{os.getpid()}")
+            beside.write_text(json.dumps({**found.document, **facts}))
+            beside.replace(path)
 
     def _make_room(self, place: Path) -> None:
         """Remove templates that no recent run used."""

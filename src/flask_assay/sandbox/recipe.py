@@ -37,8 +37,11 @@ class Recipe:
     seed: str = ""
     clean: str = ""
 
-    def load_app(self) -> Any:
+    def load_app(self, imported: Callable[[], None] = lambda: None) -> Any:
         """Return the app, or None.
+
+        Args:
+            imported: Called between the import of its module and the call of its factory.
 
         Raises:
             TargetError: It cannot be imported or made.
@@ -47,6 +50,7 @@ class Recipe:
             return None
         path, arguments, named = _call_in(self.app)
         found = load_object(path, "assay_app")
+        imported()
         if hasattr(found, "test_client"):
             return found
         try:
@@ -78,6 +82,14 @@ class Recipe:
         for text in (self.schema, self.seed, self.clean):
             if ":" in text:
                 yield _source(load_object(text, "assay_schema, assay_seed or assay_clean"))
+
+    def known_names(self, app: Any) -> frozenset[str]:
+        """Return the tables and indexes, in lower case, that `digest` is about."""
+        tables = [table for one in _metadatas(app) for table in one.tables.values()]
+        names = [table.name for table in tables]
+        names += [str(index.name) for table in tables for index in table.indexes]
+        names += ["alembic_version"] if _migrations(app) else []
+        return frozenset(name.lower() for name in names)
 
     def build(self, app: Any) -> None:
         """Make schema and base data; every connection must lead to the template already.
@@ -218,6 +230,7 @@ def _declared() -> list[Any]:
 
 
 def _ddl(metadata: Any) -> Iterator[bytes]:
+    from sqlalchemy import Enum
     from sqlalchemy.dialects import postgresql
     from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -225,6 +238,9 @@ def _ddl(metadata: Any) -> Iterator[bytes]:
     for _, table in sorted(metadata.tables.items()):  # cyclic foreign keys have no other order
         try:
             yield str(CreateTable(table).compile(dialect=dialect)).encode()
+            for column in table.columns:
+                if isinstance(column.type, Enum):  # CREATE TABLE names it without its values
+                    yield repr(column.type.enums).encode()
             for index in sorted(table.indexes, key=lambda one: str(one.name)):
                 yield str(CreateIndex(index).compile(dialect=dialect)).encode()
         except Exception as error:  # noqa: BLE001 - types that only a connection can compile

@@ -5,26 +5,31 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
 
+from flask_assay.model.owned import OwnedDatabase
 from flask_assay.sandbox.admin import Admin, ServerAddress
-from flask_assay.sandbox.attach import SERVER_ARGUMENTS, Attachment
+from flask_assay.sandbox.attach import Attachment
 from flask_assay.sandbox.checkout import Template
-from flask_assay.sandbox.early import EarlyServer
 from flask_assay.sandbox.facts import from_json, read_facts, to_json
 from flask_assay.sandbox.kept_templates import KeptCluster, KeptTemplates
-from flask_assay.sandbox.links import address
-from flask_assay.sandbox.place import Place
 from flask_assay.sandbox.ready import marked_sql, ready_name
-from flask_assay.sandbox.recipe import Recipe
+from flask_assay.sandbox.start_use import StartUse
 from flask_assay.services.databases import MAINTENANCE, OUR_ROLE
 from flask_assay.services.layout import copy_tree
 from flask_assay.services.ownership import Query
-from flask_assay.services.postgres import PostgresServer, begin_postgres, provision_postgres
+from flask_assay.services.postgres import PostgresServer, begin_postgres
 from flask_assay.services.psql import SqlError, literal
 from flask_assay.services.supervisor import Supervisor
 
-__all__ = ["Provision", "provide", "read_provision", "write_provision"]
+__all__ = [
+    "Provision",
+    "address_of",
+    "finish",
+    "query_on",
+    "read_provision",
+    "resume",
+    "write_provision",
+]
 
 READY_BYTES = 100_000_000
 """A template larger than this is kept without a copy of it: copying a session's data costs more."""
@@ -49,101 +54,8 @@ class Provision:
         self.postgres: PostgresServer | None = None
 
 
-class _Builder:
-    """Catches connections while the template is made; they are real and lead to it."""
-
-    epoch: object = "build"
-
-    def __init__(self, start: Callable[[], PostgresServer], attachment: Attachment) -> None:
-        self._start, self._attachment = start, attachment
-        self.databases: dict[str, Any] = {}
-        self._postgres: PostgresServer | None = None
-        self._made: WeakSet[Any] = WeakSet()
-
-    @property
-    def postgres(self) -> PostgresServer:
-        if self._postgres is None:
-            self._postgres = self._start()
-        return self._postgres
-
-    @property
-    def is_started(self) -> bool:
-        return self._postgres is not None
-
-    def place(self, source: dict[str, Any]) -> Place:
-        key = address(source)
-        if key not in self.databases:
-            name = f"template_{len(self.databases) + 1}"
-            self.databases[key] = self.postgres.create_database(name)
-        db = self.databases[key]
-        return Place(str(db.socket_dir), db.port, db.name, db.user)
-
-    def connect(self, driver: str, source: dict[str, Any], *, is_pooled: bool) -> Any:
-        if driver not in {"psycopg2", "psycopg"}:
-            return None
-        kept = {n: v for n, v in source.items() if n not in SERVER_ARGUMENTS and v is not None}
-        kept |= self.place(source).parameters()
-        connection = self._attachment.originals[driver](**kept)
-        self._made.add(connection)
-        return connection
-
-    def is_current(self, connection: Any) -> bool:
-        known = type(connection).__module__.startswith("psycopg")
-        return not known or connection in self._made
-
-    def checked_out(self, connection: Any) -> None:
-        """Nothing to note."""
-
-    def used_session(self, session: Any) -> None:
-        """Nothing to note."""
-
-    def rebuilt(self, name: str, metadata: Any, arguments: dict[str, Any]) -> bool:
-        """Let the schema be made."""
-        return False
-
-    def close(self) -> None:
-        """End every connection that the app still has."""
-        for connection in list(self._made):
-            connection.close()
-
-
-def provide(
-    supervisor: Supervisor,
-    recipe: Recipe,
-    attachment: Attachment,
-    *,
-    early: EarlyServer | None = None,
-) -> Provision:
-    """Return a server with the recipe's templates: out of the cache, or built now.
-
-    Args:
-        supervisor: Of the run that the server lives and dies with.
-        recipe: What the templates are made of.
-        attachment: Aimed at the builder for the time of building.
-        early: A server that was launched for the template that will probably be needed.
-
-    Raises:
-        TargetError: The app or a step of the recipe failed.
-        ServiceError: The server could not be provided.
-    """
-    builder = _Builder(lambda: provision_postgres(supervisor, purpose="tests"), attachment)
-    kept = KeptTemplates(supervisor.run.cache)
-    with attachment.aimed_at(builder):
-        app = recipe.load_app()
-        digest = recipe.digest(app)
-        launched = early.taken_for("" if builder.is_started else digest) if early else None
-        found = None if builder.is_started else kept.find(digest)
-        if found is not None:
-            provision = _resume(supervisor, found, digest, attachment, launched)
-        else:
-            recipe.build(app)
-            builder.close()
-            provision = _finish(supervisor, builder, digest, attachment)
-        provision.app = app
-        return provision
-
-
-def _address(supervisor: Supervisor, postgres: PostgresServer) -> ServerAddress:
+def address_of(supervisor: Supervisor, postgres: PostgresServer) -> ServerAddress:
+    """Return what a worker must know of a server of the run."""
     return ServerAddress(
         socket_dir=str(postgres.socket_dir),
         port=postgres.port,
@@ -153,20 +65,28 @@ def _address(supervisor: Supervisor, postgres: PostgresServer) -> ServerAddress:
     )
 
 
-def _resume(
+def resume(
     supervisor: Supervisor,
     found: KeptCluster,
     digest: str,
     attachment: Attachment,
     launched: PostgresServer | None,
 ) -> Provision:
-    """Start from a copy of a kept cluster and mark its templates as this run's."""
+    """Start from a copy of a kept cluster and mark its templates as this run's.
+
+    Args:
+        supervisor: Of the run.
+        found: The cluster.
+        digest: Hash of all that it depends on.
+        attachment: Knows the driver.
+        launched: The server, if it is on its way already.
+    """
     connect = attachment.own_connect()
     postgres = launched or begin_postgres(
         supervisor, purpose="tests", cluster=found.cluster, size_bytes=found.size_bytes
     )
     postgres.wait_ready(_asking(connect, postgres))
-    server = _address(supervisor, postgres)
+    server = address_of(supervisor, postgres)
     templates = _templates(server, found.document)
     admin = Admin(server, connect)
     for template in templates:
@@ -190,7 +110,7 @@ def _asking(connect: Callable[..., Any], postgres: PostgresServer) -> Query:
         except Exception as error:
             raise SqlError(str(error)) from error
         try:
-            return _query(connection)(text)
+            return query_on(connection)(text)
         finally:
             connection.close()
 
@@ -208,32 +128,44 @@ def _described(templates: list[Template]) -> list[dict[str, Any]]:
     return [{"key": one.key, "name": one.db.name, "facts": to_json(one.facts)} for one in templates]
 
 
-def _finish(
-    supervisor: Supervisor, builder: _Builder, digest: str, attachment: Attachment
+def finish(
+    supervisor: Supervisor,
+    postgres: PostgresServer,
+    databases: dict[str, OwnedDatabase],
+    attachment: Attachment,
+    kept_as: tuple[str, StartUse | None],
 ) -> Provision:
-    """Freeze what was built, learn about it, and keep a copy for the next run."""
-    if not builder.databases:
-        builder.place({})
-    postgres = builder.postgres
-    server = _address(supervisor, postgres)
+    """Freeze what was built, learn about it, and keep a copy for the next run.
+
+    Args:
+        supervisor: Of the run.
+        postgres: The server.
+        databases: What was built, by the address that the app asked for.
+        attachment: Knows the driver.
+        kept_as: Hash of all that it depends on, and how the app used it while it was made.
+    """
+    digest, _ = kept_as
+    server = address_of(supervisor, postgres)
     admin = Admin(server, attachment.own_connect())
     templates = []
-    for key, db in builder.databases.items():
+    for key, db in databases.items():
         postgres.disconnect(db)
         postgres.sql(db, "VACUUM FREEZE")
         connection = admin.connect(db.name)
         try:
-            templates.append(Template(key, db, read_facts(_query(connection))))
+            templates.append(Template(key, db, read_facts(query_on(connection))))
         finally:
             connection.close()
     admin.close()
-    _keep(supervisor, postgres, templates, digest)
+    _keep(supervisor, postgres, templates, kept_as)
     provision = Provision(server, templates, digest)
     provision.postgres = postgres
     return provision
 
 
-def _query(connection: Any) -> Callable[[str], list[Any]]:
+def query_on(connection: Any) -> Callable[[str], list[Any]]:
+    """Return what runs one statement on a connection and returns its rows."""
+
     def query(text: str) -> list[Any]:
         with connection.cursor() as cursor:
             cursor.execute(text)
@@ -243,7 +175,10 @@ def _query(connection: Any) -> Callable[[str], list[Any]]:
 
 
 def _keep(
-    supervisor: Supervisor, postgres: PostgresServer, templates: list[Template], digest: str
+    supervisor: Supervisor,
+    postgres: PostgresServer,
+    templates: list[Template],
+    kept_as: tuple[str, StartUse | None],
 ) -> None:
     """Keep a copy of the stopped cluster, with as few files as will do."""
     for template in templates:
@@ -253,7 +188,9 @@ def _keep(
     postgres.slim()
     beside = supervisor.run.data / "kept"
     copy_tree(postgres.data, beside)
-    document = {"templates": _described(templates)}
+    digest, use = kept_as
+    start_use = use.to_json() if use is not None else None
+    document = {"templates": _described(templates), "start_use": start_use}
     KeptTemplates(supervisor.run.cache).keep(beside, document, digest)
     postgres.start()
 

@@ -9,10 +9,11 @@ from flask_assay.errors import UsageError
 from flask_assay.sandbox.active import active_host
 from flask_assay.sandbox.attach import Attachment
 from flask_assay.sandbox.checkout import Checkin, Gear
+from flask_assay.sandbox.providing import provide
 from flask_assay.sandbox.recipe import Recipe
 from flask_assay.sandbox.sandbox import Sandbox
 from flask_assay.sandbox.signals import IsolationLeakError, Signal, SignalKind
-from flask_assay.sandbox.template import Provision, provide
+from flask_assay.sandbox.template import Provision
 from flask_assay.services.run_dir import RunDirectory
 from flask_assay.services.supervisor import Supervisor
 

@@ -8,6 +8,7 @@ from flask_assay.errors import ServiceError
 from flask_assay.sandbox import early
 from flask_assay.sandbox.early import EarlyServer, forget, project_key, remember
 from flask_assay.sandbox.kept_templates import KeptTemplates
+from flask_assay.sandbox.start_use import StartUse
 
 
 class Server:
@@ -112,3 +113,13 @@ def test_a_server_that_ended_meanwhile_is_not_taken():
 
 def test_projects_and_recipes_have_notes_of_their_own():
     assert len({project_key("a", "b"), project_key("ab", ""), project_key("a", "c")}) == 3
+
+
+def test_an_app_that_would_not_be_welcome_at_its_template_has_no_server_launched(kept, launched):
+    use = StartUse(is_steady=False)
+    KeptTemplates(kept).amend("abc", {"start_use": use.to_json()})
+    remember(kept, "shop", "abc")
+    early_server = EarlyServer.launch(Supervisor(kept), "shop")
+    assert not launched
+    assert early_server.use == use
+    assert early_server.taken_for("abc") is None

@@ -107,3 +107,22 @@ def test_the_tables_of_an_unknown_extension_are_hashed_by_their_mapped_classes()
     assert Recipe("somebodys_app:app").digest(app) == before
     Ship.name = sa.Column(sa.Text)
     assert Recipe("somebodys_app:app").digest(app) != before
+
+
+def test_a_value_more_in_an_enum_needs_another_template():
+    digests = set()
+    for values in (["new"], ["new", "old"]):
+        table = sa.Table("ship", sa.MetaData(), sa.Column("state", sa.Enum(*values, name="state")))
+        app = App()
+        database = SimpleNamespace(metadata=table.metadata)
+        app.extensions = {"sqlalchemy": SimpleNamespace(db=database)}
+        digests.add(Recipe("somebodys_app:app").digest(app))
+    assert len(digests) == 2
+
+
+def test_the_names_that_the_hash_is_about_are_those_of_tables_and_indexes(migrated):
+    metadata = sa.MetaData()
+    sa.Table("Ship", metadata, sa.Column("name", sa.Text, index=True))
+    migrated.extensions["sqlalchemy"] = SimpleNamespace(db=SimpleNamespace(metadata=metadata))
+    known = Recipe("somebodys_app:app").known_names(migrated)
+    assert known == {"ship", "ix_ship_name", "alembic_version"}
