@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flask_assay.config.resolve import resolve
+from flask_assay.errors import TargetError
 from flask_assay.gather.run import open_lab
 
 pytestmark = pytest.mark.services
@@ -123,14 +124,14 @@ def decoy():
 def answers(tmp_path, monkeypatch, decoy):
     """Return the answers of an app that was prepared and booted like in a run."""
 
-    def answers(source: str, *paths: str):
+    def answers(source: str, *paths: str, **options: str):
         import json
 
         port = decoy.getsockname()[1]
         text = source.format(decoy=DECOY.format(port=port), port=port)
         (tmp_path / "specimen.py").write_text(text)
         monkeypatch.chdir(tmp_path)
-        settings = resolve({}, {}, Path.cwd())
+        settings = resolve(options, {}, Path.cwd())
         with open_lab("specimen", settings, Quiet()) as lab:
             lab.create_databases()
             lab.prepare()
@@ -162,3 +163,51 @@ def test_the_users_environment_is_not_changed(answers):
     before = dict(os.environ)
     answers(WAYS["config key"], "/")
     assert dict(os.environ) == before
+
+
+ENV = """
+from alembic import context
+from specimen import engine, metadata
+with engine.connect() as connection:
+    context.configure(connection=connection, target_metadata=metadata)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+BROKEN = """
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision = "1", None
+def upgrade():
+    with op.get_context().autocommit_block():  # what stands before the failure stays
+        op.create_table("note", sa.Column("other", sa.Integer))
+    op.drop_table("table_of_long_ago")
+"""
+
+
+@pytest.fixture
+def broken_migrations(tmp_path):
+    """Migrations that begin with the schema of a database that already was in use."""
+    versions = tmp_path / "migrations" / "versions"
+    versions.mkdir(parents=True)
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = migrations\n")
+    (tmp_path / "migrations" / "env.py").write_text(ENV)
+    (versions / "1_first.py").write_text(BROKEN)
+
+
+def test_models_make_the_schema_where_migrations_fail_on_an_empty_database(
+    answers, broken_migrations, monkeypatch
+):
+    told = []
+    monkeypatch.setattr("flask_assay.gather.lab.append_line", lambda *each: told.append(each[2]))
+    (found,) = answers(WAYS["engine at import"], "/")
+    assert found[0] == "app"
+    assert found[1] > 0
+    (event,) = told
+    assert "table_of_long_ago" in event["text"]
+    assert "--schema alembic" in event["text"]
+
+
+def test_migrations_that_were_asked_for_and_fail_end_the_run(answers, broken_migrations):
+    with pytest.raises(TargetError, match="table_of_long_ago"):
+        answers(WAYS["engine at import"], "/", schema="alembic")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from flask_assay.config.resolve import Settings
-from flask_assay.errors import UsageError
+from flask_assay.errors import TargetError, UsageError
 from flask_assay.gather.inside.target_plan import PLAN_VARIABLE, TargetPlan
 from flask_assay.gather.preflight import find_gunicorn_config
 from flask_assay.gather.target import Target, boot_target
@@ -19,11 +19,14 @@ from flask_assay.gather.told import (
     EXTENSION_ADVICE,
     preparation_error,
     services_error,
+    started_databases,
     too_slow,
+    without_migrations,
 )
 from flask_assay.load.plan import LoadPlan
 from flask_assay.model.deadline import Deadline
 from flask_assay.model.owned import OwnedDatabase
+from flask_assay.recording.directory import EVENTS, append_line
 from flask_assay.routing.plan import RoutePlan
 from flask_assay.services.databases import APP_ROLE
 from flask_assay.services.external import ExternalPostgres, ExternalValkey
@@ -89,6 +92,7 @@ class Lab:
         load_plan: The run's load, once it was decided.
         free_space: How to ask for free bytes.
         deadline: When the run is to end; None if it may take what it needs.
+        schema: How the schema is made: the setting, or what served instead.
     """
 
     app: str
@@ -104,6 +108,7 @@ class Lab:
     load_plan: LoadPlan | None = None
     free_space: FreeSpace = free_bytes
     deadline: Deadline | None = None
+    schema: str = ""
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -254,7 +259,7 @@ class Lab:
             directory=str(Path.cwd()),
             recording=str(recording),
             route=route,
-            schema=settings.text("schema"),
+            schema=self.schema or settings.text("schema"),
             seed=settings.text("seed"),
             scale=settings.number("scale"),
             random_seed=settings.integer("random_seed"),
@@ -279,9 +284,38 @@ class Lab:
         return boot_target(self.supervisor, name, plan, environment, timeout_s=timeout_s)
 
     def prepare(self) -> None:
-        """Load the app on the empty database, make its schema and fill it."""
-        assert self.databases is not None
+        """Load the app on the empty database, make its schema and fill it.
+
+        Where the setting leaves the way open and migrations fail, the models make the schema.
+
+        Raises:
+            TargetError: If one of it fails.
+        """
         plan = self.plan(self.route(), self.recording)
+        try:
+            self._prepare(plan)
+        except TargetError as error:
+            told = without_migrations(plan, error)
+            if not told:
+                raise
+            self._empty(plan)
+            self.schema = "create_all"
+            try:
+                self._prepare(self.plan(self.route(), self.recording))
+            except TargetError:
+                raise error from None  # the way that the app itself goes is the one to mend
+            event = {"event": "incident", "kind": "migrations-failed", "text": told}
+            append_line(self.recording, EVENTS, event)
+
+    def _empty(self, plan: TargetPlan) -> None:
+        """Replace what a prepare process left half made by an empty database."""
+        assert self.databases is not None
+        main = self.databases.main
+        for name in {main.name, *started_databases(plan).values()}:
+            self.postgres.drop_database(replace(main, name=name))
+        self.databases = Databases(self.create_database(_MAIN))
+
+    def _prepare(self, plan: TargetPlan) -> None:
         path = plan.write(self.run.private / "prepare.json")
         process = self.supervisor.start(
             "prepare",

@@ -9,7 +9,14 @@ from flask_assay.gather.inside.target_plan import TargetPlan
 from flask_assay.gather.tracebacks import last_error, users_frames
 from flask_assay.recording.directory import read_lines
 
-__all__ = ["EXTENSION_ADVICE", "preparation_error", "services_error", "too_slow"]
+__all__ = [
+    "EXTENSION_ADVICE",
+    "preparation_error",
+    "services_error",
+    "started_databases",
+    "too_slow",
+    "without_migrations",
+]
 
 _FAILURE = "prepare-failure.json"
 _TAIL = 3000
@@ -24,7 +31,8 @@ _ADVICE = {
     "load the app": "`flask --app … routes` must work first; environment variables that the app "
     "needs go to [tool.assay] env.",
     "describe the app": "`flask --app … routes` must work first.",
-    "make the schema": "Mend the app's schema, or choose another way with the setting `schema`.",
+    "make the schema": "Mend the app's schema, or choose another way with the setting `schema`: "
+    "`--schema create_all` makes the tables of the models, `--schema module:function` calls yours.",
     "sign in": "The login hook takes app and number, and returns a mapping of request headers.",
 }
 _EXIT_ADVICE = {
@@ -41,9 +49,8 @@ def preparation_error(plan: TargetPlan, log: str, code: int) -> TargetError:
         log: What it wrote.
         code: Its exit code.
     """
-    try:
-        told = json.loads((Path(plan.private) / _FAILURE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    told = _told(plan)
+    if not told:
         return TargetError(
             f"the app's process ended with code {code} while it was prepared",
             why=users_frames(log, plan.directory) or log[-_TAIL:],
@@ -57,6 +64,41 @@ def preparation_error(plan: TargetPlan, log: str, code: int) -> TargetError:
         why="\n\n".join(part for part in (rest, frames) if part),
         todo=_advice(told, has_seed=bool(plan.seed)),
     )
+
+
+def without_migrations(plan: TargetPlan, error: TargetError) -> str:
+    """Return what to tell of migrations that failed where the models can make the schema.
+
+    Args:
+        plan: Orders of the prepare process that failed.
+        error: What was made of it.
+
+    Returns:
+        A sentence for the report; "" where the failure is another one.
+    """
+    told = _told(plan)
+    if not told.get("can_create_all") or _extension_advice(str(told["message"])):
+        return ""
+    failure = error.what.removeprefix("could not make the schema: ")
+    return (
+        f"The app's migrations can not be run on an empty database ({failure}): the schema was "
+        "made by create_all from the models instead, so what only migrations make, some indexes "
+        "perhaps, is missing here. `--schema create_all` chooses that, `--schema alembic` insists "
+        "on the migrations."
+    )
+
+
+def started_databases(plan: TargetPlan) -> dict[str, str]:
+    """Return key → name of the databases that a prepare process had made before it failed."""
+    return {str(key): str(name) for key, name in _told(plan).get("databases", {}).items()}
+
+
+def _told(plan: TargetPlan) -> dict[str, Any]:
+    try:
+        told = json.loads((Path(plan.private) / _FAILURE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return dict(told)
 
 
 def _beside(frames: str, told: dict[str, Any], rest: str) -> str:
@@ -93,15 +135,21 @@ def _advice(told: dict[str, Any], *, has_seed: bool) -> str:
     step, kind, message = told["step"], told["kind"], told["message"]
     if kind == "SystemExit" and step in _EXIT_ADVICE:
         return _EXIT_ADVICE[step]
-    if "permission denied to create extension" in message:
-        return "Name the extension in the setting `schema_extensions`: it is then created before."
-    if "extension" in message and ("not available" in message or "control file" in message):
-        return EXTENSION_ADVICE
+    if advice := _extension_advice(message):
+        return advice
     if step == "fill the database":
         if has_seed:
             return "Mend the seed hook, or leave the setting out: tables are then filled for you."
         return "Give a hook that fills the tables: `seed` = module:function."
     return _ADVICE[step]
+
+
+def _extension_advice(message: str) -> str:
+    if "permission denied to create extension" in message:
+        return "Name the extension in the setting `schema_extensions`: it is then created before."
+    if "extension" in message and ("not available" in message or "control file" in message):
+        return EXTENSION_ADVICE
+    return ""
 
 
 def services_error(spec: str, failure: str, log: str) -> UsageError:

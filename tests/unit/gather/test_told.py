@@ -7,7 +7,12 @@ import pytest
 from flask_assay.errors import TargetError
 from flask_assay.gather.inside.prepare import FAILURE
 from flask_assay.gather.inside.target_plan import TargetPlan
-from flask_assay.gather.told import preparation_error, services_error, too_slow
+from flask_assay.gather.told import (
+    preparation_error,
+    services_error,
+    too_slow,
+    without_migrations,
+)
 from flask_assay.recording.directory import append_line
 from flask_assay.routing.plan import RoutePlan
 
@@ -85,3 +90,22 @@ def test_a_preparation_that_does_not_end_names_its_step(tmp_path):
     assert "load the app within 9 s" in too_slow(tmp_path, 9).what
     append_line(tmp_path, "events.jsonl", {"event": "step", "step": "fill the database"})
     assert "fill the database within 9 s" in too_slow(tmp_path, 9).what
+
+
+@pytest.mark.parametrize(
+    ("message", "can_create_all", "is_told"),
+    [
+        ('relation "a" does not exist', True, True),
+        ('relation "a" does not exist', False, False),
+        ('extension "x" is not available', True, False),
+    ],
+)
+def test_models_stand_in_for_migrations_unless_an_extension_is_what_lacks(
+    tmp_path, message, can_create_all, is_told
+):
+    told = {"step": "make the schema", "kind": "E", "message": message, "traceback": ""}
+    (tmp_path / FAILURE).write_text(json.dumps(told | {"can_create_all": can_create_all}))
+    plan = TargetPlan("shop", "/p", "/r", RoutePlan("/s", 1, "u", "app"), private=str(tmp_path))
+    sentence = without_migrations(plan, preparation_error(plan, "", 1))
+    assert bool(sentence) == is_told
+    assert not is_told or message in sentence

@@ -1,7 +1,8 @@
 """The prepare process: load the app on our empty database, make its schema, fill it.
 
 Run as ``python -m flask_assay.gather.inside.prepare``. Exit code 0, or 1 with the JSON
-``{"step", "kind", "message", "traceback"}`` in the file ``FAILURE`` of the private directory.
+``{"step", "kind", "message", "traceback", "databases", "can_create_all"}`` in the file ``FAILURE``
+of the private directory.
 """
 
 import functools
@@ -34,8 +35,9 @@ def main() -> None:
     """Prepare the database of this process's plan."""
     plan = TargetPlan.read()
     step = "load the app"
+    router = EngineRouter(plan.route, _create_database)
+    app: Any = None
     try:
-        router = EngineRouter(plan.route, _create_database)
         attach_routing(plan, router)
         app = load_app(plan)
         for step, action in (
@@ -49,7 +51,7 @@ def main() -> None:
         databases = {"databases": router.databases}
         write_document(Path(plan.recording), "databases", databases)
     except BaseException as error:  # noqa: BLE001 - sys.exit in the app is one of the cases
-        _fail(plan, step, error)
+        _fail(plan, step, error, {"databases": router.databases} | _way_out(app, plan, step))
         _leave(1)
     _leave(0)
 
@@ -65,14 +67,22 @@ def _say(plan: TargetPlan, step: str) -> None:
     append_line(Path(plan.recording), "events.jsonl", {"event": "step", "step": step})
 
 
-def _fail(plan: TargetPlan, step: str, error: BaseException) -> None:
+def _fail(plan: TargetPlan, step: str, error: BaseException, further: Mapping[str, Any]) -> None:
     told = {
         "step": step,
         "kind": type(error).__name__,
         "message": str(error)[:4000],
         "traceback": traceback.format_exc()[-40000:],
+        **further,
     }
     (Path(plan.private) / FAILURE).write_text(json.dumps(told), encoding="utf-8")
+
+
+def _way_out(app: Any, plan: TargetPlan, step: str) -> dict[str, bool]:
+    """Tell whether it was migrations that failed, of an app whose models say the schema too."""
+    if step != "make the schema" or plan.schema != "auto" or _migrations(app) is None:
+        return {"can_create_all": False}
+    return {"can_create_all": bool(find_metadata())}
 
 
 def _create_database(key: str, route: RoutePlan) -> str:
@@ -99,7 +109,7 @@ def _make_schema(app: Any, plan: TargetPlan) -> None:
         with app.app_context():
             _call(resolve_hook(plan.schema), app, plan)
         return
-    upgrade = _flask_migrate(app) or _alembic()
+    upgrade = _migrations(app)
     if plan.schema == "alembic" and upgrade is None:
         raise RuntimeError("schema = alembic, and the app has no Alembic migrations")
     with app.app_context():
@@ -107,6 +117,10 @@ def _make_schema(app: Any, plan: TargetPlan) -> None:
             upgrade()
         else:
             _create_all(app)
+
+
+def _migrations(app: Any) -> Callable[[], None] | None:
+    return _flask_migrate(app) or _alembic()
 
 
 def _flask_migrate(app: Any) -> Callable[[], None] | None:
