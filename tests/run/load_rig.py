@@ -10,6 +10,7 @@ from pathlib import Path
 from flask_assay.load.control import LoadProcess
 from flask_assay.load.plan import Exchange, Journey, LoadPlan
 from flask_assay.model.owned import AllowedTarget
+from flask_assay.model.rows import Phase
 from flask_assay.recording.directory import MANIFEST, SCHEMA_VERSION, write_document
 from flask_assay.recording.reader import open_recording
 from flask_assay.services.run_dir import RunDirectory
@@ -18,6 +19,7 @@ from flask_assay.services.waiting import wait_until
 
 TARGET = Path(__file__).with_name("load_target.py")
 HOP = 0xFF
+LONGEST_S = 100.0  # what takes a second or two on a quiet machine
 
 
 class CountingTarget:
@@ -96,9 +98,27 @@ class Rig:
     def start(self, *args, **more):
         return LoadProcess.start(self.plan(*args, **more), self.supervisor)
 
-    def run(self, *args, **more):
-        """Carry out a plan to its end and return the recording."""
-        self.last = self.start(*args, **more).wait(timeout_s=40)
+    def run(self, *args, until=None, **more):
+        """Carry out a plan and return the recording.
+
+        With ``until`` the steady state lasts until the rows of it satisfy the condition, however
+        long this machine takes for them.
+        """
+        if until is None:
+            self.last = self.start(*args, **more).wait(timeout_s=LONGEST_S)
+            return self.recording()
+        load = self.start(*args, **{"steady_s": LONGEST_S, **more})
+
+        def is_enough():
+            return load.is_over() or until(
+                [row for row in self.recording().client_requests if row.phase == Phase.STEADY]
+            )
+
+        until_phase(load, "steady")
+        wait_until(is_enough, timeout_s=LONGEST_S, what="enough requests", longest_pause_s=0.2)
+        load.stop()
+        self.last = load.wait(timeout_s=LONGEST_S)
+        assert load.poll() == 0, load.log_tail()
         return self.recording()
 
     def recording(self):
@@ -118,7 +138,26 @@ def make_rig(tmp_path, supervisor):
 
 
 def until_phase(load, phase):
-    wait_until(lambda: load.progress().phase == phase, timeout_s=30, what=f"phase {phase}")
+    wait_until(
+        lambda: load.is_over() or load.progress().phase == phase,
+        timeout_s=LONGEST_S,
+        what=f"phase {phase}",
+    )
+
+
+def count(least):
+    """As many rows."""
+    return lambda rows: len(rows) >= least
+
+
+def names(*wanted, users=1):
+    """A row of each name, by so many users."""
+
+    def are_there(rows):
+        seen = {(row.name, row.user) for row in rows}
+        return all(sum(name == each for name, _ in seen) >= users for each in wanted)
+
+    return are_there
 
 
 def journey(path, method="GET", **more):

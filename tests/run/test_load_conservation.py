@@ -6,13 +6,16 @@ from itertools import pairwise
 
 import pytest
 from tests.run.load_rig import (
+    LONGEST_S,
     Rig,
     assert_conserved,
     assert_nothing_lost,
+    count,
     gunicorn_target,
     journey,
     make_rig,
     make_supervisor,
+    names,
     until_phase,
 )
 
@@ -117,7 +120,16 @@ class Visitor(BASE):
 
 @pytest.mark.parametrize("base", ["HttpUser", "FastHttpUser"])
 def test_every_request_the_server_saw_is_in_the_rows(rig, base):
-    recording = rig.run(MIXED.replace("BASE", base), steady_s=2)
+    told = names(
+        "GET /page?x=1", "GET /items/[id]", "POST /items", "GET /twice", "GET /error",
+        "GET /missing", "GET /inner", "GET /page", "GET /raises", "GET /before",
+        "GET /slow", "GET /requests (not by self.client)", "GET /urllib (not by self.client)",
+    )  # fmt: skip
+
+    def everything(rows):  # what nobody asked about is told last
+        return told(rows) and "/forgotten" in {path for _, _, path in rig.target.seen()}
+
+    recording = rig.run(MIXED.replace("BASE", base), warm_up_s=1, until=everything)
     rows = recording.client_requests
     assert_conserved(recording, rig.target)
     by_name = {row.name: row for row in rows}
@@ -146,7 +158,8 @@ def both(what):
 
 
 def test_a_redirect_to_another_host_is_an_answer_and_not_followed(rig):
-    recording = rig.run(both('self.client.get("/away", name=type(self).__name__)'))
+    text = both('self.client.get("/away", name=type(self).__name__)')
+    recording = rig.run(text, until=names("GET Careful", "GET Fast"))
     assert_conserved(recording, rig.target)
     assert {row.name for row in recording.client_requests} == {"GET Careful", "GET Fast"}
     for row in recording.client_requests:
@@ -154,7 +167,8 @@ def test_a_redirect_to_another_host_is_an_answer_and_not_followed(rig):
 
 
 def test_a_request_for_another_host_is_refused_before_it_leaves(rig):
-    recording = rig.run(both('self.client.get("http://192.0.2.1/", name=type(self).__name__)'))
+    text = both('self.client.get("http://192.0.2.1/", name=type(self).__name__)')
+    recording = rig.run(text, until=names("GET Careful", "GET Fast"))
     assert rig.target.seen() == []
     assert {row.name for row in recording.client_requests} == {"GET Careful", "GET Fast"}
     for row in recording.client_requests:
@@ -167,7 +181,7 @@ def test_kept_alive_connections_that_the_server_ends_are_no_failures(tmp_path, s
     with gunicorn_target(tmp_path, "--threads", "8", "--keep-alive", "1") as target:
         rig = Rig(tmp_path, supervisor, target)
         text = both('self.client.get("/page")').replace("between(0.001, 0.01)", "between(0.9, 1.1)")
-        recording = rig.run(text, users=30, steady_s=4)
+        recording = rig.run(text, users=30, until=count(90))
         assert_nothing_lost(recording, target)
         fast = [row for row in recording.client_requests if row.status and row.user]
         assert len(fast) > 60
@@ -188,7 +202,7 @@ def test_nothing_is_lost_against_gunicorn(tmp_path, supervisor, options):
         assert_nothing_lost(
             rig.run(
                 both('self.client.get("/twice"); self.client.post("/w", data={"a": "b"})'),
-                warm_up_s=1,
+                until=count(200),
             ),
             target,
         )
@@ -204,7 +218,7 @@ def test_what_the_server_drops_is_counted_as_often_as_it_was_sent(tmp_path, supe
     text = both(what) + stubborn.replace("WHAT", what) + mount
     with gunicorn_target(tmp_path, "--threads", "8") as target:
         rig = Rig(tmp_path, supervisor, target)
-        recording = rig.run(text, users=6)
+        recording = rig.run(text, users=6, until=names("GET Careful", "GET Fast", "GET Stubborn"))
         assert_conserved(recording, target)
     dropped = [row for row in recording.client_requests if row.name != "GET /page"]
     assert {(row.name, row.exchange_count) for row in dropped} == {
@@ -228,7 +242,7 @@ def test_a_stop_in_full_flight_loses_no_request(rig):
     )
     until_phase(load, "steady")
     load.stop()
-    last = load.wait(timeout_s=20)
+    last = load.wait(timeout_s=50)
     assert last.phase == "end"
     assert_conserved(rig.recording(), rig.target)
     phases = [each["phase"] for each in rig.recording().events if each["event"] == "phase"]
@@ -237,15 +251,16 @@ def test_a_stop_in_full_flight_loses_no_request(rig):
 
 def test_a_second_stop_breaks_off_and_still_records_what_was_sent(rig):
     load = rig.start(
-        BROWSE.replace("BASE", "HttpUser").replace("WHAT", 'self.client.get("/slow?s=30")'),
+        BROWSE.replace("BASE", "HttpUser").replace("WHAT", 'self.client.get("/slow?s=120")'),
         users=5,
         steady_s=60,
+        drain_s=120,
     )
-    wait_until(lambda: len(rig.target.seen()) == 5, timeout_s=20, what="requests under way")
+    wait_until(lambda: len(rig.target.seen()) == 5, timeout_s=50, what="requests under way")
     load.stop()
     until_phase(load, "drain")
     load.stop()
-    load.wait(timeout_s=5)
+    load.wait(timeout_s=50)
     assert_conserved(rig.recording(), rig.target)
     for row in rig.recording().client_requests:
         assert row.flags & ClientFlag.NO_RESPONSE
@@ -257,9 +272,9 @@ def test_a_killed_worker_leaves_readable_rows(rig):
         BROWSE.replace("BASE", "FastHttpUser").replace("WHAT", 'self.client.get("/page")'),
         steady_s=60,
     )
-    wait_until(lambda: load.progress().requests > 20, timeout_s=20, what="some requests")
+    wait_until(lambda: load.progress().requests > 20, timeout_s=50, what="some requests")
     load.kill()
-    load.wait(timeout_s=5)
+    load.wait(timeout_s=50)
     assert len(rig.recording().client_requests) >= 20
 
 
@@ -267,7 +282,7 @@ def test_an_unreachable_target_is_failures_and_no_exchanges(rig):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         target = AllowedTarget("http", "127.0.0.1", unused.getsockname()[1], "closed")
-        recording = rig.run(both('self.client.get("/")'), target=target)
+        recording = rig.run(both('self.client.get("/")'), target=target, until=count(60))
     assert rig.last.all_failing
     rows = recording.client_requests
     assert {row.exchange_count for row in rows} == {0}
@@ -281,7 +296,8 @@ def test_journeys_are_named_by_their_route_and_fill_the_transcript(rig):
         journey("/redirect"),
         journey("/items", "POST", body="{}", headers={"Content-Type": "application/json"}),
     )
-    recording = rig.run(journeys=journeys, think_time_s=(0.001, 0.002))
+    served = names("GET /items/<int:id>", "GET /redirect", "POST /items")
+    recording = rig.run(journeys=journeys, think_time_s=(0.001, 0.002), warm_up_s=2, until=served)
     assert_conserved(recording, rig.target)
     by_name = {row.name: row for row in recording.client_requests}
     assert by_name["GET /redirect"].status == 302
@@ -334,14 +350,19 @@ def test_an_open_run_with_a_locustfile_starts_one_task_per_arrival(rig):
     recording = rig.run(text, model="open", rate=25, arrivals="poisson", seed=3)
     assert_conserved(recording, rig.target)
     firsts = [row for row in recording.client_requests if row.name == "GET /a"]
-    assert 10 <= len(firsts) <= 60
+    (file,) = recording.load_files
+    assert len(firsts) == file.counters["arrivals_started"] > 0
+    assert 10 <= len(firsts) + file.counters["arrivals_censored"] <= 60
     seconds = [row for row in recording.client_requests if row.name == "GET /b"]
     assert all(row.due_ns == row.start_ns for row in seconds)
     assert any(row.due_ns < row.start_ns for row in firsts)
 
 
 def test_samples_tell_how_busy_and_late_the_generator_was(rig):
-    recording = rig.run(journeys=(journey("/page"),), think_time_s=(0.01, 0.01), steady_s=2)
+    def sampled(_rows):
+        return any(each["process"] == "load-generator" for each in rig.recording().samples)
+
+    recording = rig.run(journeys=(journey("/page"),), think_time_s=(0.01, 0.01), until=sampled)
     own = [each for each in recording.samples if each["process"] == "load-generator"]
     assert own
     for each in own:
@@ -351,22 +372,24 @@ def test_samples_tell_how_busy_and_late_the_generator_was(rig):
 
 @pytest.mark.slow
 def test_an_open_run_tells_the_truth_about_a_stall(rig):
-    rate, frozen_s = 100, 1.0
+    rate, frozen_s, settled_ns = 40, 1.0, 50_000_000
     load = rig.start(
         journeys=(journey("/page"),), model="open", rate=rate, users=150, warm_up_s=1, steady_s=4
     )
     until_phase(load, "steady")
     os.kill(rig.target.pid, signal.SIGSTOP)
-    began = time.monotonic_ns()
+    began = time.monotonic_ns() + settled_ns
     with pytest.raises(WaitTimeoutError):
         wait_until(lambda: False, timeout_s=frozen_s, what="the thaw")
+    thaw = time.monotonic_ns()
     os.kill(rig.target.pid, signal.SIGCONT)
-    frozen_ns = time.monotonic_ns() - began
-    load.wait(timeout_s=30)
+    load.wait(timeout_s=LONGEST_S)
     rows = rig.recording().client_requests
     assert_conserved(rig.recording(), rig.target)
-    assert not [row for row in rows if row.error or row.flags & ClientFlag.CENSORED]
-    response = [row.start_ns + row.wall_ns - row.due_ns for row in rows]
-    half = frozen_ns / 2
-    assert sum(each > half for each in response) == pytest.approx(rate * half / 1e9, rel=0.25)
-    assert max(response) == pytest.approx(frozen_ns, rel=0.25)
+    assert not [row for row in rows if row.error]
+    # whatever the machine's speed: who was due while nobody answered waited for the thaw
+    waited = [row for row in rows if began <= row.due_ns < thaw]
+    assert len(waited) == pytest.approx(rate * (thaw - began) / 1e9, abs=1)
+    for row in waited:
+        assert not row.flags & ClientFlag.CENSORED
+        assert row.start_ns + row.wall_ns >= thaw

@@ -5,7 +5,15 @@ import sys
 from collections import Counter
 
 import pytest
-from tests.run.load_rig import assert_conserved, journey, make_rig, make_supervisor
+from tests.run.load_rig import (
+    LONGEST_S,
+    assert_conserved,
+    count,
+    journey,
+    make_rig,
+    make_supervisor,
+    names,
+)
 
 from flask_assay.errors import LoadError, UsageError
 
@@ -69,7 +77,11 @@ class Quick(FastHttpUser):
 
 def test_weights_tags_arguments_and_events_of_the_users_file_hold(rig, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://192.0.2.9:3128")
-    recording = rig.run(FULL, users=8, tags=("read",))
+
+    def everybody(rows):
+        return len({row.user for row in rows}) == 8
+
+    recording = rig.run(FULL, users=8, tags=("read",), until=everybody)
     assert_conserved(recording, rig.target)
     users = {}
     for row in recording.client_requests:
@@ -82,13 +94,13 @@ def test_weights_tags_arguments_and_events_of_the_users_file_hold(rig, monkeypat
 
 
 def test_a_user_class_can_be_chosen_by_name(rig):
-    recording = rig.run(FULL, user_classes=("Quick",))
+    recording = rig.run(FULL, user_classes=("Quick",), until=count(20))
     assert {row.name for row in recording.client_requests} == {"GET /quick"}
 
 
 def test_the_path_of_a_users_host_is_kept(rig):
     text = FULL.replace("somewhere.example:5000", "somewhere.example:5000/api/")
-    recording = rig.run(text, user_classes=("Reader",), tags=("read",))
+    recording = rig.run(text, user_classes=("Reader",), tags=("read",), until=count(20))
     assert {path for _, _, path in rig.target.seen()} == {"/api/hello"}
     assert_conserved(recording, rig.target)
 
@@ -99,10 +111,10 @@ def test_a_shape_decides_the_users_and_the_end(rig):
         + """
 class Steps(LoadTestShape):
     def tick(self):
-        return (2, 10) if self.get_run_time() < 1.5 else None
+        return (2, 10) if self.runner.stats.num_requests < 200 else None
 """
     )
-    recording = rig.run(text, steady_s=30)
+    recording = rig.run(text, steady_s=LONGEST_S)
     assert_conserved(recording, rig.target)
     assert len({row.user for row in recording.client_requests}) == 2
     assert any("Steps" in note for note in rig.last.notes)
@@ -125,12 +137,12 @@ class Broken(HttpUser):
         raise RuntimeError("no token")
 """
     )
-    recording = rig.run(text, users=6)
+    recording = rig.run(text, users=6, until=names("GET /quick"))
     assert_conserved(recording, rig.target)
-    names = Counter(row.name for row in recording.client_requests)
-    assert names["GET /login"] >= 1
-    assert "GET /never" not in names
-    assert names["GET /quick"] > 0
+    found = Counter(row.name for row in recording.client_requests)
+    assert found["GET /login"] >= 1
+    assert "GET /never" not in found
+    assert found["GET /quick"] > 0
     (error,) = rig.last.task_errors
     assert error.message == "RuntimeError: no token"
     assert error.name.startswith("locustfile.py:")
@@ -151,11 +163,11 @@ class Broken(HttpUser):
         raise RuntimeError("no token")
 """
     )
-    load = rig.start(text, steady_s=30)
+    load = rig.start(text, steady_s=2 * LONGEST_S)
     with pytest.raises(
         LoadError, match="all 4 virtual users ended: RuntimeError: no token"
     ) as told:
-        load.wait(timeout_s=20)
+        load.wait(timeout_s=LONGEST_S)
     assert "locustfile.py:10" in str(told.value)
     assert load.failure() == told.value.what
     assert rig.recording().client_requests == ()
@@ -175,7 +187,7 @@ class Broken(HttpUser):
 def test_a_file_that_cannot_run_is_a_clear_usage_error(rig, text, told):
     load = rig.start(text)
     with pytest.raises(UsageError, match=told):
-        load.wait(timeout_s=20)
+        load.wait(timeout_s=LONGEST_S)
     assert load.poll() == 2
     assert load.failure()
     assert rig.target.seen() == []
@@ -196,19 +208,21 @@ def test_a_file_that_can_be_seen_not_to_work_starts_no_process(rig, text, told):
 
 def test_ignored_waits_are_noted_with_what_to_write_now(rig):
     old = FULL.replace("wait_time = constant(0.01)", "min_wait = 10\n    max_wait = 20", 1)
-    rig.run(old, user_classes=("Quick",))
+    rig.run(old, user_classes=("Quick",), until=count(1))
     (note,) = [each for each in rig.last.notes if "min_wait" in each]
     assert "`wait_time = between(0.01, 0.02)`" in note
 
 
 def test_an_unknown_user_class_names_those_there_are(rig):
     with pytest.raises(UsageError, match="no user class Writer") as told:
-        rig.start(FULL, user_classes=("Writer",)).wait(timeout_s=20)
+        rig.start(FULL, user_classes=("Writer",)).wait(timeout_s=LONGEST_S)
     assert "Quick, Reader" in str(told.value)
 
 
 def test_when_all_requests_fail_the_status_says_so_early(rig):
-    recording = rig.run(journeys=(journey("/missing"),), think_time_s=(0.001, 0.001))
+    recording = rig.run(
+        journeys=(journey("/missing"),), think_time_s=(0.001, 0.001), until=count(60)
+    )
     assert rig.last.all_failing
     (group,) = rig.last.top_failures
     assert (group.name, group.message) == ("GET /missing", "HTTP 404")
@@ -221,7 +235,9 @@ def test_a_worker_without_locust_says_what_is_missing(rig, monkeypatch, tmp_path
     (tmp_path / "locust.py").write_text("raise ImportError('urllib3 is too old')")
     command = [sys.executable, "-m", "flask_assay.load.worker", str(plan.plan_path)]
     env = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(command, check=False, env=env, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        command, check=False, env=env, capture_output=True, text=True, timeout=100
+    )
     assert done.returncode == 3
     status = json.loads(plan.status_path.read_text())
     assert status["error"]["what"] == "Locust cannot be imported: urllib3 is too old"
@@ -234,7 +250,7 @@ def test_the_parent_side_imports_neither_locust_nor_gevent():
         "print(sorted({'locust', 'gevent', 'requests', 'flask'} & set(sys.modules)))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=100
     )
     assert done.stdout.strip() == "[]"
 
@@ -243,7 +259,7 @@ def test_a_plan_of_another_version_is_refused(tmp_path):
     path = tmp_path / "plan.json"
     path.write_text("{}")
     command = [sys.executable, "-m", "flask_assay.load.worker", str(path)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
     assert done.returncode == 3
     assert "not a load plan of this version" in done.stderr
     assert "Traceback" not in done.stderr
