@@ -339,8 +339,8 @@ class Paired:
                 kind = TrialOutcome.NOT_TRIED if is_late else TrialOutcome.NOT_REPRODUCED
                 trials.append(each.untried(reason, kind))
             elif one is None or not one.effects:
-                otherwise = _NOT_REPLAYED if len(results) > 1 else _ONE_LAUNCH
-                why = (copies.refused | self._left_out).get(each.remedy_id, otherwise)
+                known = copies.refused | self._left_out
+                why = known.get(each.remedy_id) or _why_unmeasured(each, seen, results)
                 trials.append(each.untried(why))
             else:
                 trials.append(replace(self._trial(each, one, results, copies), duration_s=spent_s))
@@ -407,6 +407,19 @@ def _prices(each: Hypothesis, results: Sequence[LaunchResult]) -> dict[str, floa
     }
 
 
+def _why_unmeasured(each: Hypothesis, seen: Rehearsal, results: Sequence[LaunchResult]) -> str:
+    """Return why a remedy that was shown in the rehearsal has no figure."""
+    if len(results) < _COMPARABLE:
+        return _ONE_LAUNCH
+    routes = {
+        route for one in seen.shown if one.remedy_id == each.remedy_id for route in one.routes
+    }
+    asked = sum(not routes.isdisjoint(result.exchange_s) for result in results)
+    return _NOT_REPLAYED if asked >= _COMPARABLE else _NO_TURN
+
+
+_COMPARABLE = 2  # launches, below which nothing is known of their luck
+_NO_TURN = "no time was left to repeat its requests in several launches (--experiment-s)"
 _ONE_LAUNCH = "only one launch fitted into the time, and an effect needs several (--experiment-s)"
 _NOT_REPLAYED = "its requests, sent again, were not answered as they were under load"
 _NO_TIME = "The time went to remedies of findings that cost more (--experiment-s)."

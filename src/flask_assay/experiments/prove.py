@@ -97,10 +97,15 @@ def prove(
         on_step("experiments: no time is left for them")
         _write(lab, trials := [each.untried(_NO_TIME) for each in every], {})
         return tuple(trials)
-    requests = _requests(lab, recording, paired[: extent.remedies], extent.routes)
+    repeatable = _requests(lab, recording, paired[: extent.remedies])
+    requests = dict(list(repeatable.items())[: extent.routes])
     known = [each for each in paired[: extent.remedies] if each.routes & requests.keys()]
     tried = [*known, *competing[: extent.server_remedies], *mending[: extent.mending]]
-    trials = [each.untried(_why_not(each, paired, extent)) for each in every if each not in tried]
+    trials = [
+        each.untried(_why_not(each, paired, extent, repeatable))
+        for each in every
+        if each not in tried
+    ]
     ladder: Ladder | None = None
     plans = cache_plans(
         lab,
@@ -188,8 +193,15 @@ def _is_what_if(each: Hypothesis) -> bool:
     return INTERVENTIONS[each.remedy.intervention].is_what_if
 
 
-def _why_not(each: Hypothesis, paired: Sequence[Hypothesis], extent: Extent) -> str:
+def _why_not(
+    each: Hypothesis,
+    paired: Sequence[Hypothesis],
+    extent: Extent,
+    repeatable: Mapping[str, Sequence[SentRequest]],
+) -> str:
     if each in paired[: extent.remedies]:
+        if each.routes & repeatable.keys():
+            return f"only the {extent.routes} routes whose findings cost most are repeated in a run"
         return "the load sent no request to its routes that could be repeated"
     if each in paired:
         return _first(extent.remedies, "remedies")
@@ -205,12 +217,11 @@ def _first(count: int, what: str) -> str:
 
 
 def _requests(
-    lab: Lab, recording: Recording, wanted: Sequence[Hypothesis], most_routes: int
+    lab: Lab, recording: Recording, wanted: Sequence[Hypothesis]
 ) -> dict[str, list[SentRequest]]:
     """Return route → requests to replay, for the routes that some remedy should help."""
     helped = list(dict.fromkeys(route for each in wanted for route in sorted(each.routes)))
-    found = requests_of(lab, recording, helped)
-    return dict(list(found.items())[:most_routes])
+    return requests_of(lab, recording, helped)
 
 
 def requests_of(

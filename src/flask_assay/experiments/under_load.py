@@ -3,6 +3,11 @@
 Each launch boots the unchanged and each changed target, and puts the run's own load on one after
 the other for some seconds, in random order. Per launch the figure is the geometric mean over
 routes of the ratio of median response times, so that a different mix of requests does not count.
+
+Where the time suffices, a second unchanged target stands beside them (A/A). Both unchanged ones
+are what a change is compared with, and what they show against each other is a bar that a claim
+must exceed, beside the part of a route's time within which a change is none. Where the time does
+not suffice for it, each trial says so, and the latter bar stands alone.
 """
 
 import random
@@ -10,9 +15,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from math import expm1, log
+from math import exp, expm1, log
 from statistics import fmean, median
 
+from flask_assay.experiments.arms import BASE, NULL
 from flask_assay.experiments.estimate import EQUIVALENT_RATIO
 from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.gather.lab import Copy, Lab
@@ -41,6 +47,13 @@ _LEAST_LAUNCHES = 2
 _CLAIM_LEVEL = 0.995  # two are tried at most: together 0.99
 _NO_TIME = "no time was left for two boots of it (--experiment-s)"
 _LEVEL = 0.95
+_NULL_SEEN = (
+    "The unchanged app against itself, in the same {count} launches: {low:+.0f} … {high:+.0f} %."
+)
+_NULL_UNSEEN = (
+    "No time was left for the unchanged app against itself (--experiment-s): of changes beyond "
+    "{percent:g} %, only the interval tells chance apart."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +85,9 @@ def try_under_load(
         on_step: Told what is going on.
     """
     rng = random.Random(lab.settings.integer("random_seed"))
-    everyone: list[Hypothesis | None] = [None, *arms]
+    changes = {BASE: {}, **{each.remedy_id: _changes(each) for each in arms}}
+    if deadline.left_s >= launches * (len(changes) + 1) * (_FIRST_OVERHEAD_S + _LEAST_LOAD_S):
+        changes[NULL] = {}
     started = clock.monotonic_ns()
     seen: list[dict[str, _Seen]] = []
     overhead_s = _FIRST_OVERHEAD_S
@@ -81,26 +96,20 @@ def try_under_load(
         for number in range(launches):
             before = clock.monotonic_ns()
             left_s = deadline.left_s
-            if left_s < len(everyone) * (overhead_s + _LEAST_LOAD_S):
+            if left_s < len(changes) * (overhead_s + _LEAST_LOAD_S):
                 break
             on_step(
                 f"experiment under load: launch {number + 1} of {launches}, "
                 f"about {left_s:.0f} s left"
             )
-            share_s = left_s / ((launches - number) * len(everyone))
+            share_s = left_s / ((launches - number) * len(changes))
             each_s = max(_LEAST_LOAD_S, share_s - overhead_s)
-            order = rng.sample(everyone, len(everyone))
-            seen.append(_launch(lab, copy, order, each_s))
-            overhead_s = (clock.monotonic_ns() - before) / 1e9 / len(everyone) - each_s
+            order = rng.sample(sorted(changes), len(changes))
+            seen.append(_launch(lab, copy, {name: changes[name] for name in order}, each_s))
+            overhead_s = (clock.monotonic_ns() - before) / 1e9 / len(changes) - each_s
     finally:
         lab.discard(copy)
-    spent_s = (clock.monotonic_ns() - started) / 1e9
-    changes = [Comparison(_log_ratios(arm, seen), 0.0) for arm in arms]
-    spread = spread_of(changes)
-    return [
-        _trial(arm, seen, change, spread, spent_s)
-        for arm, change in zip(arms, changes, strict=True)
-    ]
+    return _trials(arms, seen, (clock.monotonic_ns() - started) / 1e9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,31 +139,31 @@ class _Seat:
 
 
 def _launch(
-    lab: Lab, copy: Copy, order: Sequence[Hypothesis | None], seconds: float
+    lab: Lab, copy: Copy, changes: Mapping[str, Mapping[str, object]], seconds: float
 ) -> dict[str, _Seen]:
     """Boot all arms at once, as none of that is measured, then load one after the other."""
     seats: list[_Seat] = []
 
-    def take(arm: Hypothesis | None) -> None:
-        seats.append(_seat(lab, copy, arm, seconds))
+    def take(name: str) -> None:
+        seats.append(_seat(lab, copy, name, changes[name], seconds))
 
     try:
         with ThreadPoolExecutor(max_workers=_BOOTS_AT_ONCE) as beside:
-            list(beside.map(take, order))
+            list(beside.map(take, changes))
         for seat in seats:
             wait_until(seat.load.is_ready, timeout_s=_READY_S, what="a load generator is ready")
         by_name = {seat.name: seat for seat in seats}
-        return {_name(arm): by_name[_name(arm)].turn(seconds) for arm in order}
+        return {name: by_name[name].turn(seconds) for name in changes}
     finally:
         for seat in seats:
             seat.stop()
 
 
-def _seat(lab: Lab, copy: Copy, arm: Hypothesis | None, seconds: float) -> _Seat:
+def _seat(lab: Lab, copy: Copy, name: str, changes: Mapping[str, object], seconds: float) -> _Seat:
     assert lab.load_plan is not None
     directory = lab.run.private / f"load-{lab.next_number()}"
     directory.mkdir()
-    target = lab.boot(lab.plan(lab.route(copy), directory, **_changes(arm)))
+    target = lab.boot(lab.plan(lab.route(copy), directory, **changes))
     plan = replace(
         lab.load_plan,
         recording_dir=directory,
@@ -165,16 +174,10 @@ def _seat(lab: Lab, copy: Copy, arm: Hypothesis | None, seconds: float) -> _Seat
         steady_s=seconds,
         waits=True,
     )
-    return _Seat(_name(arm), target, LoadProcess.start(plan, lab.supervisor))
+    return _Seat(name, target, LoadProcess.start(plan, lab.supervisor))
 
 
-def _name(arm: Hypothesis | None) -> str:
-    return arm.remedy_id if arm else "base"
-
-
-def _changes(arm: Hypothesis | None) -> dict[str, object]:
-    if arm is None:
-        return {}
+def _changes(arm: Hypothesis) -> dict[str, object]:
     if arm.remedy.intervention == "workers":
         return {"gunicorn_overrides": dict(arm.remedy.parameters)}
     return {"interventions": [(arm.remedy.intervention, dict(arm.remedy.parameters))]}
@@ -193,10 +196,60 @@ def _seen(rows: Sequence[ClientRow], seconds: float) -> _Seen:
     )
 
 
-def _log_ratios(arm: Hypothesis, launches: Sequence[Mapping[str, _Seen]]) -> tuple[float, ...]:
-    pairs = [(each["base"], each[arm.remedy_id]) for each in launches]
+def _trials(
+    arms: Sequence[Hypothesis], launches: Sequence[Mapping[str, _Seen]], spent_s: float
+) -> list[Trial]:
+    """Return what the launches say of each arm."""
+    changes = [Comparison(_log_ratios(each.remedy_id, launches), 0.0) for each in arms]
+    null = Comparison(_log_ratios(NULL, launches), 0.0)
+    spread = spread_of([*changes, null])
+    bar = _Bar.of(null, spread)
+    return [
+        _trial(arm, launches, change, spread, bar, spent_s)
+        for arm, change in zip(arms, changes, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """What a change must exceed to be claimed.
+
+    Attributes:
+        size: Of the log-ratio, what the unchanged app shows against itself at most.
+        words: That, for the reader.
+    """
+
+    size: float
+    words: str
+
+    @classmethod
+    def of(cls, null: Comparison, spread: Spread) -> "_Bar":
+        if null.freedom < 1:
+            return cls(0.0, _NULL_UNSEEN.format(percent=EQUIVALENT_RATIO * 100))
+        seen = interval_of(null, spread, level=_LEVEL)
+        words = _NULL_SEEN.format(
+            count=len(null.figures), low=expm1(seen.low) * 100, high=expm1(seen.high) * 100
+        )
+        return cls(max(abs(seen.low), abs(seen.high)), words)
+
+
+def _log_ratios(name: str, launches: Sequence[Mapping[str, _Seen]]) -> tuple[float, ...]:
+    pairs = [(_unchanged(each, name), each[name]) for each in launches if name in each]
     found = (_log_ratio(before, after) for before, after in pairs)
     return tuple(ratio for ratio in found if ratio is not None)
+
+
+def _unchanged(launch: Mapping[str, _Seen], name: str) -> _Seen:
+    """Return what an arm is compared with: both unchanged ones, or one for the other."""
+    base, null = launch[BASE], launch.get(NULL)
+    if null is None or name == NULL:
+        return base
+    both = base.medians_s.keys() & null.medians_s.keys()
+    return _Seen(
+        {each: exp(fmean(log(one.medians_s[each]) for one in (base, null))) for each in both},
+        (base.requests_per_s + null.requests_per_s) / 2,
+        (base.error_ratio + null.error_ratio) / 2,
+    )
 
 
 def _trial(
@@ -204,9 +257,11 @@ def _trial(
     launches: Sequence[Mapping[str, _Seen]],
     change: Comparison,
     spread: Spread,
+    bar: _Bar,
     spent_s: float,
 ) -> Trial:
-    pairs = [(each["base"], each[arm.remedy_id]) for each in launches]
+    name = arm.remedy_id
+    pairs = [(_unchanged(each, name), each[name]) for each in launches]
     if len(pairs) < _LEAST_LAUNCHES:
         return arm.untried(_NO_TIME)
     ratios = change.figures
@@ -233,8 +288,8 @@ def _trial(
     )
     strict = interval_of(change, spread, level=_CLAIM_LEVEL)
     return replace(
-        arm.untried(""),
-        outcome=_outcome(strict, is_worse=is_worse),
+        arm.untried(bar.words),
+        outcome=_outcome(strict, bar, is_worse=is_worse),
         effects=(effect,),
         prices={
             "requests_per_second_before": round(fmean(each.requests_per_s for each, _ in pairs), 1),
@@ -251,10 +306,11 @@ def _log_ratio(before: _Seen, after: _Seen) -> float | None:
     return fmean(log(after.medians_s[name] / before.medians_s[name]) for name in shared)
 
 
-def _outcome(strict: Interval, *, is_worse: bool) -> TrialOutcome:
+def _outcome(strict: Interval, bar: _Bar, *, is_worse: bool) -> TrialOutcome:
     if is_worse:
         return TrialOutcome.REFUSED
-    if strict.excludes_zero:
+    is_large = abs(strict.point) > bar.size and abs(expm1(strict.point)) > EQUIVALENT_RATIO
+    if strict.excludes_zero and is_large:
         return TrialOutcome.FASTER if strict.point < 0 else TrialOutcome.SLOWER
     within = max(abs(expm1(strict.low)), abs(expm1(strict.high)))
     return TrialOutcome.NO_EFFECT if within <= EQUIVALENT_RATIO else TrialOutcome.INCONCLUSIVE

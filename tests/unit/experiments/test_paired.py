@@ -9,7 +9,7 @@ from tests.unit.experiments.simulated import QUIET, launches
 from flask_assay.experiments.arms import arms_of
 from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.experiments.launch import Bench, LaunchResult
-from flask_assay.experiments.paired import Paired, _affordable
+from flask_assay.experiments.paired import Paired, _affordable, _why_unmeasured
 from flask_assay.experiments.rehearsal import Rehearsal
 from flask_assay.model.clock import SystemClock
 from flask_assay.model.effect import OracleVerdict
@@ -92,3 +92,13 @@ def test_a_remedy_of_many_routes_is_measured_where_most_time_went(half):
     seen = Rehearsal({}, {}, (everywhere,), {})
     (kept,) = paired._where_it_matters(seen)
     assert kept.routes == {"GET /0", "GET /1", "GET /2", "GET /3"}
+
+
+def test_requests_that_no_launch_had_time_for_are_not_called_unanswerable():
+    asked, unasked = hypothesis("0a", 0), hypothesis("1a", 1)
+    seen = Rehearsal(dict.fromkeys(ROUTES, ()), {}, (asked, unasked), {})
+    results = [LaunchResult({}, {}, exchange_s={"GET /0": 0.01}) for _ in range(3)]
+    assert "not answered" in _why_unmeasured(asked, seen, results)
+    assert "no time was left" in _why_unmeasured(unasked, seen, results)
+    assert "--experiment-s" in _why_unmeasured(unasked, seen, results)
+    assert "only one launch" in _why_unmeasured(asked, seen, results[:1])
