@@ -1,8 +1,8 @@
 """Run every audit; whatever happens to one of them is a labelled result."""
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 
 from flask_assay.artifacts.counted_requests import counted_requests
 from flask_assay.artifacts.view import Given, UnavailableError, View
@@ -24,15 +24,17 @@ def run_audits(
             is named in the result's notes and is no finding.
     """
     every = tuple(audits)
-    results = tuple(_run(view, audit, allow) for audit in every)
-    claimed = {
-        finding.sql
+    allowed: list[Finding] = []
+    results = tuple(_run(view, audit, allow, allowed) for audit in every)
+    others = [
+        finding
         for audit, result in zip(every, results, strict=True)
         for finding in result.findings
         if not audit.meta.is_fallback
-    }
+    ]
+    covered = _Covered([*others, *allowed])
     return tuple(
-        _without(result, claimed) if audit.meta.is_fallback else result
+        _without(result, covered) if audit.meta.is_fallback else result
         for audit, result in zip(every, results, strict=True)
     )
 
@@ -48,7 +50,7 @@ def allowed_by(finding: Finding, allow: Mapping[str, str]) -> str | None:
     return None
 
 
-def _run(view: View, audit: Audit, allow: Mapping[str, str]) -> AuditResult:
+def _run(view: View, audit: Audit, allow: Mapping[str, str], allowed: list[Finding]) -> AuditResult:
     audit_id = audit.meta.audit_id
     is_preview = audit.meta.state is State.PREVIEW
     try:
@@ -66,13 +68,51 @@ def _run(view: View, audit: Audit, allow: Mapping[str, str]) -> AuditResult:
         if entry is None:
             kept.append(_capped(finding) if is_preview else finding)
         else:
+            allowed.append(finding)
             notes.append(f"allowed: {finding.title} ({entry}: {allow[entry]})")
     return AuditResult(audit_id, _outcome(kept), tuple(kept), notes=tuple(notes))
 
 
-def _without(result: AuditResult, claimed: AbstractSet[str]) -> AuditResult:
+class _Covered:
+    """Statements that findings name, whether these are shown or allowed: one cause, one finding.
+
+    A statement counts as named in any order of its words, as conditions that an app keeps in a
+    set come in a new order each time; and so does another of the same tables at the same line,
+    as the count beside a page.
+    """
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self._statements: set[tuple[str, ...]] = set()
+        self._lines: set[tuple[str, int, frozenset[str]]] = set()
+        for finding in findings:
+            for sql in (finding.sql, *finding.further_sql):
+                self._statements.add(_words(sql))
+                self._lines |= _line(finding, sql)
+
+    def has(self, finding: Finding) -> bool:
+        """Whether another finding names the statement of this one."""
+        is_named = _words(finding.sql) in self._statements
+        return is_named or not self._lines.isdisjoint(_line(finding, finding.sql))
+
+
+_WORD = re.compile(r"[^\s(),]+")
+_TABLE = re.compile(r'\b(?:FROM|JOIN)\s+([\w."]+)', re.IGNORECASE)
+
+
+def _words(sql: str) -> tuple[str, ...]:
+    return tuple(sorted(_WORD.findall(sql)))
+
+
+def _line(finding: Finding, sql: str) -> set[tuple[str, int, frozenset[str]]]:
+    tables = frozenset(_TABLE.findall(sql))
+    if finding.place is None or not tables:
+        return set()
+    return {(finding.place.file, finding.place.line, tables)}
+
+
+def _without(result: AuditResult, covered: _Covered) -> AuditResult:
     """Return a result without the findings on statements that others named."""
-    kept = [finding for finding in result.findings if finding.sql not in claimed]
+    kept = [finding for finding in result.findings if not covered.has(finding)]
     if len(kept) == len(result.findings):
         return result
     return dataclasses.replace(result, outcome=_outcome(kept), findings=tuple(kept))

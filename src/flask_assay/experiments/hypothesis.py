@@ -82,7 +82,8 @@ def hypotheses(
                 continue
             same = f"{remedy.intervention} {sorted(remedy.parameters.items(), key=str)}"
             routes = _concerned(finding.routes, remedy, endpoints or {})
-            shapes = dict.fromkeys(routes, frozenset({finding.sql} if finding.sql else ()))
+            sql = frozenset(filter(None, (finding.sql, *finding.further_sql)))
+            shapes = dict.fromkeys(routes, sql)
             known = found.get(same)
             if known is not None:
                 both = {

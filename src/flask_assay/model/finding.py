@@ -101,6 +101,7 @@ class Finding:
         cost_per_request_s: Mean attributable seconds per affected request; None if not timed.
         evidence: The numbers behind it.
         sql: The statement shape concerned, literals removed; empty if none.
+        further_sql: Other statements that it covers, such as those that one index would help.
         statement_id: Id of that statement in the diagnosis document's statements; empty if none.
         remedies: What could be done, most promising first.
     """
@@ -116,6 +117,7 @@ class Finding:
     cost_per_request_s: float | None = None
     evidence: tuple[Evidence, ...] = ()
     sql: str = ""
+    further_sql: tuple[str, ...] = ()
     statement_id: str = ""
     remedies: tuple[Remedy, ...] = ()
 

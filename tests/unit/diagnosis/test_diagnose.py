@@ -9,7 +9,7 @@ from flask_assay.artifacts.view import View
 from flask_assay.audits.audit import Audit, Meta, State
 from flask_assay.diagnosis import diagnose
 from flask_assay.diagnosis.runner import run_audits
-from flask_assay.model.finding import Finding, Outcome, Severity
+from flask_assay.model.finding import Finding, Outcome, Place, Severity
 from flask_assay.model.rows import Phase, RequestFlag, SpanKind
 from flask_assay.recording.reader import open_recording
 
@@ -153,6 +153,41 @@ def test_a_preview_audit_never_says_error(tmp_path):
     [result] = run_audits(view, [Audit(meta, lambda given: [finding, finding], "")], {})
     assert [one.severity for one in result.findings] == [Severity.WARNING] * 2
     assert [one.key for one in result.findings] == ["k", "k#2"]
+
+
+PAGE = "SELECT p.id FROM posts AS p JOIN users AS u ON u.id = p.user_id WHERE p.a = ? AND p.b = ?"
+SHUFFLED = (
+    "SELECT p.id FROM posts AS p JOIN users AS u ON u.id = p.user_id WHERE p.b = ? AND p.a = ?"
+)
+COUNT = "SELECT count(*) FROM posts AS p JOIN users AS u ON u.id = p.user_id"
+
+
+@pytest.mark.parametrize(
+    ("named", "slow", "line", "is_folded"),
+    [
+        ({"sql": PAGE}, PAGE, 9, True),
+        ({"sql": PAGE}, SHUFFLED, 9, True),
+        ({"sql": "SELECT 1", "further_sql": (COUNT, PAGE)}, PAGE, 9, True),
+        ({"sql": PAGE}, COUNT, 3, True),
+        ({"sql": PAGE}, COUNT, 9, False),
+        ({"sql": PAGE}, "SELECT p.id FROM posts AS p", 3, False),
+        ({}, PAGE, 3, False),
+    ],
+    ids=["same", "shuffled", "of-several", "same-line", "elsewhere", "other-tables", "no-sql"],
+)
+@pytest.mark.parametrize("allow", [{}, {"index:k": "on purpose"}], ids=["shown", "allowed"])
+def test_a_dear_statement_that_a_finding_covers_is_told_once(
+    tmp_path, named, slow, line, is_folded, allow
+):
+    view = View(hello(tmp_path, count=1).write())
+    cause = Finding("index", "k", Severity.NOTE, "No index.", place=Place("views.py", 3), **named)
+    dear = Finding("slow", "s", Severity.NOTE, "Slow.", place=Place("views.py", line), sql=slow)
+    audits = [
+        Audit(Meta("slow", "", "", (), is_fallback=True), lambda given: [dear], ""),
+        Audit(Meta("index", "", "", ()), lambda given: [cause], ""),
+    ]
+    result, _ = run_audits(view, audits, allow)
+    assert result.findings == (() if is_folded else (dear,))
 
 
 def test_a_measured_effect_ranks_before_an_attributed_one(tmp_path):

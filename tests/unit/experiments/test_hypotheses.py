@@ -1,5 +1,7 @@
 """Hypotheses: what can be tried, each change once."""
 
+from dataclasses import replace
+
 from flask_assay.experiments.hypothesis import endpoints_of, hypotheses
 from flask_assay.model.effect import TrialOutcome
 from flask_assay.model.finding import Finding, Remedy, Severity
@@ -49,3 +51,9 @@ def test_a_change_of_one_endpoint_is_tried_on_its_own_routes_only():
         [finding("a", "k", keep, routes=("GET /x", "GET /y"))], endpoints_of({})
     )
     assert unknown.routes == {"GET /x", "GET /y"}
+
+
+def test_a_remedy_of_several_statements_is_shown_by_any_of_them():
+    several = replace(finding("a", "k", INDEX), sql="SELECT 1", further_sql=("SELECT 2",))
+    (one,) = hypotheses([several])
+    assert one.statements == {"GET /": {"SELECT 1", "SELECT 2"}}

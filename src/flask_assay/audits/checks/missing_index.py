@@ -219,6 +219,7 @@ def _finding(one: _Candidate, counted: CountedRequests) -> Finding:
             Evidence("executions", executions, "queries"),
         ),
         sql=shape.statement,
+        further_sql=tuple(sorted({s.statement for s, _, _ in one.wants} - {shape.statement})),
         statement_id=shape.statement_id,
         remedies=(_remedy(one),),
     )
