@@ -22,12 +22,12 @@ CLIENTS, EACH = 4, 25
 
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
-        super().__init__("localhost", timeout=20)
+        super().__init__("localhost", timeout=60)
         self.path = path
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(20)
+        self.sock.settimeout(60)
         self.sock.connect(str(self.path))
 
 
@@ -78,7 +78,7 @@ def serve(tmp_path):
                 command, env=environ, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
             )
         started.append(process)
-        wait_until(lambda: answers_at(path), timeout_s=20, what="gunicorn")
+        wait_until(lambda: answers_at(path), timeout_s=60, what="gunicorn")
         return process, path
 
     yield start
@@ -102,7 +102,7 @@ def test_every_request_and_query_is_counted_once(worker, preload, serve, tmp_pat
     threads = [threading.Thread(target=client, args=(n,)) for n in range(1, CLIENTS + 1)]
     [t.start() for t in threads], [t.join() for t in threads]
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0, (tmp_path / "log").read_text()
+    assert process.wait(60) == 0, (tmp_path / "log").read_text()
 
     recording = Recording(tmp_path)
     served = [row for row in recording.requests if row.route != "(background)"]
@@ -126,7 +126,7 @@ def test_what_was_served_before_a_kill_can_be_read(serve, tmp_path):
     def rows():
         return [r for r in Recording(tmp_path).requests if r.route != "(background)"]
 
-    wait_until(lambda: len(rows()) == 10, timeout_s=10, what="ten rows")
+    wait_until(lambda: len(rows()) == 10, timeout_s=60, what="ten rows")
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert {row.request_id for row in rows()} == set(range(1, 11))

@@ -97,7 +97,7 @@ def app(engine, ports):
     def http():
         with urllib.request.urlopen(f"{base}/items/17?a=secret") as answer:
             first = answer.read()
-        second = requests.post(f"{base}/v1/upload", data=iter([b"a", b"b"]), timeout=5).content
+        second = requests.post(f"{base}/v1/upload", data=iter([b"a", b"b"]), timeout=60).content
         return first + second + httpx.get(f"{base}/x", timeout=None).content
 
     @app.get("/http/refused")

@@ -22,7 +22,7 @@ ARGUMENTS = (
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
-DEADLINE_S = 30.0
+DEADLINE_S = 100.0
 
 
 def executable():
@@ -164,7 +164,7 @@ class Chromium:
             self._session = None
             self.call("Browser.close")
         try:
-            self._process.wait(10)
+            self._process.wait(60)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, 9)
             self._process.wait()

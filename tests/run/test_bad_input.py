@@ -290,7 +290,7 @@ def decoy():
         thread.start()
         yield server.getsockname()[1], came
         server.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
+        thread.join(60)
 
 
 def test_the_real_database_is_never_contacted_and_the_document_stands_alone(tmp_path, base):

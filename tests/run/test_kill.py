@@ -30,6 +30,7 @@ from tests.run.command_rig import (
     runs,
     write_project,
 )
+from tests.thorough import repetitions
 
 from flask_assay.services.waiting import wait_until
 
@@ -123,7 +124,7 @@ PHASES = ("provision", "prepare", "boot", "warm-up", "steady", "documents", "exp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(repetitions(1, 3)))
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_run_killed_in_any_phase_leaves_nothing(phase, number, tmp_path, own_base):
     longest_s = {"documents": 0.0, "provision": 1.0, "boot": 0.3}.get(phase, 0.5)

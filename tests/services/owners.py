@@ -11,7 +11,7 @@ from pathlib import Path
 from flask_assay.services.waiting import wait_until
 
 # The guarantee is five seconds; the rest is for a machine that is busy with other things.
-GONE_S = 20.0
+GONE_S = 60.0  # the guarantee is five seconds; the rest is for a machine that is busy
 
 
 class Owner:
@@ -48,7 +48,7 @@ class Owner:
         raise AssertionError(f"the owner ended before it said {start!r}")
 
     def wait_for_process(self, name):
-        wait_until(lambda: name in self.registered(), timeout_s=30, what=f"{name} is launched")
+        wait_until(lambda: name in self.registered(), timeout_s=100, what=f"{name} is launched")
 
     def registered(self):
         found = {}

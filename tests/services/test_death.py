@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.services.owners import Owner, is_live
+from tests.thorough import repetitions
 
 from flask_assay.services.processes import boot_id, identify
 from flask_assay.services.reaper import reap
@@ -80,7 +81,7 @@ def test_a_grandchild_that_left_the_group_and_dropped_the_mark_ends_too(base):
         assert is_live(grandchild)
         owner.kill()
         owner.assert_nothing_left()
-        wait_until(lambda: not is_live(grandchild), timeout_s=10, what="the grandchild ends")
+        wait_until(lambda: not is_live(grandchild), timeout_s=60, what="the grandchild ends")
 
 
 def test_the_terminals_signals_do_not_reach_the_servers_or_the_watchdog(base):
@@ -136,7 +137,7 @@ def test_a_recycled_pid_is_not_touched(base, bystander):
 def test_a_registered_process_of_a_dead_run_is_ended(base, bystander):
     run_id, _ = dead_run(base, bystander.pid, start=identify(bystander.pid).start)
     assert run_id in reap(base)
-    assert bystander.wait(10) == -signal.SIGQUIT
+    assert bystander.wait(60) == -signal.SIGQUIT
 
 
 def test_a_foreign_postgres_that_names_our_path_is_not_touched(base, tmp_path):
@@ -173,7 +174,7 @@ def tmp_base(base):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(100))
+@pytest.mark.parametrize("number", range(repetitions(20, 100)))
 def test_an_owner_killed_at_any_moment_leaves_nothing(base, number):
     dice = random.Random(number)
     scenario = dice.choice(["provisioning", "ready", "cloning", "stopping", "frozen", "family"])

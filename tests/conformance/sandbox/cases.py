@@ -690,7 +690,7 @@ def in_thread(function):
 
     thread = threading.Thread(target=run)
     thread.start()
-    thread.join(20)
+    thread.join(60)
     if errors:
         raise errors[0]
 
@@ -730,7 +730,7 @@ def four_threads_commit_in_turns(w):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     if errors:
         raise errors[0]
     return len(w.names())
@@ -901,7 +901,7 @@ def listen_and_notify(w):
         listener.poll()
         payloads = [note.payload for note in listener.notifies]
     else:
-        payloads = [note.payload for note in listener.notifies(timeout=5, stop_after=1)]
+        payloads = [note.payload for note in listener.notifies(timeout=60, stop_after=1)]
     listener.close()
     return payloads
 

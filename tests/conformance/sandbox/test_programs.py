@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from tests.conformance.sandbox.harness import Ours, make_template
 from tests.conformance.sandbox.programs import LEAKS, OUTSIDE, PROGRAMS, Pair
+from tests.thorough import repetitions
 
 pytestmark = pytest.mark.services
 
@@ -82,9 +83,9 @@ def test_a_program_that_once_went_wrong(pair, pristine, program):
 
 
 @pytest.mark.slow
-@settings(max_examples=10_000, **LIMITS)
+@settings(max_examples=repetitions(1_000, 10_000), **LIMITS)
 @given(program=PROGRAMS)
-def test_ten_thousand_programs_end_as_on_real_connections(pair, pristine, program):
+def test_many_programs_end_as_on_real_connections(pair, pristine, program):
     _check(pair, program, pristine)
 
 
@@ -109,9 +110,9 @@ def test_an_injected_leak_is_always_caught(pair, pristine, program, text, who, a
 
 
 @pytest.mark.slow
-@settings(max_examples=400, **LIMITS)
+@settings(max_examples=repetitions(100, 400), **LIMITS)
 @given(**LEAKING)
-def test_four_hundred_injected_leaks_are_all_caught(pair, pristine, program, text, who, at):
+def test_many_injected_leaks_are_all_caught(pair, pristine, program, text, who, at):
     _check_leak(pair, program, text, who, at, pristine)
 
 

@@ -333,7 +333,7 @@ def test_under_unittest_tests_are_isolated_on_postgresql(project):
     (project / "test_rows.py").write_text(OURS + SUITE)
     done = run(
         [sys.executable, "-m", "unittest", "-v", "test_rows"],
-        cwd=project, capture_output=True, text=True, timeout=120, check=False,
+        cwd=project, capture_output=True, text=True, timeout=400, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Ran 4 tests" in done.stderr

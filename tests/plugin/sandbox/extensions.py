@@ -226,17 +226,17 @@ def test_a_greenlet_outlives_its_test(app):
             database.session.add(Item(name="late"))
             database.session.flush()
             ready.set()
-            go.wait(5)
+            go.wait(60)
             database.session.commit()
 
     held.append((gevent.spawn(late), go))
-    ready.wait(5)
+    ready.wait(60)
 
 
 def test_what_it_does_then_reaches_nobody(client):
     greenlet, go = held[0]
     go.set()
-    greenlet.join(5)
+    greenlet.join(60)
     assert client.get("/items").json == ["seeded"]
 
 
@@ -246,7 +246,7 @@ def test_a_thread_that_begins_something_new_is_named(app):
     def late():
         with app.app_context():
             Item.query.count()
-            go.wait(5)
+            go.wait(60)
             database.session.remove()
             Item.query.count()
 
@@ -257,7 +257,7 @@ def test_a_thread_that_begins_something_new_is_named(app):
 def test_the_one_that_it_disturbs(client):
     greenlet, go = held[1]
     go.set()
-    greenlet.join(5)
+    greenlet.join(60)
 
 
 def test_afterwards(client):

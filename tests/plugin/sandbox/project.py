@@ -85,7 +85,7 @@ def write_project(directory: Path, **files: str) -> Path:
 def run_pytest(
     directory: Path,
     *arguments: str,
-    timeout_s: float = 120,
+    timeout_s: float = 400,
     python: str | Path = sys.executable,
 ) -> Outcome:
     """Run pytest in a project, in a fresh process; `python` may be of another environment."""

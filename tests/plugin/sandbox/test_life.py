@@ -23,7 +23,7 @@ def test_waits_in_the_middle(client, assay_db):
     client.post("/items", json={"name": "x"})
     ((pid,),) = assay_db.sql("select pg_backend_pid()")
     pathlib.Path("pid").write_text(str(pid))
-    threading.Event().wait(60)
+    threading.Event().wait(600)
 """
 
 ROUGH = """
@@ -66,19 +66,19 @@ def test_work_outlives_the_test(app):
             database.session.add(Item(name="from thread"))
             database.session.flush()
             ready.set()
-            go.wait(5)
+            go.wait(60)
             database.session.remove()
 
     thread = threading.Thread(target=work)
     thread.start()
-    ready.wait(5)
+    ready.wait(60)
     held.append((thread, go))
 
 
 def test_after_the_late_work(client):
     thread, go = held[-1]
     go.set()
-    thread.join(5)
+    thread.join(60)
     assert client.get("/items").json == ["seeded"]
 
 
@@ -119,7 +119,7 @@ def start_waiting(directory):
     )
     place = project / "pid"
     wait_until(
-        lambda: place.exists() and place.read_text(), timeout_s=60, what="the test is running"
+        lambda: place.exists() and place.read_text(), timeout_s=200, what="the test is running"
     )
     return process, int(place.read_text())
 
@@ -135,9 +135,9 @@ def start_waiting(directory):
 def test_nothing_is_left_of_a_run_that_is_ended(tmp_path, number):
     process, backend = start_waiting(tmp_path)
     process.send_signal(number)
-    process.wait(30)
+    process.wait(100)
     gone = lambda: not Path(f"/proc/{backend}").exists()  # noqa: E731 - a condition
-    wait_until(gone, timeout_s=15, what="the server's process is gone")
+    wait_until(gone, timeout_s=60, what="the server's process is gone")
 
 
 def test_rough_tests_leave_a_clean_database_to_the_next(tmp_path):

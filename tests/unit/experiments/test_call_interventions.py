@@ -32,7 +32,7 @@ def test_a_call_is_answered_from_memory_only_while_the_change_is_on(service, swi
 
         @app.get("/")
         def view():
-            answers = [session.get(f"{url}/{name}", timeout=5) for name in "aab"]
+            answers = [session.get(f"{url}/{name}", timeout=60) for name in "aab"]
             return [[answer.status_code, answer.text] for answer in answers]
 
         restore = change.apply(app, {"endpoint": "view", "target": "GET 127.0.0.1"}, switch)
@@ -56,7 +56,7 @@ def test_a_call_to_another_target_is_made(service, switch):
 
     @app.get("/")
     def view():
-        return requests.get(url, timeout=5).text
+        return requests.get(url, timeout=60).text
 
     restore = external_what_if.apply(app, {"endpoint": "view", "target": "POST 127.0.0.1"}, switch)
     client = app.test_client()

@@ -13,7 +13,7 @@ from flask_assay.model.owned import AllowedTarget
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/hang":
-            self.server.released.wait(10)
+            self.server.released.wait(60)
             return
         self.send_response(self.status())
         kind = "text/event-stream" if self.path == "/events" else "text/plain"

@@ -43,7 +43,7 @@ def test_a_served_request_is_written_soon_without_another(sink, path):
 
     sink.start()
     sink.rows.append(row(b"1"))
-    wait_until(path.exists, timeout_s=5, what="the rows file")
+    wait_until(path.exists, timeout_s=60, what="the rows file")
     sink.flush()
     assert frames(path) == [b"open", b"1", b"close"]
 

@@ -62,7 +62,7 @@ def test_a_request_in_flight_is_waited_for(app):
 
     def slow():
         inside.set()
-        go_on.wait(5)
+        go_on.wait(60)
         return "late"
 
     app.add_url_rule("/slow", "slow", slow)
@@ -75,9 +75,9 @@ def test_a_request_in_flight_is_waited_for(app):
 
         asking = threading.Thread(target=ask)
         asking.start()
-        assert inside.wait(5)
+        assert inside.wait(60)
         threading.Timer(0.1, go_on.set).start()
-    asking.join(5)
+    asking.join(60)
     assert answers == [b"late"]
 
 
@@ -87,7 +87,7 @@ def test_a_request_that_does_not_end_is_named(app, monkeypatch):
 
     def stuck():
         inside.set()
-        go_on.wait(5)
+        go_on.wait(60)
         return "late"
 
     app.add_url_rule("/stuck", "stuck", stuck)
@@ -95,6 +95,6 @@ def test_a_request_that_does_not_end_is_named(app, monkeypatch):
         url = server.url("/stuck")
         asking = threading.Thread(target=lambda: urllib.request.urlopen(url).close())
         asking.start()
-        assert inside.wait(5)
+        assert inside.wait(60)
     go_on.set()
-    asking.join(5)
+    asking.join(60)
