@@ -32,6 +32,8 @@ _LOOKS_ONLY = (
     "showfixtures",
     "show_fixtures_per_test",
     "markers",
+    "cacheshow",
+    "setupplan",
 )
 _compat = pytest.StashKey[str]()
 

@@ -24,6 +24,9 @@ def project_key(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
+_UNUSED = "unused"
+
+
 class EarlyServer:
     """A server that was launched before it was known which template is needed.
 
@@ -41,17 +44,19 @@ class EarlyServer:
     def launch(cls, supervisor: Supervisor, key: str) -> Self | None:
         """Launch the server that the project's last session ended up with, if it is kept.
 
-        What goes wrong here is left for the moment when the server is needed to tell.
+        Where that session needed no database, or the app will not meet the template, only what
+        is known is returned. What goes wrong here is left for the moment when the server is
+        needed to tell.
         """
         kept = KeptTemplates(supervisor.run.cache)
         try:
-            digest = _note(kept.cache, key).read_text()
+            digest, *unused = _note(kept.cache, key).read_text().split()
             found = kept.find(digest)
             if found is None:
                 return None
             use = StartUse.from_json(found.document.get("start_use"))
-            if use is not None and not use.is_welcome:
-                return cls(digest, None, use)  # a new template will be built
+            if unused or (use is not None and not use.is_welcome):
+                return cls(digest, None, use)
             server = begin_postgres(
                 supervisor, purpose="tests", cluster=found.cluster, size_bytes=found.size_bytes
             )
@@ -70,19 +75,24 @@ class EarlyServer:
 
 def remember(cache: Path, key: str, digest: str) -> None:
     """Note which template a project's session needed, for its next one."""
-    note = _note(cache, key)
-    with contextlib.suppress(OSError):
-        if note.exists() and note.read_text() == digest:
-            return
-        beside = note.with_name(f".{note.name}-{os.getpid()}")
-        beside.write_text(digest)
-        beside.replace(note)
+    _write(_note(cache, key), digest)
 
 
 def forget(cache: Path, key: str) -> None:
     """Launch nothing early in the project's next session: this one needed no database."""
+    note = _note(cache, key)
+    with contextlib.suppress(OSError, ValueError):
+        digest, *_ = note.read_text().split()
+        _write(note, f"{digest} {_UNUSED}")
+
+
+def _write(note: Path, text: str) -> None:
     with contextlib.suppress(OSError):
-        _note(cache, key).unlink(missing_ok=True)
+        if note.exists() and note.read_text() == text:
+            return
+        beside = note.with_name(f".{note.name}-{os.getpid()}")
+        beside.write_text(text)
+        beside.replace(note)
 
 
 def _note(cache: Path, key: str) -> Path:

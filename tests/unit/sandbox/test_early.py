@@ -67,8 +67,23 @@ def test_after_a_session_that_needed_no_database_nothing_is_launched(kept, launc
     remember(kept, "shop", "abc")
     forget(kept, "shop")
     forget(kept, "shop")
-    assert EarlyServer.launch(Supervisor(kept), "shop") is None
+    early_server = EarlyServer.launch(Supervisor(kept), "shop")
     assert not launched
+    assert early_server.digest == "abc"  # what an app may meet that connects while it is made
+    assert early_server.taken_for("abc") is None
+
+
+def test_a_session_that_needed_a_database_again_has_the_next_one_launch_early(kept, launched):
+    remember(kept, "shop", "abc")
+    forget(kept, "shop")
+    remember(kept, "shop", "abc")
+    assert EarlyServer.launch(Supervisor(kept), "shop").digest == "abc"
+    assert len(launched) == 1
+
+
+def test_forgetting_what_nobody_remembered_is_no_error(kept, launched):
+    forget(kept, "shop")
+    assert EarlyServer.launch(Supervisor(kept), "shop") is None
 
 
 def test_a_template_that_made_room_launches_nothing(kept, launched):
