@@ -32,11 +32,13 @@ def run_audits(
         for finding in result.findings
         if not audit.meta.is_fallback
     ]
-    covered = _Covered([*others, *allowed])
-    return tuple(
-        _without(result, covered) if audit.meta.is_fallback else result
-        for audit, result in zip(every, results, strict=True)
-    )
+    covered = _Covered()
+    covered.add([*others, *allowed])
+    kept = []
+    for audit, result in zip(every, results, strict=True):
+        kept.append(_without(result, covered) if audit.meta.is_fallback else result)
+        covered.add(kept[-1].findings)  # a further one of these is told by the first
+    return tuple(kept)
 
 
 def allowed_by(finding: Finding, allow: Mapping[str, str]) -> str | None:
@@ -76,16 +78,19 @@ def _run(view: View, audit: Audit, allow: Mapping[str, str], allowed: list[Findi
 class _Covered:
     """Statements that findings name, whether these are shown or allowed: one cause, one finding.
 
-    A statement counts as named in any order of its words, as conditions that an app keeps in a
-    set come in a new order each time; and so does another of the same tables at the same line,
-    as the count beside a page.
+    A statement counts as named in any order of its words and with any constants, as conditions
+    that an app keeps in a set come in a new order each time; and so does another of the same
+    tables at the same line, as the count beside a page.
     """
 
-    def __init__(self, findings: Iterable[Finding]) -> None:
+    def __init__(self) -> None:
         self._statements: set[tuple[str, ...]] = set()
         self._lines: set[tuple[str, int, frozenset[str]]] = set()
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Take note of what findings name."""
         for finding in findings:
-            for sql in (finding.sql, *finding.further_sql):
+            for sql in filter(None, (finding.sql, *finding.further_sql)):
                 self._statements.add(_words(sql))
                 self._lines |= _line(finding, sql)
 
@@ -95,12 +100,14 @@ class _Covered:
         return is_named or not self._lines.isdisjoint(_line(finding, finding.sql))
 
 
+# PostgreSQL's own text of a statement has parameters in the place of these.
+_CONSTANT = re.compile(r"\?|\b(?:true|false)\b|(?<=EXTRACT\()\w+", re.IGNORECASE)
 _WORD = re.compile(r"[^\s(),]+")
 _TABLE = re.compile(r'\b(?:FROM|JOIN)\s+([\w."]+)', re.IGNORECASE)
 
 
 def _words(sql: str) -> tuple[str, ...]:
-    return tuple(sorted(_WORD.findall(sql)))
+    return tuple(sorted(_WORD.findall(_CONSTANT.sub(" ", sql))))
 
 
 def _line(finding: Finding, sql: str) -> set[tuple[str, int, frozenset[str]]]:

@@ -167,13 +167,23 @@ COUNT = "SELECT count(*) FROM posts AS p JOIN users AS u ON u.id = p.user_id"
     [
         ({"sql": PAGE}, PAGE, 9, True),
         ({"sql": PAGE}, SHUFFLED, 9, True),
+        ({"sql": PAGE.replace("p.b = ?", "p.b = true")}, PAGE, 9, True),
         ({"sql": "SELECT 1", "further_sql": (COUNT, PAGE)}, PAGE, 9, True),
         ({"sql": PAGE}, COUNT, 3, True),
         ({"sql": PAGE}, COUNT, 9, False),
         ({"sql": PAGE}, "SELECT p.id FROM posts AS p", 3, False),
         ({}, PAGE, 3, False),
     ],
-    ids=["same", "shuffled", "of-several", "same-line", "elsewhere", "other-tables", "no-sql"],
+    ids=[
+        "same",
+        "shuffled",
+        "constant",
+        "of-several",
+        "same-line",
+        "elsewhere",
+        "other-tables",
+        "no-sql",
+    ],
 )
 @pytest.mark.parametrize("allow", [{}, {"index:k": "on purpose"}], ids=["shown", "allowed"])
 def test_a_dear_statement_that_a_finding_covers_is_told_once(

@@ -10,7 +10,8 @@ the customers make each request twice as dear.
 
 ## How it is detected
 The same requests are sent on a quarter, on half and on all of the data, and PostgreSQL's own
-counters are read. Counts are exact: no time is taken, and a noisy machine changes nothing.
+counters are read. Counts are exact: no time is taken, and a noisy machine changes nothing. Where
+another finding names the statement that grows, such as an index that is missing, that one stands.
 
 ## Known problems
 The number of children for each parent stays as it is, so lists that grow with one customer's
@@ -49,6 +50,7 @@ META = Meta(
     failure_title="The work of a request grows with the tables",
     needs=(counted_requests, size_series, request_queries, statement_shapes),
     state=State.PREVIEW,
+    is_fallback=True,
 )
 
 
@@ -108,7 +110,7 @@ def _finding(route: RouteGrowth, exponent: float, growth: Growth, given: Given) 
             *_series("blocks", {p.scale: p.block_count for p in route.points}, last.request_count),
             *_series("rows", {p.scale: p.row_count for p in route.points}, last.request_count),
         ),
-        sql=shape,
+        sql=shape or (statement.statement if statement is not None else ""),
         statement_id=given[statement_shapes][shape].statement_id if shape else "",
     )
 

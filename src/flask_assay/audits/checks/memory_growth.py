@@ -13,7 +13,9 @@ modules grew as well, the place is the line that fills it.
 
 ## Known problems
 A run of a minute cannot tell a leak from a cache that has not reached its bound. Size rises in
-steps of the allocator: short runs with few samples say nothing.
+steps of the allocator: short runs with few samples say nothing. The first request of each route
+costs memory that later ones use again, so runs of fewer than `REQUESTS_PER_ROUTE_MIN` requests for
+each route that was asked say nothing either.
 
 ## How to fix
 Bound the caches (`lru_cache(maxsize=...)`), look at `tracemalloc` snapshots; as a stopgap restart
@@ -37,6 +39,7 @@ GROWTH_BYTES_MIN = 8 * 2**20
 GROWTH_RATIO = 0.05  # of the size at the start
 LAST_THIRD_RATIO = 0.15  # of the whole growth; a bounded cache has stopped by then
 POINTS_MIN = 9
+REQUESTS_PER_ROUTE_MIN = 4  # on average
 
 META = Meta(
     audit_id="memory-growth",
@@ -49,6 +52,9 @@ META = Meta(
 
 def audit(given: Given) -> Sequence[Finding]:
     """Return one finding over all workers: they run the same code."""
+    requests = given[steady_state].requests
+    if len(requests) < REQUESTS_PER_ROUTE_MIN * len({request.route for request in requests}):
+        return ()
     growing = [one for one in given[worker_timeline].workers if _grows(one)]
     if not growing:
         return ()
