@@ -10,7 +10,9 @@ from sqlalchemy.pool import QueuePool
 
 from flask_assay.model.rows import SpanFlag, SpanKind
 from flask_assay.probe import sensors
-from flask_assay.probe.work import Request
+from flask_assay.probe.work import MAX_SPANS
+
+pytestmark = pytest.mark.usefixtures("path")
 
 
 class Base(DeclarativeBase):
@@ -210,27 +212,24 @@ def test_a_query_of_a_template_names_the_templates_line(probed, call, rows):
     assert [span.site for span in spans(rows, SpanKind.QUERY)][1:] == ["<template>:3 template"] * 4
 
 
-def test_spans_beyond_the_cap_are_dropped_and_counted(probed, call, rows, monkeypatch):
-    class Small(Request):
-        def __init__(self, *args):
-            super().__init__(*args)
-            self.cap = 5
-
-    monkeypatch.setattr(sensors.requests, "Request", Small)
-    probe = probed()
-    call(lambda session: [session.execute(text("SELECT 1")).all() for _ in range(9)] and None)
-    assert probe.counters()["queries"] == 9
+def test_spans_beyond_the_cap_are_dropped_and_counted(probed, call, rows):
+    probe = probed(call_sites=False)
+    sent = MAX_SPANS + 4
+    call(lambda session: [session.execute(text("SELECT 1")).all() for _ in range(sent)] and None)
+    assert probe.counters()["queries"] == sent
     (row,) = [row for row in rows().requests if row.route == "GET /view"]
-    assert len(row.spans) == 5
+    assert len(row.spans) == MAX_SPANS
     assert row.dropped_count == probe.counters()["spans_dropped"] > 3
+
+
+def ask(engine):
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1")).close()
 
 
 def test_work_outside_of_requests_goes_to_the_background(probed, engine, rows):
     probed()
-    threads = [
-        threading.Thread(target=lambda: engine.connect().execute(text("SELECT 1")).close())
-        for _ in range(3)
-    ]
+    threads = [threading.Thread(target=ask, args=(engine,)) for _ in range(3)]
     [t.start() for t in threads], [t.join() for t in threads]
     (row,) = rows().requests
     assert row.route == "(background)"
@@ -239,7 +238,7 @@ def test_work_outside_of_requests_goes_to_the_background(probed, engine, rows):
 
 def test_a_thread_of_a_request_is_not_that_request(probed, call, engine, rows):
     def work(session):
-        thread = threading.Thread(target=lambda: engine.connect().execute(text("SELECT 2")).close())
+        thread = threading.Thread(target=ask, args=(engine,))
         thread.start(), thread.join()
 
     probed()
