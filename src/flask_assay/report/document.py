@@ -5,6 +5,7 @@ JSON has no NaN and no infinities; as in protobuf's JSON mapping they are writte
 "NaN", "Infinity" and "-Infinity".
 """
 
+import inspect
 import json
 import math
 import re
@@ -218,7 +219,8 @@ def _dataclass_schema(kind: type, definitions: dict[str, object]) -> object:
 
 
 def _attribute_words(docstring: str) -> dict[str, str]:
-    pairs = re.findall(r"^ {8}(\w+): (.+(?:\n {12}.+)*)", docstring, re.MULTILINE)
+    even = inspect.cleandoc(docstring)  # Python 3.13 compiles docstrings without their indentation
+    pairs = re.findall(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", even, re.MULTILINE)
     return {name: " ".join(text.split()) for name, text in pairs}
 
 

@@ -34,11 +34,14 @@ def seen(tmp_path):
 
 
 def test_an_exception_names_the_users_line_however_deep_it_was_raised(seen):
+    engine = create_engine("sqlite://")
+
     def view():
-        with create_engine("sqlite://").connect() as connection:
+        with engine.connect() as connection:
             return connection.execute(text("SELECT * FROM nowhere WHERE name = 'Ann'"))
 
     [(name, file)] = seen(view, 500)
+    engine.dispose()
     assert name == "OperationalError: (sqlite3.OperationalError) no such table: nowhere"
     assert file == "test_exceptions.py"
 
