@@ -5,12 +5,12 @@ BIN = $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full slow check unit wheel-check docs format clean
+.PHONY: help demo test test-full slow thorough check unit wheel-check docs format clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-$(VENV)/.run: requirements/run.txt pyproject.toml
+$(VENV)/.run: requirements/run.txt pyproject.toml hatch_build.py src/flask_assay/probe/compiled.pyx
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "flask-assay needs Python 3.11 or newer; PYTHON=$(PYTHON) is $$($(PYTHON) -V)"; exit 2; }
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: on Debian and Ubuntu, install python3-venv"; exit 2; }
 	$(BIN)/pip install -q -r requirements/run.txt
@@ -41,8 +41,12 @@ unit: $(VENV)/.dev
 
 test-full: test slow  ## The slow matrices as well
 
-slow: $(VENV)/.dev
-	$(BIN)/pytest -m slow
+slow: $(VENV)/.dev  ## The slow matrices alone; SLOW_OPTIONS are given to pytest
+	$(BIN)/pytest -m "slow and not measures" -n 2 --dist loadfile --durations=15 $(SLOW_OPTIONS)
+	$(BIN)/pytest -m "slow and measures" --durations=10 $(SLOW_OPTIONS)
+
+thorough: export THOROUGH = 1
+thorough: slow  ## The slow matrices with all repetitions: 10,000 programs, 100 kills
 
 wheel-check: $(VENV)/.dev  ## Build the wheel and try it in empty environments
 	sh tests/wheel_check.sh $(BIN)/python

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from tests.services.owners import all_pids, read
 
+from flask_assay.model.rows import Phase
 from flask_assay.recording.directory import read_lines
+from flask_assay.recording.reader import open_recording
 from flask_assay.services.waiting import wait_until
 
 FLASK = (sys.executable, "-m", "flask")
@@ -20,7 +22,8 @@ NOTHING_AGAIN = ("--no-learning", "--no-growth")
 SHORT = ("--users", "2", "--duration-s", "1", "--warm-up-s", "0", "--drain-s", "3", *NOTHING_AGAIN)
 NO_TRIALS = "--no-experiments"
 LONGEST_S = 180.0
-GONE_S = 20.0  # the guarantee is five seconds; the rest is for a machine that is busy
+PATIENT_S = 580.0  # for what waits for counts: minutes on a machine that is busy
+GONE_S = 60.0  # the guarantee is five seconds; the rest is for a machine that is busy
 
 APP = """
 from flask import Flask, jsonify
@@ -77,6 +80,27 @@ def create_app():
     return app
 """
 
+# At the end of a locustfile: the load lasts until the app answered so often, however slow it is.
+UNTIL_ANSWERED = """
+from locust import LoadTestShape
+
+class UntilAnswered(LoadTestShape):
+    warm_up_s, users, answers = {warm_up_s}, {users}, {answers}
+    before = 0
+
+    def tick(self):
+        answered = self.runner.stats.num_requests - self.runner.stats.num_failures
+        if self.get_run_time() < self.warm_up_s:
+            self.before = answered
+        return (self.users, self.users) if answered - self.before < self.answers else None
+"""
+
+
+def until_answered(answers, *, users, warm_up_s):
+    """Return the end of a locustfile, and the options of a run that leave the end to it."""
+    text = UNTIL_ANSWERED.format(answers=answers, users=users, warm_up_s=warm_up_s + 0.5)
+    return text, ("--users", users, "--warm-up-s", warm_up_s, "--duration-s", 240)
+
 
 def write_project(directory, files=None):
     """Write files (name to text) beside ``tiny.py``, the healthy app."""
@@ -113,7 +137,7 @@ class Outcome:
 class Command:
     """One ``assay`` command in a process and session of its own."""
 
-    def __init__(self, project, base, arguments, *, app="tiny", env=None, **popen):
+    def __init__(self, project, base, arguments, *, app="tiny", env=None, program=FLASK, **popen):
         self.base, self.project = base, project
         named = ("--app", app) if app else ()
         clean = {
@@ -123,7 +147,7 @@ class Command:
         }
         popen = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **popen}
         self.popen = subprocess.Popen(
-            [*FLASK, *named, "assay", *map(str, arguments)],
+            [*program, *named, "assay", *map(str, arguments)],
             cwd=project,
             env=clean | {"XDG_CACHE_HOME": str(base), "PYTHONUNBUFFERED": "1"} | (env or {}),
             stdin=subprocess.DEVNULL,
@@ -167,6 +191,21 @@ class Command:
         )
         assert self.popen.poll() is None, self.finish()
 
+    def wait_for_answers(self, least):
+        """Wait until the load recorded so many requests of its steady state."""
+        self.wait_for_phase("steady")
+        wait_until(
+            lambda: self.popen.poll() is not None or len(steady(self.project)) >= least,
+            timeout_s=LONGEST_S,
+            what=f"{least} requests",
+        )
+
+
+def steady(project):
+    """Return the rows of the steady state of the newest recording."""
+    rows = open_recording(recordings(project)[-1]).client_requests
+    return [row for row in rows if row.phase == Phase.STEADY]
+
 
 def runs(base):
     """Return the directories of runs below a base."""
@@ -197,10 +236,10 @@ def gone_after(run_id, run, *, timeout_s=GONE_S):
     return time.monotonic() - begin
 
 
-def assay(project, base, *arguments, **options):
+def assay(project, base, *arguments, timeout_s=LONGEST_S, **options):
     """Run ``flask --app … assay …`` to its end."""
     with Command(project, base, arguments, **options) as command:
-        return command.finish()
+        return command.finish(timeout_s)
 
 
 def recordings(project):

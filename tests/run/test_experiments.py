@@ -4,9 +4,9 @@ import json
 import subprocess
 
 import pytest
-from tests.run.command_rig import assay, recordings, write_project
+from tests.run.command_rig import PATIENT_S, assay, recordings, until_answered, write_project
 
-pytestmark = pytest.mark.load
+pytestmark = [pytest.mark.load, pytest.mark.measures]
 
 SHOP = """
 from flask import Flask, jsonify
@@ -55,14 +55,31 @@ def create_app():
     return app
 """
 
+VISITORS = """
+import random
+
+from locust import HttpUser, constant, task
+
+class Visitor(HttpUser):
+    wait_time = constant(0.01)
+
+    @task
+    def both(self):
+        self.client.get("/products")
+        self.client.get(f"/products/{random.randrange(1, 500)}/stock")
+"""
+
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory):
     directory = tmp_path_factory.mktemp("shop")
-    project = write_project(directory / "project", {"shop.py": SHOP})
+    until, options = until_answered(160, users=3, warm_up_s=1)
+    files = {"shop.py": SHOP, "visitors.py": VISITORS + until}
+    project = write_project(directory / "project", files)
     done = assay(
-        project, directory / "base", "run", "--quick", "--seed", "shop:seed", "--users", 3,
-        "--duration-s", 6, "--warm-up-s", 1, "--experiment-s", 90, "--total-s", 0, app="shop",
+        project, directory / "base", "run", "--quick", "--seed", "shop:seed", *options,
+        "--locustfile", "visitors.py", "--experiment-s", 400, "--total-s", 0,
+        app="shop", timeout_s=PATIENT_S,
     )  # fmt: skip
     assert done.code == 0, done.err
     return recordings(project)[-1], done
@@ -132,8 +149,11 @@ def test_a_patch_is_measured_on_the_patched_code_and_applied_on_demand(outcome):
     for words in (("init", "-q"), ("add", "-A"), (*identity, "commit", "-qm", "one")):
         subprocess.run(["git", *words], cwd=project, check=True)
     wanted = "n-plus-one-queries:GET /products"
-    short = ("--seed", "shop:seed", "--duration-s", 4, "--warm-up-s", 1)
-    done = assay(project, project.parent / "base", "fix", wanted, *short, app="shop")
+    _, options = until_answered(160, users=3, warm_up_s=1)
+    done = assay(
+        project, project.parent / "base", "fix", wanted, "--seed", "shop:seed", *options,
+        "--locustfile", "visitors.py", app="shop", timeout_s=PATIENT_S,
+    )  # fmt: skip
     assert done.code == 0, done.err
     assert "faster, measured on the patched code" in done.err
     assert "41 → 2 statements" in done.err

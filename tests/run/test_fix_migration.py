@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.run.command_rig import Command
+from tests.run.command_rig import PATIENT_S, Command, until_answered
 
-pytestmark = [pytest.mark.load, pytest.mark.slow]
+pytestmark = [pytest.mark.load, pytest.mark.slow, pytest.mark.measures]
 
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
 INDEX = '    op.create_index(op.f("ix_orders_user_id_id"), "orders", ["user_id", "id"])\n'
@@ -47,11 +47,11 @@ def seed(scale):
     db.session.commit()
 """
 WANTED = "missing-index:GET /orders"
+UNTIL, OPTIONS = until_answered(80, users=2, warm_up_s=1)
 SHORT = (
     "--scale", 0.1, "--seed", "many:seed", "--locustfile", "readers.py",
-    "--users", 2, "--duration-s", 5, "--warm-up-s", 1,
+    *OPTIONS,
 )  # fmt: skip
-LONGEST_S = 400.0
 
 
 def git(project, *words):
@@ -71,7 +71,7 @@ def project(tmp_path_factory):
     text = migration.read_text()
     assert INDEX in text
     migration.write_text(text.replace(INDEX, ""))
-    (directory / "readers.py").write_text(READERS)
+    (directory / "readers.py").write_text(READERS + UNTIL)
     (directory / "many.py").write_text(MANY)
     (directory / ".gitignore").write_text(".assay\n__pycache__\n")
     git(directory, "init", "-q")
@@ -84,7 +84,7 @@ def project(tmp_path_factory):
 
 def assay(project, *arguments):
     with Command(project, project.parent / "base", arguments, app="shop") as command:
-        return command.finish(LONGEST_S)
+        return command.finish(PATIENT_S)
 
 
 def versions(project):

@@ -39,9 +39,7 @@ pytestmark = [
     pytest.mark.load,
     pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc"),
 ]
-ENDLESS = ("--users", "2", "--duration-s", "120", "--warm-up-s", "1", "--drain-s", "2", NO_TRIALS)
-HARD_STOP_S = 3.0
-SLACK = 3.0  # the machine is shared: times are held against a multiple
+ENDLESS = ("--users", "2", "--duration-s", "600", "--warm-up-s", "1", "--drain-s", "2", NO_TRIALS)
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +87,7 @@ STEPS = {
     "experiment": "experiment: launch 1",
 }
 OPTIONS = {
-    "warm-up": ("--users", "2", "--duration-s", "60", "--warm-up-s", "60", NO_TRIALS),
+    "warm-up": ("--users", "2", "--duration-s", "600", "--warm-up-s", "600", NO_TRIALS),
     "steady": ENDLESS,
     "experiment": ("--users", "2", "--duration-s", "2", "--warm-up-s", "0"),
 }
@@ -167,8 +165,7 @@ def test_a_later_run_reaps_what_the_watchdog_could_not(project, own_base):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_in_the_load_gives_a_partial_report(number, project, base):
     with Command(project, base, ("run", *ENDLESS)) as command:
-        command.wait_for_phase("steady")
-        time.sleep(1.0)
+        command.wait_for_answers(5)
         command.signal(number)
         outcome = command.finish()
     outcome.assert_clear()
@@ -226,9 +223,9 @@ def test_a_signal_in_an_experiment_keeps_the_report_of_the_load(tmp_path, base):
 
 
 def test_the_second_signal_ends_the_run_at_once(tmp_path, base):
-    slow = "    @app.get('/slow')\n    def slow():\n        __import__('time').sleep(60)\n\n    return app"
+    slow = "    @app.get('/slow')\n    def slow():\n        __import__('time').sleep(600)\n\n    return app"
     project = write_project(tmp_path, {"tiny.py": APP.replace("    return app", slow)})
-    with Command(project, base, ("run", *ENDLESS, "--drain-s", "60")) as command:
+    with Command(project, base, ("run", *ENDLESS, "--drain-s", "600")) as command:
         command.wait_for_phase("steady")
         run = only_run(base)
         command.signal(signal.SIGINT)
@@ -240,7 +237,7 @@ def test_the_second_signal_ends_the_run_at_once(tmp_path, base):
         took_s = time.monotonic() - began
     outcome.assert_clear()
     assert outcome.code == 130
-    assert took_s < HARD_STOP_S * SLACK
+    assert took_s < GONE_S  # of three seconds; without the second signal it is ten minutes
     gone_after(run.name, run)
     assert_report_renders(project, base)
 
@@ -281,7 +278,7 @@ def test_ctrl_c_in_a_terminal_gives_a_partial_report(project, base):
         )
         os.close(theirs)
         try:
-            command.wait_for_phase("steady")
+            command.wait_for_answers(5)
             os.write(ours, b"\x03")
             said = read_all(ours)
             assert command.popen.wait(LONGEST_S) == 130, said

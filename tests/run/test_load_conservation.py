@@ -25,7 +25,7 @@ from flask_assay.model.owned import AllowedTarget
 from flask_assay.model.rows import ClientFlag, Phase
 from flask_assay.services.waiting import WaitTimeoutError, wait_until
 
-pytestmark = pytest.mark.load
+pytestmark = [pytest.mark.load, pytest.mark.measures]
 
 supervisor = pytest.fixture(scope="module")(make_supervisor)
 rig = pytest.fixture(make_rig)

@@ -16,6 +16,7 @@ from tests.run.load_rig import (
 )
 
 from flask_assay.errors import LoadError, UsageError
+from flask_assay.model.rows import Phase
 
 pytestmark = pytest.mark.load
 
@@ -263,3 +264,10 @@ def test_a_plan_of_another_version_is_refused(tmp_path):
     assert done.returncode == 3
     assert "not a load plan of this version" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_warm_up_lasts_until_every_journey_was_asked(rig):
+    slow = [journey(f"/slow?s=0.25&n={number}") for number in range(6)]
+    recording = rig.run(journeys=tuple(slow), users=1, warm_up_s=0.1, reach_s=600.0, until=count(1))
+    warm = [row.name for row in recording.client_requests if row.phase is Phase.WARM_UP]
+    assert set(warm) == {each.name for each in slow}

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from tests.run.command_rig import assay, recordings, write_project
+from tests.run.command_rig import PATIENT_S, assay, recordings, until_answered, write_project
 
-pytestmark = [pytest.mark.load, pytest.mark.slow]
+pytestmark = [pytest.mark.load, pytest.mark.slow, pytest.mark.measures]
 
 APP = """
 import os
@@ -91,13 +91,13 @@ class Person(HttpUser):
 @pytest.fixture(scope="module")
 def trials(tmp_path_factory):
     directory = tmp_path_factory.mktemp("offers")
-    files = {"offers.py": APP, "people.py": PEOPLE}
+    until, options = until_answered(300, users=4, warm_up_s=1)
+    files = {"offers.py": APP, "people.py": PEOPLE + until}
     project = write_project(directory / "project", files)
     done = assay(
         project, directory / "base", "run", "--seed", "offers:seed", "--services",
-        "offers:services", "--locustfile", "people.py", "--users", 4, "--duration-s", 6,
-        "--warm-up-s", 1, "--experiment-s", 90,
-        app="offers",
+        "offers:services", "--locustfile", "people.py", *options, "--experiment-s", 400,
+        "--total-s", 0, app="offers", timeout_s=PATIENT_S,
     )  # fmt: skip
     assert done.code == 0, done.err
     document = json.loads((recordings(project)[-1] / "diagnosis.json").read_text())

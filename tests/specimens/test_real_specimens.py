@@ -13,7 +13,7 @@ from flask_assay.diagnosis import diagnose
 from flask_assay.model.finding import Severity
 from flask_assay.recording.reader import open_recording
 
-pytestmark = [pytest.mark.load, pytest.mark.slow]
+pytestmark = [pytest.mark.load, pytest.mark.slow, pytest.mark.measures]
 
 HERE = Path(__file__).parent
 # By family: what is to be found, on which route; "" for what belongs to the process.
