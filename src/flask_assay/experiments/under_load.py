@@ -86,7 +86,9 @@ def try_under_load(
     """
     rng = random.Random(lab.settings.integer("random_seed"))
     changes = {BASE: {}, **{each.remedy_id: _changes(each) for each in arms}}
-    if deadline.left_s >= launches * (len(changes) + 1) * (_FIRST_OVERHEAD_S + _LEAST_LOAD_S):
+    if deadline.left_s >= _LEAST_LAUNCHES * (len(changes) + 1) * (
+        _FIRST_OVERHEAD_S + _LEAST_LOAD_S
+    ):
         changes[NULL] = {}
     started = clock.monotonic_ns()
     seen: list[dict[str, _Seen]] = []
@@ -172,6 +174,7 @@ def _seat(lab: Lab, copy: Copy, name: str, changes: Mapping[str, object], second
         target=target.address,
         warm_up_s=_WARM_UP_S,
         steady_s=seconds,
+        reach_s=0.0,
         waits=True,
     )
     return _Seat(name, target, LoadProcess.start(plan, lab.supervisor))

@@ -104,9 +104,8 @@ def drive(
     load = LoadProcess.start(plan, lab.supervisor)
     sampler = Sampler(lab.recording, _groups(lab, target, load), clock)
     watch = _Watch(lab, target, load, progress, sampler, live)
-    longest = plan.warm_up_s + plan.steady_s + plan.drain_s + 60.0
     try:
-        wait_until(watch.is_over, timeout_s=longest, what="the end of the load")
+        wait_until(watch.is_over, timeout_s=plan.longest_s + 60.0, what="the end of the load")
         was_stopped = progress.is_interrupted and not load.is_over()
     except AssayError:
         _stop(load, plan)

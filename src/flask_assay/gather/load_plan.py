@@ -53,6 +53,8 @@ def plan_load(
         arrivals="poisson",
         warm_up_s=settings.number("warm_up_s"),
         steady_s=steady_s(lab),
+        # in the open model arrivals are settled before; a limited run has no time to give
+        reach_s=0.0 if rate or lab.deadline is not None else settings.number("duration_s"),
         drain_s=settings.number("drain_s"),
         seed=settings.integer("random_seed"),
     )

@@ -163,7 +163,7 @@ class LoadProcess:
             LoadError: If the load could not be made, or the worker did not end in time.
         """
         plan = self.plan
-        limit = timeout_s or plan.warm_up_s + plan.steady_s + plan.drain_s + 60
+        limit = timeout_s or plan.longest_s + 60
         try:
             code = self._process.wait(limit)
         except WaitTimeoutError as error:

@@ -46,6 +46,11 @@ class JourneyDeck:
         self._served: dict[str, set[_Identity]] = {}
         self._turned_away: dict[str, set[_Identity]] = {}
 
+    @property
+    def has_undrawn(self) -> bool:
+        """Whether some journey was not drawn yet."""
+        return bool(self._fresh)
+
     def draw(self) -> tuple[Journey, Exchange]:
         """Return a journey and the request that stands for it this time."""
         if self._fresh:

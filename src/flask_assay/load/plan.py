@@ -72,6 +72,7 @@ class LoadPlan:
         think_time_s: Least and most seconds that a journey's user pauses between requests.
         warm_up_s: Seconds before anything is judged.
         steady_s: Seconds that are judged.
+        reach_s: Most seconds that the warm-up lasts longer until every journey was drawn once.
         drain_s: Most seconds that users get to finish what they are doing.
         seed: Seed of arrivals, choices and samples.
         early_failure_count: Requests after which "all failed" is reported.
@@ -96,6 +97,7 @@ class LoadPlan:
     think_time_s: tuple[float, float] = (0.0, 0.0)
     warm_up_s: float = 5.0
     steady_s: float = 30.0
+    reach_s: float = 0.0
     drain_s: float = 10.0
     seed: int = 1
     early_failure_count: int = 50
@@ -114,6 +116,11 @@ class LoadPlan:
     def status_path(self) -> Path:
         """Where the worker says how it is getting on."""
         return self.work_dir / "load-status.json"
+
+    @property
+    def longest_s(self) -> float:
+        """Most seconds from the first request to the last."""
+        return self.warm_up_s + self.reach_s + self.steady_s + self.drain_s
 
     @property
     def ready_path(self) -> Path:
@@ -184,6 +191,6 @@ def _problems(plan: LoadPlan) -> list[str]:
     low, high = plan.think_time_s
     if not 0 <= low <= high:
         found.append(f"think time {low}..{high} s: least and most, neither negative")
-    if min(plan.warm_up_s, plan.drain_s) < 0:
+    if min(plan.warm_up_s, plan.drain_s, plan.reach_s) < 0:
         found.append("warm-up and drain cannot be negative")
     return found

@@ -97,3 +97,12 @@ def test_a_missing_row_or_a_failure_turns_nobody_away():
         dealt.answered(ADMIN, ADMIN.exchanges[0], 200)
         dealt.answered(ADMIN, ADMIN.exchanges[1], status)
         assert 0.45 < share_of_staff(dealt) < 0.55
+
+
+def test_a_deck_knows_whether_a_journey_was_not_drawn_yet():
+    dealt = deck()
+    assert dealt.has_undrawn
+    dealt.draw()
+    assert dealt.has_undrawn
+    dealt.draw()
+    assert not dealt.has_undrawn

@@ -77,6 +77,7 @@ class Conductor:
         try:
             self._start_users()
             self._hold_until(lambda: self._warm_up_end_ns)
+            self._reach_every_journey()
             if not self._stops:
                 self._enter(Phase.STEADY)
                 self.notes += self._cast.deck.set_aside() if self._cast.deck else []
@@ -118,6 +119,17 @@ class Conductor:
             self._runner.start_shape()
         else:
             self._runner.start(self._plan.users, spawn_rate=self._plan.users)
+
+    def _reach_every_journey(self) -> None:
+        """Let the warm-up last until every journey was drawn once, as far as the plan allows."""
+        deck = self._cast.deck
+        limit = self._warm_up_end_ns + round(self._plan.reach_s * NS_PER_S)
+        self._hold_until(lambda: limit if deck is not None and deck.has_undrawn else 0)
+        later_ns = max(0, self._clock.monotonic_ns() - self._warm_up_end_ns)
+        if self._plan.reach_s:
+            self._warm_up_end_ns += later_ns
+            self._steady_end_ns += later_ns
+            self._desk.steady_start_ns = self._warm_up_end_ns
 
     def _hold_until(self, end_ns: Any) -> None:
         while not self._stops and self._clock.monotonic_ns() < end_ns():
