@@ -1,4 +1,5 @@
 import dataclasses
+import inspect
 import json
 import math
 
@@ -7,7 +8,7 @@ from tests.golden.hostile import empty, hostile
 from tests.golden.sample import sample
 
 from flask_assay.errors import RecordingError
-from flask_assay.model.document import Series
+from flask_assay.model.document import Diagnosis, Series
 from flask_assay.report import document
 
 
@@ -109,6 +110,12 @@ def test_what_is_no_document_is_refused(text):
 
 def test_the_published_schema_is_that_of_the_dataclasses():
     assert json.loads(document.published_schema()) == document.make_schema()
+
+
+def test_fields_are_described_whether_docstrings_keep_their_indentation_or_not():
+    words = document._attribute_words(Diagnosis.__doc__)
+    assert words["run_id"] == "Of the recording."
+    assert document._attribute_words(inspect.cleandoc(Diagnosis.__doc__)) == words
 
 
 def test_the_schema_describes_the_document_it_was_made_for():
