@@ -108,7 +108,7 @@ def _measure(
                 lab,
                 open_recording(run.recording),
                 (finding, remedy),
-                (directory, patch.migrates),
+                (directory, patch.schema),
                 clock=SystemClock(),
                 on_step=progress.step,
             )

@@ -35,7 +35,7 @@ def confirm(
     lab: Lab,
     recording: Recording,
     proposal: tuple[Finding, Remedy],
-    patched: tuple[Path, bool],
+    patched: tuple[Path, str],
     *,
     clock: Clock,
     on_step: Callable[[str], None],
@@ -48,7 +48,8 @@ def confirm(
         lab: After a load; no target may be up.
         recording: Of that load.
         proposal: The finding and its remedy.
-        patched: Directory of the patched project, and whether its database must be upgraded.
+        patched: Directory of the patched project, and how its database is brought up to it;
+            "" if it need not be.
         clock: Source of time.
         on_step: Told what is going on.
 
@@ -57,7 +58,7 @@ def confirm(
         TargetError: If the patched app does not boot or migrate.
     """
     finding, remedy = proposal
-    directory, migrates = patched
+    directory, schema = patched
     requests = requests_of(lab, recording, finding.routes)
     writing = writing_routes(recording) & requests.keys()
     requests = {route: each for route, each in requests.items() if route not in writing}
@@ -65,9 +66,13 @@ def confirm(
     base = lab.copy("base")
     changed = lab.clone_databases("patched")
     try:
-        if migrates:
+        if schema:
             on_step("upgrade a copy of the database")
-            _upgrade(lab, Copy(changed, base.valkey), directory)
+            target = Copy(changed, base.valkey)
+            if schema == "alembic" and lab.plan(lab.route(), lab.recording).schema == "create_all":
+                # what the models made has no version yet, and begins at the one before the patch
+                _upgrade(lab, target, Path.cwd(), "stamp")
+            _upgrade(lab, target, directory, schema)
         arms = (
             ArmPlan(BASE, (), routes, base.databases),
             ArmPlan(NULL, (), routes, base.databases),
@@ -111,13 +116,13 @@ def _trial(finding: Finding, remedy: Remedy, results: Sequence[LaunchResult]) ->
     )
 
 
-def _upgrade(lab: Lab, copy: Copy, directory: Path) -> None:
-    """Run the migrations of the patched project on its copy."""
+def _upgrade(lab: Lab, copy: Copy, directory: Path, schema: str) -> None:
+    """Bring a copy of the database up to the code in a directory."""
     place = lab.run.private / f"upgrade-{lab.next_number()}"
     place.mkdir()
     plan = replace(
         lab.plan(lab.route(copy), place),
-        directory=str(directory), schema="alembic", seed=_NO_SEED, login="",
+        directory=str(directory), schema=schema, seed=_NO_SEED, login="",
     )  # fmt: skip
     path = plan.write(place / "plan.json")
     process = lab.supervisor.start(

@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from flask_assay.errors import UsageError
-from flask_assay.experiments.patches import eager_load, index, pool_size
+from flask_assay.experiments.patches import eager_load, index, model_index, pool_size
 from flask_assay.experiments.patches.write import write_patch
 from flask_assay.model.finding import Finding, Place, Remedy, Severity
 
@@ -143,3 +143,83 @@ def test_a_remedy_that_needs_a_person_is_refused_with_its_code():
     with pytest.raises(UsageError, match="needs a person") as told:
         write_patch(None, finding, Remedy("memo", {}, "Ask once.", "g.answer = 1"), {})
     assert told.value.why == "g.answer = 1"
+
+
+MODELS = '''from sqlalchemy.orm import Mapped, mapped_column
+
+from shop.database import db
+
+
+class StockMovement(db.Model):
+    id = db.Column(db.Integer, primary_key=True)
+    product_id = db.Column(db.ForeignKey("products.id"), nullable=False)
+    sku = db.Column(db.String(20), unique=True)
+    reason = db.Column(
+        db.String(40),
+        nullable=False,
+    )
+
+
+class Review(db.Model):
+    """What customers say."""
+
+    __tablename__ = "reviews"
+
+    order_id: Mapped[int] = mapped_column()
+    rating = db.Column("stars", db.Integer)
+'''
+
+
+def with_index(project, table, *columns, models=MODELS):
+    (project / "models.py").write_text(models)
+    made = model_index.patch(project, {"table": table, "columns": list(columns)})
+    ast.parse(made.after)
+    assert made.schema == "indexes"
+    lines = made.diff().splitlines()
+    return [line[1:] for line in lines if line[0] == "+" and not line.startswith("+++")]
+
+
+def test_an_index_on_one_column_goes_to_the_column(project):
+    (line,) = with_index(project, "stock_movement", "product_id")
+    assert line.endswith('db.Column(db.ForeignKey("products.id"), nullable=False, index=True)')
+    assert with_index(project, "stock_movement", "reason") == ["        index=True,"]
+    (line,) = with_index(project, "reviews", "order_id")
+    assert line.endswith("= mapped_column(index=True)")
+
+
+def test_an_index_on_several_columns_goes_to_the_table(project):
+    (line,) = with_index(project, "stock_movement", "product_id", "reason")
+    made = 'db.Index("ix_stock_movement_product_id_reason", "product_id", "reason")'
+    assert line == f"    __table_args__ = ({made},)"
+    typed = MODELS.replace('db.Column("stars", db.Integer)', "mapped_column()")
+    first, second = with_index(project, "reviews", "order_id", "rating", models=typed)
+    assert first == "from sqlalchemy import Index"
+    assert second.startswith('    __table_args__ = (Index("ix_reviews_order_id_rating"')
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "reason"),
+    [
+        ("nothing", ["a"], "0 classes"),
+        ("reviews", ["rating"], "no column rating"),
+        ("reviews", ["lower(order_id)"], "no column"),
+        ("stock_movement", ["sku"], "states its index"),
+    ],
+)
+def test_a_model_whose_place_is_not_certain_is_left_alone(project, table, columns, reason):
+    with pytest.raises(UsageError, match=reason) as told:
+        with_index(project, table, *columns)
+    assert "CREATE INDEX ON" in told.value.todo
+
+
+def test_models_get_the_index_only_where_no_migrations_do(project):
+    (project / "models.py").write_text(MODELS)
+    remedy = Remedy("index", {"table": "stock_movement", "columns": ["product_id"]}, "Index it.")
+    finding = Finding("missing-index", "k", Severity.ERROR, "t", remedies=(remedy,))
+    assert write_patch(project, finding, remedy, {}).file == "models.py"
+    nested = project / "shop" / "migrations" / "versions"
+    nested.mkdir(parents=True)
+    (nested / "aa.py").write_text('revision = "aa"\ndown_revision = None\n')
+    made = write_patch(project, finding, remedy, {})
+    assert made.schema == "alembic"
+    assert made.file.startswith("shop/migrations/versions/")

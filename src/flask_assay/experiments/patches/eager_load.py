@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from flask_assay.errors import UsageError
+from flask_assay.experiments.patches.imports import with_import
 from flask_assay.experiments.patches.patch import Patch
 from flask_assay.model.finding import Place
 
@@ -33,7 +34,8 @@ def patch(root: Path, parameters: Mapping[str, object], places: tuple[Place, ...
         function = _function(ast.parse(text), place.line)
         found = list(_queries(function, model)) if function is not None else []
         if len(found) == 1:
-            return Patch(place.file, text, _with_import(_with_option(text, found[0], relationship)))
+            after = _with_option(text, found[0], relationship)
+            return Patch(place.file, text, with_import(after, "sqlalchemy.orm", "selectinload"))
         if found:
             lines = ", ".join(str(each.lineno) for each in found)
             raise UsageError(
@@ -86,28 +88,3 @@ def _with_option(text: str, node: ast.expr, relationship: str) -> str:
         line[: node.end_col_offset] + option + line[node.end_col_offset :]
     ).decode()
     return "".join(lines)
-
-
-def _with_import(text: str) -> str:
-    imports = [
-        node for node in ast.parse(text).body if isinstance(node, ast.Import | ast.ImportFrom)
-    ]
-    of_orm = [
-        node for node in imports if isinstance(node, ast.ImportFrom)
-        and node.module == "sqlalchemy.orm" and node.level == 0
-    ]  # fmt: skip
-    if any(alias.name == "selectinload" for node in of_orm for alias in node.names):
-        return text
-    lines = text.splitlines(keepends=True)
-    for node in of_orm:
-        if node.lineno == node.end_lineno and not lines[node.lineno - 1].rstrip().endswith(")"):
-            names = sorted({*(_alias(each) for each in node.names), "selectinload"})
-            lines[node.lineno - 1] = f"from sqlalchemy.orm import {', '.join(names)}\n"
-            return "".join(lines)
-    after = max((node.end_lineno or 0 for node in imports), default=0)
-    lines.insert(after, "from sqlalchemy.orm import selectinload\n")
-    return "".join(lines)
-
-
-def _alias(alias: ast.alias) -> str:
-    return f"{alias.name} as {alias.asname}" if alias.asname else alias.name

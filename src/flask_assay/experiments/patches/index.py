@@ -8,9 +8,19 @@ from pathlib import Path
 from flask_assay.errors import UsageError
 from flask_assay.experiments.patches.patch import Patch
 
-__all__ = ["patch"]
+__all__ = ["has_migrations", "patch"]
 
-_FOLDERS = ("migrations/versions", "alembic/versions")
+_FOLDERS = (
+    "migrations/versions",
+    "alembic/versions",
+    "*/migrations/versions",
+    "*/alembic/versions",
+)
+
+
+def has_migrations(root: Path) -> bool:
+    """Return whether a project has Alembic migrations that one can be added to."""
+    return bool(_folders(root))
 
 
 def patch(root: Path, parameters: Mapping[str, object]) -> Patch:
@@ -68,13 +78,26 @@ def downgrade():
 
 
 def _versions(root: Path) -> str:
-    for folder in _FOLDERS:
-        if any((root / folder).glob("*.py")):
-            return folder
-    raise UsageError(
-        "the project has no Alembic migrations",
-        todo="Create the index where your schema is made; the report shows its SQL.",
-    )
+    found = _folders(root)
+    if len(found) != 1:
+        raise UsageError(
+            f"the project has {_many(len(found))} Alembic migrations",
+            todo="Create the index where your schema is made; the report shows its SQL.",
+        )
+    return found[0]
+
+
+def _many(count: int) -> str:
+    return f"{count} folders of" if count else "no"
+
+
+def _folders(root: Path) -> list[str]:
+    return [
+        folder.relative_to(root).as_posix()
+        for pattern in _FOLDERS
+        for folder in sorted(root.glob(pattern))
+        if any(folder.glob("*.py")) and "site-packages" not in folder.parts
+    ]
 
 
 def _head(folder: Path) -> str:

@@ -16,12 +16,19 @@ class Patch:
         before: Text now; empty for a new file.
         after: Text with the remedy.
         migrates: Whether it is a migration, which the database has to be upgraded by.
+        adds_indexes: Whether it gives models indexes that the database has to get.
     """
 
     file: str
     before: str
     after: str
     migrates: bool = False
+    adds_indexes: bool = False
+
+    @property
+    def schema(self) -> str:
+        """How the database of the patched code is brought up to it; "" if it is as it was."""
+        return "alembic" if self.migrates else "indexes" if self.adds_indexes else ""
 
     def diff(self) -> str:
         """Return it as a unified diff that ``git apply`` and ``patch -p1`` take."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flask_assay.errors import UsageError
-from flask_assay.experiments.patches import eager_load, index, pool_size
+from flask_assay.experiments.patches import eager_load, index, model_index, pool_size
 from flask_assay.experiments.patches.patch import Patch
 from flask_assay.model.finding import Finding, Place, Remedy
 
@@ -24,7 +24,9 @@ def write_patch(root: Path, finding: Finding, remedy: Remedy, app: Mapping[str, 
         UsageError: If the place is not certain, or such a remedy needs a person.
     """
     if remedy.intervention == "index":
-        return index.patch(root, remedy.parameters)
+        if index.has_migrations(root):
+            return index.patch(root, remedy.parameters)
+        return model_index.patch(root, remedy.parameters)
     if remedy.intervention == "eager-load":
         return eager_load.patch(root, remedy.parameters, _places(finding, app))
     if remedy.intervention == "pool-size":

@@ -109,6 +109,10 @@ def _make_schema(app: Any, plan: TargetPlan) -> None:
         with app.app_context():
             _call(resolve_hook(plan.schema), app, plan)
         return
+    if plan.schema in {"indexes", "stamp"}:
+        with app.app_context():
+            (_create_indexes if plan.schema == "indexes" else _stamp)(app)
+        return
     upgrade = _migrations(app)
     if plan.schema == "alembic" and upgrade is None:
         raise RuntimeError("schema = alembic, and the app has no Alembic migrations")
@@ -119,11 +123,33 @@ def _make_schema(app: Any, plan: TargetPlan) -> None:
             _create_all(app)
 
 
-def _migrations(app: Any) -> Callable[[], None] | None:
-    return _flask_migrate(app) or _alembic()
+def _migrations(app: Any, step: str = "upgrade") -> Callable[[], None] | None:
+    return _flask_migrate(app, step) or _alembic(step)
 
 
-def _flask_migrate(app: Any) -> Callable[[], None] | None:
+def _stamp(app: Any) -> None:
+    """Say of a schema that the models made that it is what all migrations make."""
+    stamp = _migrations(app, "stamp")
+    if stamp is not None:
+        stamp()
+
+
+def _create_indexes(app: Any) -> None:
+    """Create the indexes that the models state and the database lacks."""
+    db = flask_sqlalchemy_of(app)
+    engine = db.engine if db is not None else next(iter(find_engines()), None)
+    if engine is None:
+        return
+    import sqlalchemy
+
+    there = sqlalchemy.inspect(engine)
+    for metadata in find_metadata():
+        for table in metadata.tables.values():
+            for index in table.indexes if there.has_table(table.name, schema=table.schema) else ():
+                index.create(engine, checkfirst=True)
+
+
+def _flask_migrate(app: Any, step: str) -> Callable[[], None] | None:
     """Return how to upgrade with Flask-Migrate, None if the app has no migrations of it."""
     extension = app.extensions.get("migrate")
     if extension is None:
@@ -131,13 +157,13 @@ def _flask_migrate(app: Any) -> Callable[[], None] | None:
     named = getattr(extension, "directory", None) or "migrations"
     for base in (Path.cwd(), Path(app.root_path), Path(app.root_path).parent):
         if _has_versions(base / named):
-            from flask_migrate import upgrade
+            import flask_migrate
 
-            return functools.partial(upgrade, directory=str(base / named))
+            return functools.partial(getattr(flask_migrate, step), directory=str(base / named))
     return None
 
 
-def _alembic() -> Callable[[], None] | None:
+def _alembic(step: str) -> Callable[[], None] | None:
     """Return how to upgrade with plain Alembic, None if the project has no migrations of it."""
     path = Path("alembic.ini")
     if not path.is_file() or importlib.util.find_spec("alembic") is None:
@@ -149,7 +175,7 @@ def _alembic() -> Callable[[], None] | None:
     location = config.get_main_option("script_location")
     if not location or not _has_versions(Path(location)):
         return None
-    return functools.partial(command.upgrade, config, "head")
+    return functools.partial(getattr(command, step), config, "head")
 
 
 def _has_versions(directory: Path) -> bool:
