@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from flask_assay.errors import NotOursError
 from flask_assay.model.owned import OwnedDatabase
+from flask_assay.sandbox.crashes import wait_until_noticed
 from flask_assay.sandbox.place import Place
 from flask_assay.services.ownership import Server, marker_sql, prove
 from flask_assay.services.waiting import wait_until
@@ -108,6 +110,12 @@ class Admin:
         )
         connection.autocommit = True
         return connection
+
+    def settle(self) -> None:
+        """Wait for a server that lost one of its processes: until it knows, and has recovered."""
+        wait_until_noticed(self.server.socket_dir, self.server.port)
+        with suppress(Exception):  # it does not come back: who needs it will be told
+            self.connect(_MAINTENANCE).close()
 
     def run(self, text: str) -> list[tuple[Any, ...]]:
         """Run one statement in the maintenance database; return its rows, if it has any."""

@@ -1,7 +1,8 @@
 """Links by driver, and the small things that the sandbox does with them."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableSet
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -12,12 +13,14 @@ from flask_assay.sandbox.place import Place
 
 __all__ = [
     "address",
+    "close_all",
     "from_psycopg_pool",
     "has_shared_rows",
     "is_touched",
     "new_link",
     "real_arguments",
     "stands_alone",
+    "template_for",
 ]
 
 
@@ -42,6 +45,24 @@ def address(source: dict[str, Any]) -> str:
     host = source.get("host") or "localhost"
     port = source.get("port") or 5432
     return f"{host}:{port}/{source.get('dbname') or source.get('database') or ''}"
+
+
+def template_for(source: dict[str, Any], templates: dict[str, Template]) -> Template:
+    """Return the template of what an app asked for: by address, by name, or else the first."""
+    found = templates.get(address(source))
+    if found is not None:
+        return found
+    database = str(source.get("dbname") or source.get("database") or "")
+    named = (one for one in templates.values() if one.key.endswith(f"/{database}"))
+    return next(named, next(iter(templates.values())))
+
+
+def close_all(connections: MutableSet[Any]) -> None:
+    """Close connections, whatever their state, and forget them."""
+    for connection in list(connections):
+        with suppress(Exception):
+            connection.close()
+    connections.clear()
 
 
 def real_arguments(driver: str, source: dict[str, Any], place: Place) -> dict[str, Any]:

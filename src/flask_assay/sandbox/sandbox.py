@@ -12,15 +12,17 @@ from flask_assay.sandbox.admin import Admin, ServerAddress
 from flask_assay.sandbox.attach import Attachment, startup_settings
 from flask_assay.sandbox.checkout import Aside, Checkin, Gear, Template
 from flask_assay.sandbox.clones import Clone, ClonePool
+from flask_assay.sandbox.crashes import is_hurt
 from flask_assay.sandbox.link import Link
 from flask_assay.sandbox.links import (
-    address,
+    close_all,
     from_psycopg_pool,
     has_shared_rows,
     is_touched,
     new_link,
     real_arguments,
     stands_alone,
+    template_for,
 )
 from flask_assay.sandbox.place import Place
 from flask_assay.sandbox.ready import obtain
@@ -124,13 +126,7 @@ class Sandbox:
         self._pool = self._admin = None
 
     def _template(self, source: dict[str, Any]) -> Template:
-        if len(self.templates) == 1:
-            return self._main
-        database = str(source.get("dbname") or source.get("database") or "")
-        return self.templates.get(address(source)) or next(
-            (one for one in self.templates.values() if one.key.endswith(f"/{database}")),
-            self._main,
-        )
+        return template_for(source, self.templates) if len(self.templates) > 1 else self._main
 
     def _database(self, template: Template) -> OwnedDatabase:
         """Return this worker's own copy of a template for the rollback gear."""
@@ -364,14 +360,14 @@ class Sandbox:
         db = self._databases.pop(key, None)
         if db is not None:
             with contextlib.suppress(Exception):  # else it goes with the run
+                self.admin.settle()
                 self.admin.drop(db)
 
     def _return_clones(self, current: _Current, *, keep: bool) -> str:
         kept = ""
-        for connection in list(self._real):
-            with contextlib.suppress(Exception):
-                connection.close()
-        self._real = WeakSet()
+        if is_hurt(self.server.socket_dir, self.server.port, self._real):
+            self.ping()
+        close_all(self._real)
         for clone in current.clones.values():
             if keep:
                 kept = self.kept.put(current.journal.label, clone.db)
@@ -492,6 +488,7 @@ class Sandbox:
 
     def ping(self) -> None:
         """Replace what a restart of the server has cut off."""
+        self.admin.settle()
         self._flush(asks=True)
 
     def heal(self) -> None:
