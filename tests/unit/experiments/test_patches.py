@@ -5,7 +5,13 @@ import ast
 import pytest
 
 from flask_assay.errors import UsageError
-from flask_assay.experiments.patches import eager_load, index, model_index, pool_size
+from flask_assay.experiments.patches import (
+    eager_load,
+    index,
+    model_index,
+    pool_size,
+    response_cache,
+)
 from flask_assay.experiments.patches.write import write_patch
 from flask_assay.model.finding import Finding, Place, Remedy, Severity
 
@@ -223,3 +229,62 @@ def test_models_get_the_index_only_where_no_migrations_do(project):
     made = write_patch(project, finding, remedy, {})
     assert made.schema == "alembic"
     assert made.file.startswith("shop/migrations/versions/")
+
+
+SHOWN = """from flask import Blueprint, jsonify
+
+blueprint = Blueprint("widgets", __name__)
+
+
+@blueprint.get("/best")
+def best():
+    return jsonify([])
+"""
+APP = {
+    "routes": [
+        {"endpoint": "widgets.best", "rule": "/best", "methods": ["GET"],
+         "view": {"file": "shop/widgets.py", "line": 7, "function": "best"}},
+    ]
+}  # fmt: skip
+CACHED = {"endpoint": "widgets.best", "ttl_s": 15.0, "per_identity": False}
+
+
+def cached(project, *, views=SHOWN, caches="cache = Cache()\n", **changed):
+    (project / "shop").mkdir()
+    (project / "shop" / "widgets.py").write_text(views)
+    (project / "shop" / "extensions.py").write_text(f"from flask_caching import Cache\n{caches}")
+    return response_cache.patch(project, CACHED | changed, APP)
+
+
+def test_a_cache_is_a_decorator_below_the_route_and_an_import(project):
+    made = cached(project)
+    ast.parse(made.after)
+    assert made.schema == ""
+    lines = [line[1:] for line in made.diff().splitlines() if line[0] == "+"][1:]
+    assert lines == [
+        "from shop.extensions import cache",
+        "@cache.cached(timeout=15, query_string=True)",
+    ]
+    assert "\n@cache.cached(timeout=15, query_string=True)\ndef best():" in made.after
+
+
+def test_a_cache_that_is_imported_already_is_not_imported_again(project):
+    made = cached(project, views=f"from .extensions import cache\n{SHOWN}")
+    assert made.after.count("import cache") == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"per_identity": True}, "who asks"),
+        ({"caches": "cache, other = Cache(), 1\n"}, "0 Flask-Caching"),
+        ({"caches": "a = Cache()\nb = Cache()\n"}, "2 Flask-Caching"),
+        ({"views": SHOWN.replace("\ndef", "\n@cache.cached(5)\ndef")}, "cached already"),
+        ({"views": f"from functools import cache\n{SHOWN}"}, "another thing"),
+        ({"endpoint": "else.where"}, "not in the project"),
+    ],
+)
+def test_a_view_whose_cache_is_not_certain_is_left_alone(project, changed, reason):
+    with pytest.raises(UsageError, match=reason) as told:
+        cached(project, **changed)
+    assert "@cache.cached(timeout=15, query_string=True)" in told.value.todo

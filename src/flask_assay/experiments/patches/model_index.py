@@ -9,10 +9,10 @@ from pathlib import Path
 from flask_assay.errors import UsageError
 from flask_assay.experiments.patches.imports import with_import
 from flask_assay.experiments.patches.patch import Patch
+from flask_assay.experiments.patches.sources import python_files
 
 __all__ = ["patch"]
 
-_SKIPPED = frozenset({"tests", "test", "migrations", "alembic", "node_modules", "site-packages"})
 _COLUMN_CALLS = frozenset({"Column", "mapped_column"})
 
 
@@ -63,15 +63,7 @@ def patch(root: Path, parameters: Mapping[str, object]) -> Patch:
 
 
 def _models(root: Path) -> Iterator[_Model]:
-    for path in sorted(root.rglob("*.py")):
-        parts = path.relative_to(root).parts
-        if any(part in _SKIPPED or part.startswith((".", "venv", "env")) for part in parts):
-            continue
-        try:
-            text = path.read_text(encoding="utf-8")
-            tree = ast.parse(text)
-        except (OSError, SyntaxError, ValueError):
-            continue
+    for path, text, tree in python_files(root):
         yield from (
             _Model(path, text, node) for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
         )

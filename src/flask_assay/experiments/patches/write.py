@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flask_assay.errors import UsageError
-from flask_assay.experiments.patches import eager_load, index, model_index, pool_size
+from flask_assay.experiments.patches import (
+    eager_load,
+    index,
+    model_index,
+    pool_size,
+    response_cache,
+)
 from flask_assay.experiments.patches.patch import Patch
 from flask_assay.model.finding import Finding, Place, Remedy
 
@@ -29,6 +35,8 @@ def write_patch(root: Path, finding: Finding, remedy: Remedy, app: Mapping[str, 
         return model_index.patch(root, remedy.parameters)
     if remedy.intervention == "eager-load":
         return eager_load.patch(root, remedy.parameters, _places(finding, app))
+    if remedy.intervention == "response-cache":
+        return response_cache.patch(root, remedy.parameters, app)
     if remedy.intervention == "pool-size":
         places = app.get("setting_places")
         return pool_size.patch(root, remedy.parameters, places if isinstance(places, dict) else {})
