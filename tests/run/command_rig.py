@@ -85,20 +85,24 @@ UNTIL_ANSWERED = """
 from locust import LoadTestShape
 
 class UntilAnswered(LoadTestShape):
-    warm_up_s, users, answers = {warm_up_s}, {users}, {answers}
+    warm_up_s, least_s, users, answers = {warm_up_s}, {least_s}, {users}, {answers}
     before = 0
 
     def tick(self):
         answered = self.runner.stats.num_requests - self.runner.stats.num_failures
         if self.get_run_time() < self.warm_up_s:
             self.before = answered
-        return (self.users, self.users) if answered - self.before < self.answers else None
+        is_long = self.get_run_time() >= self.warm_up_s + self.least_s
+        is_over = is_long and answered - self.before >= self.answers
+        return None if is_over else (self.users, self.users)
 """
 
 
-def until_answered(answers, *, users, warm_up_s):
+def until_answered(answers, *, users, warm_up_s, least_s=0):
     """Return the end of a locustfile, and the options of a run that leave the end to it."""
-    text = UNTIL_ANSWERED.format(answers=answers, users=users, warm_up_s=warm_up_s + 0.5)
+    text = UNTIL_ANSWERED.format(
+        answers=answers, users=users, warm_up_s=warm_up_s + 0.5, least_s=least_s
+    )
     return text, ("--users", users, "--warm-up-s", warm_up_s, "--duration-s", 240)
 
 

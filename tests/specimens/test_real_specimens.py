@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.run.command_rig import assay, recordings
+from tests.run.command_rig import PATIENT_S, assay, recordings, until_answered
 
 from flask_assay.diagnosis import diagnose
 from flask_assay.model.finding import Severity
@@ -55,12 +55,14 @@ ALSO = {
 def run(project, *, fixed):
     project.mkdir()
     shutil.copy(HERE / "shop_of_faults.py", project / "shop.py")
-    shutil.copy(HERE / "locustfile_of_faults.py", project / "locustfile.py")
+    # nine samples of memory, one a second, are the least that growth is seen in
+    until, options = until_answered(1500, users=8, warm_up_s=3, least_s=15)
+    load = (HERE / "locustfile_of_faults.py").read_text()
+    (project / "locustfile.py").write_text(load + until)
     (project / "gunicorn.conf.py").write_text("workers = 1\nthreads = 8\n")
     outcome = assay(
-        project, project / "base", "run", "--users", 8, "--duration-s", 25, "--warm-up-s", 3,
-        "--no-experiments", "--seed", "shop:seed", "--services", "shop:services",
-        app="shop", env={"FIXED": "1" if fixed else ""},
+        project, project / "base", "run", *options, "--total-s", 0, "--no-experiments", "--seed", "shop:seed", "--services", "shop:services",
+        app="shop", env={"FIXED": "1" if fixed else ""}, timeout_s=PATIENT_S,
     )  # fmt: skip
     assert recordings(project), outcome.err
     return diagnose(open_recording(recordings(project)[-1]))
