@@ -100,6 +100,7 @@ class Project:
                 raise
             remember(run.cache, key, provision.digest)
             admin = Admin(provision.server, attachment.own_connect())
+            assert provision.app.name == "connecting"
             (template,) = provision.templates
             rows = admin.query(template.db, "SELECT name FROM item ORDER BY id")
             return Session(
@@ -128,6 +129,12 @@ def test_tables_made_in_the_factory_are_kept_until_the_models_change(project):
     # The factory meets the old template first, and is called again on an empty database.
     assert project.session() == Session(is_cached=False, calls=2, rows=[], tables=2)
     assert project.session() == Session(is_cached=True, calls=1, rows=[], tables=2)
+
+
+def test_an_app_that_leaves_its_database_alone_is_there_with_its_template(project):
+    project.write("\ndef start():\n    pass\n")
+    for is_cached in (False, True):
+        assert project.session() == Session(is_cached, calls=1, rows=[], tables=1)
 
 
 @pytest.mark.slow

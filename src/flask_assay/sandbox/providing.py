@@ -69,14 +69,16 @@ class _Providing:
         with self._attachment.aimed_at(builder):
             app = self._recipe.load_app(builder.imported)
             builder.made()
-            if builder.resumed is not None:
-                if self._fits(builder, builder.resumed, app):
-                    builder.resumed.app = app
-                    return builder.resumed
-            else:
+            provision = builder.resumed
+            if provision is None:
                 digest = "" if builder.is_started else self._recipe.digest(app)
-                return self._found(digest) or self._built(builder, app)
-        return self._rebuilt()
+                provision = self._found(digest) or self._built(builder, app)
+            elif not self._fits(builder, provision, app):
+                provision = None
+        if provision is None:
+            provision, app = self._rebuilt()
+        provision.app = app
+        return provision
 
     def _offered(self, at_import: bool) -> Provision | None:  # noqa: FBT001 - called back
         """Return the finished template that an app may meet while it is made."""
@@ -113,13 +115,13 @@ class _Providing:
         postgres.stop()
         return False
 
-    def _rebuilt(self) -> Provision:
+    def _rebuilt(self) -> tuple[Provision, Any]:
         """Build with the factory called once more, on an empty database this time."""
         builder = Builder(self._start, self._attachment)
         with self._attachment.aimed_at(builder):
             app = self._recipe.load_app(builder.imported)
             builder.made()
-            return self._built(builder, app)
+            return self._built(builder, app), app
 
     def _found(self, digest: str) -> Provision | None:
         """Return what is kept under a hash; the early server is taken, or stopped."""
@@ -140,11 +142,9 @@ class _Providing:
         recipe = self._recipe.digest(app)
         use = self._use_now(recipe, at_import=builder.at_import, is_covered=is_covered)
         kept_as = (use.digest(recipe), use) if connects else (recipe, None)
-        provision = finish(
+        return finish(
             self._supervisor, builder.postgres, builder.databases, self._attachment, kept_as
         )
-        provision.app = app
-        return provision
 
     def _is_covered(self, builder: Builder, app: Any) -> bool:
         """Whether the recipe's hash is about all that an app left while it was made."""
