@@ -1,5 +1,6 @@
 """One cause that many routes share is one finding."""
 
+import pytest
 from tests.recordings.builder import MS, RecordingBuilder
 from tests.recordings.scenarios import surroundings
 
@@ -245,3 +246,16 @@ def test_a_rare_page_that_writes_is_counted_over_the_warm_up_too(tmp_path):
     [finding] = found(build, "write-on-read")
     assert finding.evidence[0].value == 3
     assert "warm-up" in finding.detail
+
+
+@pytest.mark.parametrize(("rows", "is_pager"), [(20, True), (1, False)])
+def test_a_count_for_drawing_one_row_by_chance_is_no_pager(tmp_path, rows, is_pager):
+    build = start(tmp_path)
+    for number in range(40):
+        with build.request("GET /a") as request:
+            request.query("SELECT count(*) AS n FROM orders o", digest=1, ms=4)
+            request.query(
+                "SELECT o.id FROM orders o LIMIT ? OFFSET ?", rows=rows, digest=number + 1
+            )
+            request.work(2)
+    assert bool(found(build, "count-for-pagination")) == is_pager

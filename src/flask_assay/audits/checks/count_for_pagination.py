@@ -1,9 +1,9 @@
 """count-for-pagination: each page counts the whole table.
 
 ## What it detects
-A `count(*)` beside a statement with a LIMIT on the same table, in the same route and both with or
-both without a condition, that looks at at least `ROWS_MIN` rows, or at a whole table of
-`TABLE_ROWS_MIN`, which is noted only.
+A `count(*)` beside a statement with a LIMIT of several rows on the same table, in the same route
+and both with or both without a condition, that looks at at least `ROWS_MIN` rows, or at a whole
+table of `TABLE_ROWS_MIN`, which is noted only.
 
 ## Why it matters
 The page reads 20 rows, the pager reads all of them: its cost grows with the table and is paid on
@@ -39,6 +39,7 @@ from flask_assay.audits.weighing import agree, name_routes, severity_of
 from flask_assay.model.finding import Evidence, Finding, Severity
 
 ROWS_MIN = 10_000  # counted per execution
+PAGE_ROWS_MIN = 2  # one row, by a number drawn from the count, is no page
 TABLE_ROWS_MIN = 3_000  # of a table counted whole: half a millisecond, as much as the round trip
 
 META = Meta(
@@ -61,9 +62,10 @@ def audit(given: Given) -> Sequence[Finding]:
     """Return one finding per place and table, or per statement where no place is known."""
     parsed = given[parsed_statements]
     paged: set[tuple[str, str, bool]] = set()
-    for route, statement, _ in given[request_queries]:
+    for (route, statement, _), use in given[request_queries].items():
         facts = parsed.get(statement)
-        if facts is not None and facts.has_limit and facts.kind == "select":
+        is_page = use.row_max >= PAGE_ROWS_MIN
+        if facts is not None and is_page and facts.has_limit and facts.kind == "select":
             paged.update((route, table, facts.has_where) for table in facts.main_tables[:1])
     groups: dict[tuple[str, str], list[tuple[QueryUse, float]]] = {}
     for (route, statement, _), use in given[request_queries].items():
