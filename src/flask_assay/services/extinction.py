@@ -180,7 +180,8 @@ def _unlink_files(place: Path) -> None:
     A cluster has hundreds of files for each database, and a disk takes up to milliseconds to give
     back the blocks of one that was just written: one after the other they take seconds.
     """
-    with ThreadPoolExecutor(_UNLINKS_AT_ONCE) as beside, contextlib.suppress(OSError):
+    # RuntimeError: no thread can be started as Python ends; who calls removes what is left.
+    with ThreadPoolExecutor(_UNLINKS_AT_ONCE) as beside, contextlib.suppress(OSError, RuntimeError):
         # by descriptors, so that no link leads elsewhere
         for _, _, names, directory in os.fwalk(place):
             unlink = functools.partial(_unlink, directory)

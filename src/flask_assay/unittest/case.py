@@ -1,14 +1,17 @@
 """A ``unittest.TestCase`` whose tests are isolated on a real PostgreSQL."""
 
 import atexit
+import contextlib
+import os
 import sys
 import unittest
 from typing import Any, ClassVar
 
-from flask_assay.errors import UsageError
+from flask_assay.errors import AssayError, UsageError
 from flask_assay.sandbox.active import active_host
 from flask_assay.sandbox.attach import Attachment
 from flask_assay.sandbox.checkout import Checkin, Gear
+from flask_assay.sandbox.early import EarlyServer, forget, project_key, remember
 from flask_assay.sandbox.providing import provide
 from flask_assay.sandbox.recipe import Recipe
 from flask_assay.sandbox.sandbox import Sandbox
@@ -28,19 +31,37 @@ class _Process:
         self.recipe: Recipe | None = None
         self.provision: Provision | None = None
         self.sandbox: Sandbox | None = None
+        self._early: EarlyServer | None = None
         self._supervisor: Supervisor | None = None
         self._run: RunDirectory | None = None
+        self._is_begun = False
+
+    def begin(self, recipe: Recipe) -> None:
+        """Launch the server that will probably be needed, once, and do not wait for it."""
+        if self._is_begun or not _is_unittests_run():
+            return
+        self._is_begun = True
+        with contextlib.suppress(AssayError, OSError):  # told when the server is needed
+            self._early = EarlyServer.launch(self._supervised(), _key(recipe))
+            self.recipe = recipe
+
+    def _supervised(self) -> Supervisor:
+        if self._supervisor is None:
+            atexit.register(self.stop)
+            self._run = RunDirectory.create()
+            self._supervisor = Supervisor(self._run)
+            self._supervisor.__enter__()
+        return self._supervisor
 
     def start(self, recipe: Recipe) -> tuple[Sandbox, Any]:
         """Return the sandbox and the app; started by the first test case that needs it."""
         if self.sandbox is None or self.provision is None or self.recipe != recipe:
-            self.stop()
-            atexit.register(self.stop)
-            self.recipe = recipe
-            self._run = RunDirectory.create()
-            self._supervisor = Supervisor(self._run)
-            self._supervisor.__enter__()
-            self.provision = provide(self._supervisor, recipe, self.attachment)
+            if self.recipe not in (None, recipe):
+                self.stop()
+            self.recipe, supervisor = recipe, self._supervised()
+            self._early = self._early or EarlyServer.launch(supervisor, _key(recipe))
+            self.provision = provide(supervisor, recipe, self.attachment, early=self._early)
+            remember(supervisor.run.cache, _key(recipe), self.provision.digest)
             self.sandbox = Sandbox(
                 self.provision.server, self.provision.templates, attachment=self.attachment
             )
@@ -50,14 +71,30 @@ class _Process:
     def stop(self) -> None:
         """Stop everything. Idempotent."""
         if self.sandbox is not None:
-            self.sandbox.detach()
+            self.sandbox.detach(drop=False)  # the server and all that is on it ends as well
             self.sandbox = None
+        if self._early is not None and self._run is not None and self.recipe is not None:
+            if self.provision is None:
+                forget(self._run.cache, _key(self.recipe))  # nor will the next run need it
+            self._early = None
+        self.provision = None
         if self._supervisor is not None:
             self._supervisor.__exit__(None, None, None)
             self._supervisor = None
         if self._run is not None:
             self._run.close()
             self._run = None
+
+
+def _key(recipe: Recipe) -> str:
+    return project_key(os.getcwd(), repr(recipe))  # noqa: PTH109 - as text, and nothing else
+
+
+def _is_unittests_run() -> bool:
+    """Whether Python was started to run tests by ``unittest``, not to import a module of them."""
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    return spec is not None and spec.name == "unittest.__main__"
 
 
 _process = _Process()
@@ -100,6 +137,8 @@ class AssayTestCase(unittest.TestCase):
 
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
+        if cls.assay_app and active_host() is None:
+            _process.begin(Recipe(cls.assay_app, cls.assay_schema, cls.assay_seed, cls.assay_clean))
         if "setUpClass" in vars(cls):
             _wrap_class_setup(cls)
 

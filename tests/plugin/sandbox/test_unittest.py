@@ -134,6 +134,7 @@ def test_unittest_alone_runs_it(project):
     assert "the rows that setUpClass wrote are gone: test_items.LostTest.test_lose" in text, text
     assert "skipped=1, expected failures=1" in text, text
     assert "IsolationLeak: SQL text would end" in text
+    assert "atexit" not in text, text
 
 
 @pytest.mark.parametrize("is_on", [True, False])

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from flask_assay.services import fork_guard, memory, run_dir
+from flask_assay.services import extinction, fork_guard, memory, run_dir
 from flask_assay.services.extinction import remove
 from flask_assay.services.run_dir import RunDirectory
 
@@ -96,6 +96,16 @@ def test_who_removes_a_run_removes_its_place(run):
     place = run.quickest()
     remove(run.path, run.sockets)
     assert not place.exists()
+
+
+def test_a_run_is_removed_where_no_thread_can_be_started(run, monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    monkeypatch.setattr(extinction.ThreadPoolExecutor, "submit", refuse)
+    (run.quickest() / "base.conf").write_text("")
+    run.close()
+    assert not run.path.exists()
 
 
 def test_a_place_goes_when_its_run_is_gone_and_nobody_holds_it(run, room):
