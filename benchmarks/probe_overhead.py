@@ -17,6 +17,9 @@ cost of a query is (30-query view - 3-query view) / 27, and that of borrowing a 
 ending its transaction, which each view pays once, is what remains of the 3-query view. "share of
 3" divides that view by its queries, borrowing included.
 
+"probe" is what this environment has: compiled hot paths, if they were built (the first line says
+so); "probe, plain Python" goes without them.
+
 Shown: the median over rounds of what was added to "nothing" in the same round, and the quartiles
 of that. "nothing, again" is what the noise alone looks like.
 """
@@ -37,6 +40,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
+
+from flask_assay.probe.compilation import COMPILED  # noqa: E402 - of the tree
+
 VIEWS = {"hello": 0, "few": 3, "many": 30}  # view: its queries
 SHARES = {"hello": 1.0, "few": 0.6, "many": 0.2}  # of --requests, in a round
 SLOW = {"Sentry": 0.4, "flask-profiler": 0.2, "werkzeug profiler": 0.1}  # take a share of that
@@ -65,6 +71,13 @@ def probe_without_sites(work):
 
 def probe_every_site(work):
     probe(work, call_site_every=1)
+
+
+def probe_in_python(work):
+    from flask_assay.probe.sensors import queries, requests
+
+    queries.COMPILED = requests.COMPILED = None
+    probe(work, call_sites=False)
 
 
 def probe_with_stacks(work):
@@ -147,6 +160,7 @@ CONTESTANTS = {
     "nothing": nothing,
     "nothing, again": nothing,
     "probe": probe_without_sites,
+    "probe, plain Python": probe_in_python,
     "probe + call sites": probe,
     "probe + every call site": probe_every_site,
     "probe + call sites + stacks": probe_with_stacks,
@@ -440,6 +454,7 @@ def main(argv=None):
         json.dumps(
             {
                 "python": sys.version.split()[0],
+                "compiled": COMPILED is not None,
                 "rounds": options.rounds,
                 "launches": options.launches,
                 "requests": options.requests,

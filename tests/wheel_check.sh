@@ -7,6 +7,16 @@ place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 "$python" -m build --wheel --no-isolation --outdir "$place/dist" . >"$place/build.log" 2>&1 || { cat "$place/build.log"; exit 1; }
 wheel=$(echo "$place"/dist/*.whl)
+case $wheel in
+*-none-any.whl) hot="are not compiled" ;; # no compiler here: hatch_build.py told so
+*) hot="are compiled" ;;
+esac
+echo "== $(basename "$wheel")"
+
+echo "== without a compiler"
+ASSAY_COMPILED=0 "$python" -m build --wheel --no-isolation --outdir "$place/plain" . >"$place/build.log" 2>&1 || { cat "$place/build.log"; exit 1; }
+ls "$place"/plain/*-py3-none-any.whl >/dev/null
+if unzip -l "$place"/plain/*.whl 2>/dev/null | grep -q 'compiled.*\.so'; then exit 1; fi
 
 cat >"$place/hello.py" <<'APP'
 from flask import Flask
@@ -33,6 +43,7 @@ echo "== core alone"
 cd "$place"
 "$place/core/bin/flask" --help 2>/dev/null | grep -q assay
 "$place/core/bin/flask" assay --help | grep -q doctor
+"$place/core/bin/assay" doctor 2>&1 | grep -q "hot paths $hot"
 # a missing extra is one sentence with the command that installs it
 if "$place/core/bin/flask" --app hello assay run 2>"$place/said"; then exit 1; fi
 grep -q "pip install 'flask-assay\[run\]'" "$place/said"

@@ -16,6 +16,7 @@ import click
 from flask_assay.cli.exits import guarded
 from flask_assay.config.resolve import Settings, resolve
 from flask_assay.errors import AssayError
+from flask_assay.probe.compilation import COMPILED
 
 __all__ = ["Check", "command"]
 
@@ -74,6 +75,7 @@ def _print(check: Check) -> None:
 
 def _checks(ctx: click.Context) -> Iterator[Check]:
     yield _python()
+    yield _probe()
     for name, purpose, extra in (
         ("flask", "the app itself", ""),
         ("sqlalchemy", "databases", "run"),
@@ -94,6 +96,17 @@ def _checks(ctx: click.Context) -> Iterator[Check]:
 def _python() -> Check:
     version = ".".join(map(str, sys.version_info[:3]))
     return Check("ok", f"Python {version}, {os.cpu_count()} CPUs")
+
+
+def _probe() -> Check:
+    if COMPILED is not None:
+        return Check("ok", "the probe's hot paths are compiled")
+    return Check(
+        "missing",
+        "the probe's hot paths are not compiled: all the same, at some microseconds more",
+        "With a C compiler and Python's headers: "
+        "pip install --force-reinstall --no-binary flask-assay flask-assay",
+    )
 
 
 def _distribution(name: str, purpose: str, extra: str) -> Check:

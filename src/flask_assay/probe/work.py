@@ -35,6 +35,7 @@ class Work:
         dropped: Their number.
         endpoint: The Flask endpoint, "" before a view was reached.
         flags: ``RequestFlag`` bits known so far.
+        is_answered: Whether all of a response is there, and the server has only to close it.
         detail: Name id that the next SELECT carries, 0 if none.
         held: Driver connections that are checked out for it, None before the first.
         outer: The work that goes on when this one is done.
@@ -47,6 +48,7 @@ class Work:
     )  # fmt: skip
 
     cap = MAX_SPANS
+    is_answered = False
 
     def __init__(self) -> None:
         self.is_open = True
@@ -63,6 +65,19 @@ class Work:
             self.held = [connection]
         else:
             self.held.append(connection)
+
+    def note_rule(self) -> None:
+        """Keep what was matched, if this is a request."""
+
+    def end(self, flags: int = 0) -> None:
+        """End it.
+
+        Args:
+            flags: ``RequestFlag`` bits to be added.
+        """
+        self.flags |= flags
+        self.is_open = False
+        self.environ = NO_ENVIRON
 
 
 class Request(Work):
@@ -82,7 +97,6 @@ class Request(Work):
         start_ns: Monotonic.
         cpu_ns: CPU time of the thread at the start, 0 if it was not read.
         thread: The thread that began it, if that was read.
-        is_answered: Whether all of the response is there, and the server has only to close it.
     """
 
     __slots__ = (
@@ -122,16 +136,6 @@ class Request(Work):
             return self.send(status, headers)
         return self.send(status, headers, exc_info)
 
-    def end(self, flags: int = 0) -> None:
-        """End the request; the sensor's class also takes down what is known of it.
-
-        Args:
-            flags: ``RequestFlag`` bits to be added.
-        """
-        self.flags |= flags
-        self.is_open = False
-        self.environ = NO_ENVIRON
-
     def note_rule(self) -> None:
         """Keep the URL rule that was matched: Flask forgets the request before it is closed."""
         self.rule = getattr(self.environ.get("werkzeug.request"), "url_rule", None)
@@ -157,10 +161,8 @@ class Body:
 
     def __iter__(self) -> Iterator[bytes]:
         request = self._request
-        if request.digest is None:
-            for name, _ in request.headers:
-                if name.lower() == "content-length":
-                    return iter(request.body)
+        if request.digest is None and _tells_length(request.headers):
+            return iter(request.body)
         request.body_bytes = 0
         return _count(request)
 
@@ -180,6 +182,13 @@ class Body:
     def __del__(self) -> None:
         if self._request.is_open:
             self._request.end()
+
+
+def _tells_length(headers: Any) -> bool:
+    try:
+        return any(name.lower() == "content-length" for name, _ in headers)
+    except Exception:  # headers that are none: the server's to complain of
+        return False
 
 
 def _count(request: Request) -> Iterator[bytes]:

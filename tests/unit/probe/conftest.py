@@ -3,7 +3,23 @@ from pathlib import Path
 import pytest
 
 from flask_assay.probe import ProbePlan, attach, detach
+from flask_assay.probe.compilation import COMPILED
 from flask_assay.recording.reader import Recording
+
+
+def take_path(monkeypatch, name):
+    """Send requests and statements along one of the two ways."""
+    if name == "compiled" and COMPILED is None:
+        pytest.skip("the hot paths are not compiled: no C compiler, or no headers of Python")
+    for sensor in ("requests", "queries"):
+        module = f"flask_assay.probe.sensors.{sensor}"
+        monkeypatch.setattr(f"{module}.COMPILED", COMPILED if name == "compiled" else None)
+
+
+@pytest.fixture(params=["python", "compiled"])
+def path(request, monkeypatch):
+    take_path(monkeypatch, request.param)
+    return request.param
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ from sqlalchemy.pool import QueuePool
 
 from flask_assay.model.rows import SpanFlag, SpanKind
 from flask_assay.probe import sensors
-from flask_assay.probe.work import Request
+from flask_assay.probe.work import MAX_SPANS
+
+pytestmark = pytest.mark.usefixtures("path")
 
 
 class Base(DeclarativeBase):
@@ -210,18 +212,13 @@ def test_a_query_of_a_template_names_the_templates_line(probed, call, rows):
     assert [span.site for span in spans(rows, SpanKind.QUERY)][1:] == ["<template>:3 template"] * 4
 
 
-def test_spans_beyond_the_cap_are_dropped_and_counted(probed, call, rows, monkeypatch):
-    class Small(Request):
-        def __init__(self, *args):
-            super().__init__(*args)
-            self.cap = 5
-
-    monkeypatch.setattr(sensors.requests, "Request", Small)
-    probe = probed()
-    call(lambda session: [session.execute(text("SELECT 1")).all() for _ in range(9)] and None)
-    assert probe.counters()["queries"] == 9
+def test_spans_beyond_the_cap_are_dropped_and_counted(probed, call, rows):
+    probe = probed(call_sites=False)
+    sent = MAX_SPANS + 4
+    call(lambda session: [session.execute(text("SELECT 1")).all() for _ in range(sent)] and None)
+    assert probe.counters()["queries"] == sent
     (row,) = [row for row in rows().requests if row.route == "GET /view"]
-    assert len(row.spans) == 5
+    assert len(row.spans) == MAX_SPANS
     assert row.dropped_count == probe.counters()["spans_dropped"] > 3
 
 

@@ -6,6 +6,8 @@ from flask import Flask, Response, abort, request, send_file, session, stream_wi
 from flask_assay.model.rows import RequestFlag
 from flask_assay.probe import attach, detach
 
+pytestmark = pytest.mark.usefixtures("path")
+
 
 @pytest.fixture
 def app(tmp_path):

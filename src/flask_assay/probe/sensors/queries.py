@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import Any
 
 from flask_assay.model.rows import SpanFlag
+from flask_assay.probe.compilation import COMPILED
 from flask_assay.probe.recorder import MAX_ROWS, Recorder
 from flask_assay.probe.statements import Shape
 from flask_assay.probe.switch import Switch
@@ -46,6 +47,10 @@ class _Hooks:
         self._covered: set[type] = set()
         self._under_way: set[int] = set()  # cursors: an override may call what it overrides
         self._record = _recording(wiring.recorder, wiring.switch)
+        self._makers = {name: getattr(self, f"_{name}") for name in _METHODS}
+        if COMPILED is not None:
+            compiled = COMPILED.Executions(wiring.recorder, wiring.switch, self._record)
+            self._makers["do_execute"] = compiled.do_execute
 
     def cover_family(self, dialect: type) -> None:
         """Cover a dialect and all that are derived from it so far."""
@@ -66,7 +71,7 @@ class _Hooks:
         self._covered.add(owner)
         for name in _METHODS:
             if name in vars(owner) and callable(vars(owner)[name]):
-                self._wiring.patches.replace(owner, name, getattr(self, f"_{name}"))
+                self._wiring.patches.replace(owner, name, self._makers[name])
 
     def _do_execute(self, original: Callable[..., Any]) -> Callable[..., Any]:
         switch, clock, record = self._wiring.switch, self._wiring.recorder.clock, self._record

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from flask_assay.model.rows import RequestFlag
+from flask_assay.probe.compilation import COMPILED
 from flask_assay.probe.recorder import Recorder
 from flask_assay.probe.response import FACTS, KNOWN_CODES, NO_BODY, learn, length, status_code
 from flask_assay.probe.sink import FLUSH_ROWS
@@ -43,7 +44,12 @@ _CPU_EVERY_NS = 500_000
 
 def _install(wiring: Wiring, module: ModuleType) -> None:
     rows = _Rows(wiring.recorder, wiring.switch)
-    wiring.patches.replace(module.Flask, "__call__", rows.hook)
+    closing = getattr(sys.modules.get("werkzeug.wsgi"), "ClosingIterator", None)
+    if COMPILED is not None:
+        hook = COMPILED.Requests(rows, closing, _CPU_EVERY_NS).hook
+    else:
+        hook = rows.hook(closing)
+    wiring.patches.replace(module.Flask, "__call__", hook)
     wiring.patches.on_restore(_end_dropped)
     wiring.around(
         module.Flask, "handle_exception", _note_exception(wiring.recorder), lambda *_: None
@@ -54,28 +60,37 @@ def _note_exception(recorder: Recorder) -> Callable[..., None]:
     def before(*_args: Any) -> None:
         work = recorder.work()
         work.flags |= _EXCEPTION
-        if isinstance(work, Request):
-            work.note_rule()
+        work.note_rule()
 
     return before
 
 
 class _Rows:
-    def __init__(self, recorder: Recorder, switch: Switch) -> None:
-        self._recorder = recorder
-        self._switch = switch
-        self._digests = recorder.plan.digests
-        self._key = recorder.plan.salt.encode()[:64]
-        self._cpu: Callable[[], int] = time.thread_time_ns
+    """What requests of a recorder have in common.
 
-    def hook(  # noqa: C901, PLR0915 - in one piece: each call costs, and every request passes here
-        self, original: Callable[..., Any]
+    Attributes:
+        reads_cpu: Whether the CPU time of the thread is that of one request.
+    """
+
+    def __init__(self, recorder: Recorder, switch: Switch) -> None:
+        self.recorder = recorder
+        self.switch = switch
+        self.digests = recorder.plan.digests
+        self._key = recorder.plan.salt.encode()[:64]
+        self.reads_cpu = True
+
+    def hook(self, closing: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Return what makes, of ``Flask.__call__``, what stands in for it."""
+        return lambda original: self._hook(original, closing)
+
+    def _hook(  # noqa: C901, PLR0915 - in one piece: each call costs, and every request passes here
+        self, original: Callable[..., Any], closing: Any
     ) -> Callable[..., Any]:
-        switch, apps = self._switch, self._recorder.apps
-        begin, watch_body = self._begin, self._watch
-        clock, current, set_current = self._recorder.clock, CURRENT.get, CURRENT.set
-        has_digests, make = self._digests, self._request_class()
-        closing = getattr(sys.modules.get("werkzeug.wsgi"), "ClosingIterator", None)
+        switch, apps = self.switch, self.recorder.apps
+        begin, watch_body, thread_time = self.begin, self.watch, time.thread_time_ns
+        has_length = self.has_length
+        clock, current, set_current = self.recorder.clock, CURRENT.get, CURRENT.set
+        has_digests, make = self.digests, self._request_class()
         cpu_due_ns = 0
 
         def call(  # noqa: C901, PLR0915 - likewise
@@ -98,8 +113,9 @@ class _Rows:
                     request.start_ns = start_ns = clock()
                     if start_ns >= cpu_due_ns:
                         cpu_due_ns = start_ns + _CPU_EVERY_NS
-                        request.thread = get_ident()
-                        request.cpu_ns = self._cpu()
+                        if self.reads_cpu:
+                            request.thread = get_ident()
+                            request.cpu_ns = thread_time()
             except Exception as error:
                 switch.fail(error)
                 request = None
@@ -116,7 +132,7 @@ class _Rows:
                     type(body) is closing
                     and not has_digests
                     # where Flask puts it
-                    and (headers[1][0] == "Content-Length" or _has_length(headers))
+                    and (headers[1][0] == "Content-Length" or has_length(headers))
                 ):
                     body._callbacks.append(request.end)
                     request.is_answered = True
@@ -127,12 +143,12 @@ class _Rows:
 
         return call
 
-    def _begin(self, app: Any, environ: Any) -> bool:
+    def begin(self, app: Any, environ: Any) -> bool:
         """See to the app, and to a request under way; say whether a request of its own begins."""
         outer = _still_open(CURRENT.get(), environ)
         if outer is not None and outer.environ is environ:
             return False
-        recorder = self._recorder
+        recorder = self.recorder
         if recorder.apps.get(id(app)) != len(app.view_functions):
             for hook in recorder.app_hooks:
                 hook(app)
@@ -142,11 +158,11 @@ class _Rows:
             # Greenlets share a thread: its CPU time is not that of one request. Rather none than
             # wrong.
             is_shared = monkey is not None and monkey.is_module_patched("threading")
-            self._cpu = (lambda: 0) if is_shared else time.thread_time_ns
+            self.reads_cpu = not is_shared
         CURRENT.set(outer)
         return True
 
-    def _watch(self, request: Request, body: Any) -> Any:
+    def watch(self, request: Request, body: Any) -> Any:
         """See to it that a request ends when its body is closed, whatever the body is."""
         try:
             if isinstance(body, (list, tuple)):
@@ -156,10 +172,10 @@ class _Rows:
             if isinstance(body, request.environ.get("wsgi.file_wrapper") or ()):
                 return _watch_file(request, body)
             request.body = body
-            if self._digests:
+            if self.digests:
                 request.digest = hashlib.blake2b(digest_size=8, key=self._key)
         except Exception as error:
-            self._switch.fail(error)
+            self.switch.fail(error)
             request.is_open = False
             CURRENT.set(_still_open(request.outer))
             return body
@@ -167,12 +183,13 @@ class _Rows:
 
     def _request_class(self) -> type[Request]:  # noqa: C901 - in one piece, likewise
         """Return the class of requests that end as a frame of this recorder's."""
-        recorder, switch = self._recorder, self._switch
+        recorder, switch = self.recorder, self.switch
         clock, sink, get_ident_ = recorder.clock, recorder.sink, get_ident
         rows, append, thread_time = sink.rows, sink.rows.append, time.thread_time_ns
-        digest = self._digest if self._digests else None
-        route_of, name_route = recorder.routes.get, self._name_route
+        digest = self.digest if self.digests else None
+        route_of, name_route = recorder.routes.get, self.name_route
         pack, join, fact_of, code_of = _FRAMED_HEAD.pack, b"".join, FACTS.get, KNOWN_CODES.get
+        request_id, step_out = self.request_id, self.step_out
 
         class Served(Request):
             __slots__ = ()
@@ -218,7 +235,7 @@ class _Rows:
                         hash_1, hash_2, hash_3 = digest(self)
                     head = pack(
                         _ROW, _HEAD_SIZE + len(spans), self.start_ns, wall, cpu,
-                        _request_id(sent) if sent else 0, hash_1, hash_2, hash_3, route[1],
+                        request_id(sent) if sent else 0, hash_1, hash_2, hash_3, route[1],
                         route[2], size if 0 <= size <= _MAX_U32 else _MAX_U32 * (size > 0),
                         dropped, count, code, flags,
                     )  # fmt: skip
@@ -231,11 +248,11 @@ class _Rows:
                 # not stay with it.
                 self.environ = NO_ENVIRON
                 if self.outer is not None:
-                    _step_out(self)
+                    step_out(self)
 
         return Served
 
-    def _name_route(self, method: str, rule: Any, endpoint: str) -> tuple[Any, int, int]:
+    def name_route(self, method: str, rule: Any, endpoint: str) -> tuple[Any, int, int]:
         """Return the rule, and the ids of route and endpoint."""
         if method not in _METHODS:
             method = "(other method)"
@@ -244,7 +261,7 @@ class _Rows:
             text = f"{method} {rule.rule}"
         else:
             text = f"{method} (endpoint {endpoint})" if endpoint else f"{method} (no route)"
-        names, routes = self._recorder.names, self._recorder.routes
+        names, routes = self.recorder.names, self.recorder.routes
         route = rule, names.id("route", text), names.id("endpoint", endpoint)
         if rule is not None and len(routes) < _MAX_ROUTES:
             routes[id(rule), method] = route
@@ -255,15 +272,30 @@ class _Rows:
         digest = hashlib.blake2b(data, digest_size=8, key=self._key).digest()
         return int.from_bytes(digest, "little") or 1
 
-    def _digest(self, request: Request) -> tuple[int, int, int]:
+    def digest(self, request: Request) -> tuple[int, int, int]:
         get = request.environ.get
         url = f"{get('SCRIPT_NAME', '')}{get('PATH_INFO', '')}?{get('QUERY_STRING', '')}"
         sent = f"{get('HTTP_AUTHORIZATION', '')}\n{get('HTTP_COOKIE', '')}"
         return request.body_digest(), self._hash(url), self._hash(sent) if sent != "\n" else 0
 
+    @staticmethod
+    def has_length(headers: Sequence[tuple[str, str]]) -> bool:
+        """Whether the size of the body is among the headers."""
+        return any(name.lower() == "content-length" for name, _ in headers)
 
-def _has_length(headers: Sequence[tuple[str, str]]) -> bool:
-    return any(name.lower() == "content-length" for name, _ in headers)
+    @staticmethod
+    def request_id(text: str) -> int:
+        """Return the number that a client of ours gave a request, 0 of anything else."""
+        if len(text) > 20 or not (text.isascii() and text.isdecimal()):
+            return 0
+        return int(text) & _MAX_U64
+
+    @staticmethod
+    def step_out(request: Request) -> None:
+        """Let what was under way before a request go on."""
+        if CURRENT.get() is request:
+            CURRENT.set(_still_open(request.outer))
+        request.outer = None
 
 
 def _watch_file(request: Request, body: Any) -> Any:
@@ -281,13 +313,6 @@ def _watch_file(request: Request, body: Any) -> Any:
     return body
 
 
-def _step_out(request: Request) -> None:
-    """Let what was under way before a request go on."""
-    if CURRENT.get() is request:
-        CURRENT.set(_still_open(request.outer))
-    request.outer = None
-
-
 def _still_open(work: Work | None, environ: Any = None) -> Work | None:
     """Return the innermost work that still goes on.
 
@@ -299,7 +324,7 @@ def _still_open(work: Work | None, environ: Any = None) -> Work | None:
         environ: Of a request that begins.
     """
     while work is not None:
-        if isinstance(work, Request) and work.is_answered and work.environ is not environ:
+        if work.is_answered and work.environ is not environ:
             work.end()
         if work.is_open:
             break
@@ -309,12 +334,6 @@ def _still_open(work: Work | None, environ: Any = None) -> Work | None:
 
 def _end_dropped() -> None:
     _still_open(CURRENT.get())
-
-
-def _request_id(text: str | None) -> int:
-    if not text or len(text) > 20 or not (text.isascii() and text.isdecimal()):
-        return 0
-    return int(text) & _MAX_U64
 
 
 SENSOR = Sensor("requests", {"flask.app": _install})
