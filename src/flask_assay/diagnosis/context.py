@@ -151,7 +151,7 @@ def _unexercised(seen: Coverage) -> list[str]:
     found = [f"Nothing can be said of routes that got no request: {shown}{more}."]
     reasons = [
         f"{', '.join(missing[:_ROUTES_SHOWN])}: {reason}."
-        for reason, left_out in seen.left_out.items()
+        for reason, left_out in sorted(seen.left_out.items(), key=_importance)
         if (missing := [route for route in left_out if route in routes and route[:4] == "GET "])
     ]
     found += reasons[:_REASONS_SHOWN]
@@ -160,6 +160,11 @@ def _unexercised(seen: Coverage) -> list[str]:
             f"{len(reasons) - _REASONS_SHOWN} more such reasons stand in left-out-routes.json."
         )
     return found
+
+
+def _importance(reason: tuple[str, object]) -> bool:
+    """Rank what was too slow to be asked before what could not be asked at all."""
+    return not reason[0].startswith("did not answer")
 
 
 def _incidents(view: View) -> list[str]:

@@ -19,6 +19,8 @@ from flask_assay.recording.directory import read_document, write_document
 
 __all__ = ["plan_load"]
 
+_PATIENCE_S = 40.0  # for the slowest routes, when each is asked once before the load
+
 
 def plan_load(
     lab: Lab, target: Target, asks: Mapping[str, Query], tables: list[dict[str, Any]]
@@ -67,7 +69,8 @@ def _journeys(
     assert isinstance(app, dict)
     derived = derive(app.get("routes", []), sample_rows(asks, tables))
     signed_in = _signed_in(derived.journeys, lab.run.private)
-    journeys, faults = rehearse(signed_in, target.address)
+    patience_s = _PATIENCE_S if lab.deadline is None else 0.0
+    journeys, faults = rehearse(signed_in, target.address, patience_s)
     left_out = {each.route: each.reason for each in derived.skipped} | faults
     routes = [{"route": route, "reason": reason} for route, reason in left_out.items()]
     write_document(lab.recording, "left-out-routes", {"routes": routes})

@@ -1,6 +1,8 @@
 """Ask each derived journey before the load, and leave out what can not be load.
 
-A stream that never ends would hold a worker for the whole run; one slow look tells it apart.
+A stream that never ends would hold a worker for the whole run; one slow look tells it apart. The
+slowest pages are those that a run is for, so there is some patience for them; and a page that waits
+behind another one is not called slow.
 Who is turned away says nothing about a route: others are tried, and who is served comes first.
 """
 
@@ -17,6 +19,9 @@ from flask_assay.model.owned import AllowedTarget
 __all__ = ["rehearse"]
 
 _LONGEST_S = 4.0
+_MOST_PATIENT_S = 20.0  # for one answer, while the patience of all lasts
+_MOST_LATE = 3  # one after the other: after these nobody is asked any more
+_LATE = -1
 _MOST_BYTES = 50_000_000
 _STREAMS = "text/event-stream"
 _MOST_TRIES = 8  # of one journey, each by somebody else
@@ -24,13 +29,14 @@ _TRYING_S = 8.0  # of all journeys together, beyond the first request of each
 
 
 def rehearse(
-    journeys: Sequence[Journey], target: AllowedTarget
+    journeys: Sequence[Journey], target: AllowedTarget, patience_s: float = 0.0
 ) -> tuple[tuple[Journey, ...], dict[str, str]]:
     """Return the journeys whose requests end, and why the others do not.
 
     Args:
         journeys: Derived journeys.
         target: The booted app.
+        patience_s: What slow answers may take together, beyond a few seconds each.
 
     Returns:
         Journeys to keep, a request that was served before their others; name of each other
@@ -40,9 +46,20 @@ def rehearse(
     left_out: dict[str, str] = {}
     trying_s = _TRYING_S
     welcome: Counter[str] = Counter()
+    late = 0  # answers in a row
     for number, derived in enumerate(journeys):
         journey = _turned(derived, number)
-        status, fault = _ask(journey, journey.exchanges[0], target)
+        if late == _MOST_LATE:
+            kept.append(journey)
+            continue
+        began = time.monotonic()
+        longest_s = min(_MOST_PATIENT_S, _LONGEST_S + patience_s)
+        status, fault = _ask(journey, journey.exchanges[0], target, longest_s)
+        patience_s = max(0.0, patience_s - max(0.0, time.monotonic() - began - _LONGEST_S))
+        late = late + 1 if status == _LATE else 0
+        if late > 1:  # it may have waited for the one before
+            kept.append(journey)
+            continue
         if fault:
             left_out[journey.name] = fault
             continue
@@ -75,7 +92,7 @@ def _served_first(
     """
     others = sorted(_by_others(journey), key=lambda each: -welcome[str(each.headers)])[:most]
     for exchange in others:
-        status, fault = _ask(journey, exchange, target)
+        status, fault = _ask(journey, exchange, target, _LONGEST_S)
         if is_served(status) and not fault:
             welcome[str(exchange.headers)] += 1
             others = [each for each in journey.exchanges if each is not exchange]
@@ -94,9 +111,11 @@ def _by_others(journey: Journey) -> list[Exchange]:
     return others or list(journey.exchanges[1:])
 
 
-def _ask(journey: Journey, exchange: Exchange, target: AllowedTarget) -> tuple[int, str]:
-    """Return the status, 0 if there was none, and why such requests can not be load."""
-    connection = http.client.HTTPConnection(target.host, target.port, timeout=_LONGEST_S)
+def _ask(
+    journey: Journey, exchange: Exchange, target: AllowedTarget, longest_s: float
+) -> tuple[int, str]:
+    """Return the status, 0 or ``_LATE`` if there was none, and why such can not be load."""
+    connection = http.client.HTTPConnection(target.host, target.port, timeout=longest_s)
     try:
         connection.request(
             journey.method,
@@ -109,7 +128,7 @@ def _ask(journey: Journey, exchange: Exchange, target: AllowedTarget) -> tuple[i
             return response.status, "answers with a stream of events, which does not end"
         response.read(_MOST_BYTES)
     except TimeoutError:
-        return 0, f"did not answer within {_LONGEST_S:g} s when asked once, before the load"
+        return _LATE, f"did not answer within {longest_s:.3g} s when asked once, before the load"
     except (OSError, http.client.HTTPException):
         return 0, ""  # a failure under load is a finding, not a reason to look away
     else:

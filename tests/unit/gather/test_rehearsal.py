@@ -15,6 +15,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/hang":
             self.server.released.wait(60)
             return
+        if self.path == "/slow":
+            self.server.released.wait(1.0)
+        if self.path == "/behind":
+            self.server.behind.wait(60)
         self.send_response(self.status())
         kind = "text/event-stream" if self.path == "/events" else "text/plain"
         self.send_header("Content-Type", kind)
@@ -33,11 +37,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def target():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.released = threading.Event()
+    server.released, server.behind = threading.Event(), threading.Event()
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield AllowedTarget("http", "127.0.0.1", server.server_port, "test")
     server.released.set()
+    server.behind.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -75,3 +80,24 @@ def test_who_goes_first_changes_from_route_to_route(target):
     ]
     kept, _ = rehearsal.rehearse(journeys, target)
     assert [each.exchanges[0].headers["Cookie"] for each in kept] == ["guest", "staff", "other"]
+
+
+def test_there_is_patience_for_slow_routes_as_long_as_it_lasts(target, monkeypatch):
+    monkeypatch.setattr(rehearsal, "_LONGEST_S", 0.3)
+    slow = Journey("/slow", "GET", (Exchange("/slow"),))
+    kept, left_out = rehearsal.rehearse([slow], target, patience_s=60.0)
+    assert (kept, left_out) == ((slow,), {})
+    hang = Journey("/hang", "GET", (Exchange("/hang"),))
+    kept, left_out = rehearsal.rehearse([hang], target, patience_s=0.2)
+    assert kept == ()
+    assert "within 0.5 s" in left_out["GET /hang"]
+
+
+def test_what_waits_behind_a_slow_route_is_kept_and_soon_nobody_is_asked(target, monkeypatch):
+    monkeypatch.setattr(rehearsal, "_LONGEST_S", 0.3)
+    hang = Journey("/hang", "GET", (Exchange("/hang"),))
+    behind = [Journey(f"/behind/{n}", "GET", (Exchange("/behind"),)) for n in range(2)]
+    unasked = Journey("/events", "GET", (Exchange("/events"),))
+    kept, left_out = rehearsal.rehearse([hang, *behind, unasked], target)
+    assert list(left_out) == ["GET /hang"]
+    assert kept == (*behind, unasked)
