@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from flask_assay.artifacts.coverage import Coverage
 from flask_assay.artifacts.reach import Reach
@@ -17,6 +18,7 @@ _FAILED_OR_NO_RESPONSE = int(ClientFlag.FAILED | ClientFlag.NO_RESPONSE)
 
 _LAG_MAX_S = 0.05  # of the load generator's own clock; later starts distort latency
 _LAUNCH_REQUESTS = 200
+_LIMITED_RATIO = 0.02  # of all requests
 _ROUTES_SHOWN = 5
 _REASONS_SHOWN = 3
 
@@ -96,6 +98,7 @@ def warnings_of(view: View, seen: Coverage) -> tuple[str, ...]:
         found.append(f"{seen.spans_dropped_count:,} spans were over the probe's cap and dropped.")
     found += seen.load_notes
     found += _unexercised(seen)
+    found += _limited(view)
     found += _incidents(view)
     found += _load_doubts(view)
     return tuple(found)
@@ -160,6 +163,20 @@ def _unexercised(seen: Coverage) -> list[str]:
             f"{len(reasons) - _REASONS_SHOWN} more such reasons stand in left-out-routes.json."
         )
     return found
+
+
+def _limited(view: View) -> list[str]:
+    """Say of an app with a rate limiter what was measured instead of its work."""
+    rows = view.recording.client_requests
+    count = sum(row.status == HTTPStatus.TOO_MANY_REQUESTS for row in rows)
+    if count < _LIMITED_RATIO * len(rows) or not count:
+        return []
+    text = (
+        f"{count:,} of {len(rows):,} requests were answered 429: the app limits how often it is "
+        "asked, and what it did not do could not be measured. Switch its rate limiter off for "
+        "runs, as by RATELIMIT_ENABLED = False."
+    )
+    return [text]
 
 
 def _importance(reason: tuple[str, object]) -> bool:

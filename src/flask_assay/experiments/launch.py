@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from math import sqrt
 from pathlib import Path
 from statistics import fmean
@@ -72,6 +73,7 @@ class LaunchResult:
         exchange_s: Route → mean seconds of one request to one of its arms.
         spent_s: Seconds of all of them, the warm-up left out.
         volatile: Route → what differed in the answers of the unchanged app.
+        limited: Routes on which the app refused some arm for asking too often (429).
     """
 
     pairs: Mapping[Key, list[tuple[float, float]]]
@@ -82,6 +84,7 @@ class LaunchResult:
     exchange_s: Mapping[str, float] = field(default_factory=dict)
     spent_s: float = 0.0
     volatile: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    limited: frozenset[str] = frozenset()
 
 
 def run_launch(
@@ -302,6 +305,11 @@ class _Session:
             {route: self._spent_s[route] / count for route, count in self._asked.items()},
             self.spent_s,
             volatile,
+            frozenset(
+                route
+                for route, seen in self._seen.items()
+                if any(_is_limited(*each) for each in seen)
+            ),
         )
 
 
@@ -316,5 +324,12 @@ def _pair(answers: Mapping[str, Answer], name: str) -> tuple[float, float]:
 
 
 def _is_same(request: SentRequest, answers: Mapping[str, Answer]) -> bool:
-    """Whether the unchanged app answered the replay as it answered the load."""
-    return answers[BASE].status // 100 == request.status // 100
+    """Whether the unchanged app answered the replay as it answered the load, and served all."""
+    is_as_before = answers[BASE].status // 100 == request.status // 100
+    return is_as_before and not _is_limited(request, answers)
+
+
+def _is_limited(request: SentRequest, answers: Mapping[str, Answer]) -> bool:
+    """Whether some arm was refused for asking too often, which is no fault of its change."""
+    statuses = {answer.status for answer in answers.values()} - {request.status}
+    return HTTPStatus.TOO_MANY_REQUESTS in statuses

@@ -414,11 +414,17 @@ def _why_unmeasured(each: Hypothesis, seen: Rehearsal, results: Sequence[LaunchR
     routes = {
         route for one in seen.shown if one.remedy_id == each.remedy_id for route in one.routes
     }
+    if any(routes & result.limited for result in results):
+        return _LIMITED
     asked = sum(not routes.isdisjoint(result.exchange_s) for result in results)
     return _NOT_REPLAYED if asked >= _COMPARABLE else _NO_TURN
 
 
 _COMPARABLE = 2  # launches, below which nothing is known of their luck
+_LIMITED = (
+    "the app answers 429 to requests that come so often: switch its rate limiter off for runs, "
+    "as by RATELIMIT_ENABLED = False"
+)
 _NO_TURN = "no time was left to repeat its requests in several launches (--experiment-s)"
 _ONE_LAUNCH = "only one launch fitted into the time, and an effect needs several (--experiment-s)"
 _NOT_REPLAYED = "its requests, sent again, were not answered as they were under load"

@@ -42,6 +42,12 @@ def test_errors_make_the_run_a_failing_one(tmp_path):
     assert "GET /hello (50 of 50)" in diagnosis.headline
 
 
+@pytest.mark.parametrize(("status", "is_told"), [(429, True), (404, False)])
+def test_an_app_that_limits_how_often_it_is_asked_is_told_so(tmp_path, status, is_told):
+    warnings = diagnose(hello(tmp_path, status=status).write()).warnings
+    assert any("answered 429" in each for each in warnings) == is_told
+
+
 def test_few_requests_are_inconclusive(tmp_path):
     diagnosis = diagnose(hello(tmp_path, count=5).write())
     assert diagnosis.verdict == "inconclusive"

@@ -8,6 +8,7 @@ from flask_assay.experiments.launch import Bench, _Session
 from flask_assay.experiments.replay import Answer, SentRequest
 from flask_assay.gather.lab import Databases
 from flask_assay.model.deadline import Deadline
+from flask_assay.model.effect import OracleVerdict
 from flask_assay.model.owned import OwnedDatabase
 
 READ, WRITE = "GET /a", "POST /a"
@@ -116,3 +117,15 @@ def test_what_only_keeps_data_alike_is_not_measured():
     session.round(Deadline.after(Clock(), 1.0))
     found = session.result(frozenset())
     assert set(found.pairs) == {(NULL, READ), (NULL, WRITE), ("index", READ)}
+
+
+def test_a_round_in_which_somebody_asked_too_often_is_left_out():
+    session, seat = session_of(arm(BASE, "base", READ), arm(NULL, "base", READ))
+    session.turn(READ)
+    answers = iter([200, 429])
+    seat.send = lambda request, *, arm: Answer(next(answers), "text/plain", b"", 0.01)
+    session.turn(READ)
+    found = session.result(frozenset())
+    assert len(found.pairs[NULL, READ]) == 1
+    assert found.verdicts[NULL, READ] == (OracleVerdict.EQUAL, "")
+    assert found.limited == {READ}

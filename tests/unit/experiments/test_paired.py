@@ -1,6 +1,7 @@
 """The two halves of an experiment: alone first, together what helps, nothing for what is settled."""
 
 import random
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -102,3 +103,5 @@ def test_requests_that_no_launch_had_time_for_are_not_called_unanswerable():
     assert "no time was left" in _why_unmeasured(unasked, seen, results)
     assert "--experiment-s" in _why_unmeasured(unasked, seen, results)
     assert "only one launch" in _why_unmeasured(asked, seen, results[:1])
+    limited = [replace(each, limited=frozenset({"GET /0"})) for each in results]
+    assert "429" in _why_unmeasured(asked, seen, limited)
