@@ -46,7 +46,8 @@ SETTINGS: tuple[Setting, ...] = (
         "schema",
         str,
         "auto",
-        "How the schema is made: auto, alembic, create_all, none, or module:function.",
+        "How the schema is made: auto (the app's migrations, else create_all), alembic, "
+        "create_all, none, or module:function.",
     ),
     Setting("schema_extensions", list, [], "PostgreSQL extensions to create before the schema."),
     Setting("services", str, "", "Hook that starts what the app calls: module:function()."),
