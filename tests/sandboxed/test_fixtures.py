@@ -6,7 +6,9 @@ import urllib.request
 from email.message import EmailMessage
 
 import pytest
+import sqlalchemy as sa
 from tests.sandboxed.shop import Item
+from tests.sandboxed.shop import db as database
 
 
 def test_the_live_server_is_in_the_sandbox(assay_live_server, db):
@@ -32,6 +34,23 @@ def test_too_many_queries_are_shown_with_their_place(client, assay_queries):
         client.post("/items", json={"name": "x"})
     assert "INSERT INTO item" in str(caught.value)
     assert "tests/sandboxed/shop.py:" in str(caught.value)
+
+
+def test_what_an_engine_asks_its_first_connection_is_not_counted(app, assay_queries):
+    with app.app_context():
+        url = database.engine.url
+    with assay_queries(exactly=1), sa.create_engine(url).connect() as connection:
+        connection.execute(sa.text("SELECT 1"))
+
+
+@pytest.mark.assay(gear="clone")
+def test_queries_are_counted_on_a_clone_as_well(client, assay_queries):
+    with assay_queries(exactly=1):
+        client.get("/items")
+    with pytest.raises(AssertionError, match="1 statement was sent"), assay_queries(at_most=0):
+        client.get("/items")
+    client.get("/items")
+    assert assay_queries.count == 1
 
 
 @pytest.mark.parametrize("turn", range(2))

@@ -186,7 +186,7 @@ class Link(ABC):
         self._refuse_paused(statement)
         self.check_watch()
         self.journal.statements += 1
-        if self.journal.queries is not None:
+        if self.journal.queries is not None and not logical.session.is_being_set_up:
             self.journal.queries.append(Query(shape(statement.text), call_site()))
         self._refuse(logical, statement)
         is_known = self.universe.has_savepoint(logical.ident, statement.name)

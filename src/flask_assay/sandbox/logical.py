@@ -33,6 +33,8 @@ class Session:
         pending: Made in the open transaction; None means reset.
         local: What ``SET LOCAL`` changed in the open transaction, name to statement; ""
             where the statement cannot be sent again.
+        is_new: Connecting is not over.
+        is_pooled: A pool asked for it, and sets it up before it hands it over.
     """
 
     lasting: dict[str, str] = field(default_factory=dict)
@@ -40,6 +42,12 @@ class Session:
     pending: dict[str, str | None] = field(default_factory=dict)
     local: dict[str, str] = field(default_factory=dict)
     is_new: bool = True
+    is_pooled: bool = False
+
+    @property
+    def is_being_set_up(self) -> bool:
+        """Whether what is sent is a pool's: once per engine, in whichever test is the first."""
+        return self.is_pooled and self.is_new
 
     @property
     def is_read_only(self) -> bool:

@@ -187,7 +187,9 @@ class Sandbox:
         with self._lock:
             link = self._link(self._template(source), driver)
         settings = startup_settings(source)
-        return link.logical({**source, "settings": settings})
+        logical = link.logical({**source, "settings": settings})
+        logical.session.is_pooled = is_pooled
+        return logical
 
     def _hard(self, reason: str, text: str) -> None:
         journal = self._current.journal if self._current else self.journal
