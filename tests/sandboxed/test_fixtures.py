@@ -61,6 +61,10 @@ def test_redis_is_rerouted_and_emptied(assay_redis, turn):
     with redis.Redis(host="redis.example.invalid") as other:
         other.set("a", 1)
     assert assay_redis.get("a") == b"1"
+    with redis.Redis.from_url("redis://redis.example.invalid/3") as third:
+        third.set("b", 1)
+    assert assay_redis.get("b") is None
+    assert assay_redis.database(3).get("b") == b"1"
 
 
 def test_mail_is_caught(assay_mail):

@@ -41,7 +41,7 @@ class RedisServer:
         supervisor: Of this process's run.
 
     Attributes:
-        client: A client of the first database.
+        client: A client of the first database; its ``database(3)`` is one of another.
     """
 
     def __init__(self, supervisor: Supervisor) -> None:
@@ -51,6 +51,7 @@ class RedisServer:
         self._is_used = False
         self._original: Any = None
         self.client: Any = None
+        self._others: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -64,7 +65,17 @@ class RedisServer:
         self._router.attach()
         self._listen()
         self.client = redis.Redis(unix_socket_path=path)
+        self.client.database = self._database
         return self
+
+    def _database(self, number: int) -> Any:
+        """Return a client of one of the server's databases, for apps that use several."""
+        if number not in self._others:
+            import redis
+
+            path = str(self._server.socket_path)
+            self._others[number] = redis.Redis(unix_socket_path=path, db=number)
+        return self._others[number]
 
     def _listen(self) -> None:
         """Notice use without asking the server."""
@@ -142,7 +153,8 @@ class RedisServer:
         trace: TracebackType | None,
     ) -> None:
         self._owner().send_packed_command = self._original
-        self.client.close()
+        for client in (self.client, *self._others.values()):
+            client.close()
         if self._router is not None:
             self._router.detach()
         self._server.stop()
