@@ -8,7 +8,9 @@ def result_of(recording, audit_id="n-plus-one-queries"):
     return next(r for r in diagnose(recording).results if r.audit == audit_id)
 
 
-def build(path, *, rows, sql="SELECT c.id FROM c WHERE c.id = ?", detail="", same=False, loop=None):
+def build(
+    path, *, rows, sql="SELECT c.id FROM c WHERE c.id = ?", detail="", same=False, loop=None, each=1
+):
     builder = RecordingBuilder(path)
     for number in range(40):
         with builder.request("GET /orders") as request:
@@ -18,7 +20,11 @@ def build(path, *, rows, sql="SELECT c.id FROM c WHERE c.id = ?", detail="", sam
             )
             for k in range(loop if loop is not None else count):
                 request.query(
-                    sql, digest=7 if same else k + 1, site="shop/views.py:12 orders", detail=detail
+                    sql,
+                    rows=each,
+                    digest=7 if same else k + 1,
+                    site="shop/views.py:12 orders",
+                    detail=detail,
                 )
             request.work(3)
     return builder.write()
@@ -31,6 +37,14 @@ def test_a_lazy_load_per_row_is_found_at_its_line_with_its_relationship(tmp_path
     assert finding.remedies[0].intervention == "eager-load"
     assert finding.remedies[0].parameters["relationship"] == "Order.customer"
     assert finding.cost_s > 0
+
+
+def test_a_collection_of_many_rows_is_loaded_per_row_as_well_and_a_large_slice_is_not(tmp_path):
+    for detail, outcome in (("Shop.orders", Outcome.FAILED), ("", Outcome.PASSED)):
+        place = tmp_path / (detail or "slices")
+        place.mkdir()
+        recording = build(place, rows=lambda n: 12, each=400, detail=detail)
+        assert result_of(recording).outcome is outcome
 
 
 def test_a_page_of_constant_size_is_found_since_the_count_equals_the_rows(tmp_path):
@@ -82,3 +96,23 @@ def test_routes_with_the_same_loop_are_one_finding(tmp_path):
     [finding] = result_of(builder.write()).findings
     assert len(finding.routes) == 3
     assert len({remedy.parameters["endpoint"] for remedy in finding.remedies}) == 3
+
+
+def test_what_a_lazy_load_brings_with_it_is_part_of_it(tmp_path):
+    lazy = "SELECT i.id FROM i, io WHERE ? = io.o_id AND i.id = io.i_id ORDER BY i.at"
+    eager = (
+        "SELECT l.id, a.id FROM (SELECT i.id AS id FROM i, io WHERE ? = io.o_id AND i.id = io.i_id) "
+        "AS a JOIN l ON l.i_id = a.id"
+    )
+    builder = RecordingBuilder(tmp_path)
+    for _ in range(40):
+        with builder.request("GET /orders") as request:
+            request.query("SELECT o.id FROM o LIMIT ?", rows=12, digest=9)
+            for number in range(12):
+                where = {"digest": number + 1, "site": "shop/views.py:12 orders"}
+                request.query(lazy, detail="Order.items", **where)
+                request.query(eager, **where)
+                request.query("SELECT x.id FROM x WHERE x.id = ?", **where)
+            request.work(3)
+    found = {finding.sql for finding in result_of(builder.write()).findings}
+    assert found == {lazy, "SELECT x.id FROM x WHERE x.id = ?"}

@@ -10,14 +10,14 @@ Each execution costs a round trip, the driver and the ORM, whether or not the ro
 page that is fine with ten rows on a laptop takes seconds with the rows of the third year.
 
 ## How it is detected
-Executions are counted by statement and request; times play no part in the verdict. The count
-must grow with rows: it equals or follows the rows of an earlier statement of the same request,
-or differs between requests, or a relationship loaded it. Executions with equal parameters count
-once; they belong to `duplicate-queries`. Relationships are counted apart, also where they send
-the same statement. Where no frame of the user's code is on the stack, the place is that of the
-statement that loaded the rows: as a learning pass saw it, else by their number. Statements that
-fetch a list of keys or a slice (`IN (?)` alone, `OFFSET`, keyset pages) are batches and never
-count.
+Executions are counted by statement and request; times play no part in the verdict. The count must
+grow with rows: it equals or follows the rows of an earlier statement of the same request, or
+differs between requests, or a relationship loaded it. Executions with equal parameters count once;
+they belong to `duplicate-queries`. Relationships are counted apart, also where they send the same
+statement; what a loaded collection loads by subqueries of its own belongs to it. Where no frame of
+the user's code is on the stack, the place is that of the statement that loaded the rows: as a
+learning pass saw it, else by their number. Statements that fetch a list of keys or a slice (`IN
+(?)` alone, `OFFSET`, keyset pages) are batches and never count.
 
 ## Known problems
 A loop whose length is the same in every request and equals no other statement's rows is taken
@@ -100,7 +100,23 @@ def audit(given: Given) -> Sequence[Finding]:
         )
         loop.uses.append(use)
     shapes = given[statement_shapes]
-    return [_finding(loop, counted, shapes[loop.statement].statement_id) for loop in loops.values()]
+    return [
+        _finding(loop, counted, shapes[loop.statement].statement_id)
+        for loop in loops.values()
+        if not any(_brings(other, loop) for other in loops.values())
+    ]
+
+
+def _brings(lazy: _Loop, other: _Loop) -> bool:
+    """Whether a lazy load brings another loop with it: its rows' own eager loads by subquery."""
+    if not lazy.detail or other.detail or not _routes(other) <= _routes(lazy):
+        return False
+    rows = lazy.statement.partition(" FROM ")[2].partition(" ORDER BY ")[0]
+    return bool(rows) and f" FROM {rows}" in other.statement.partition("(SELECT ")[2]
+
+
+def _routes(loop: _Loop) -> set[str]:
+    return {use.route for use in loop.uses}
 
 
 def _is_loop(use: QueryUse, served_count: int) -> bool:
@@ -112,9 +128,9 @@ def _is_loop(use: QueryUse, served_count: int) -> bool:
         return False
     if not _PARAMETER_EQUALS.search(use.statement) or _SLICE.search(use.statement):
         return False
-    if (use.rows_mean or 0) > ROWS_PER_EXECUTION_MAX:
-        return False
-    return bool(use.detail) or _grows(use)
+    if use.detail:  # a relationship of each object, however many rows it has
+        return True
+    return (use.rows_mean or 0) <= ROWS_PER_EXECUTION_MAX and _grows(use)
 
 
 def _grows(use: QueryUse) -> bool:
