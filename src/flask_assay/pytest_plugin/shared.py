@@ -18,6 +18,8 @@ __all__ = ["SharedServer", "wait_for_server"]
 
 LONGEST_BUILD_S = 3600.0
 """A template may take so long: hundreds of migrations, a large seed."""
+PAUSE_S = 0.01
+"""Workers are ready about when the server is: looking is cheap, and each pause delays a test."""
 _ERROR = "error"
 
 
@@ -78,6 +80,7 @@ def wait_for_server(state: Path) -> Provision:
         lambda: state.exists() or os.getppid() != parent,
         timeout_s=LONGEST_BUILD_S,
         what="the server is provided",
+        longest_pause_s=PAUSE_S,
     )
     assert is_over
     document = json.loads(state.read_text()) if state.exists() else {_ERROR: "pytest is gone"}

@@ -184,6 +184,7 @@ def _keep(
     for template in templates:
         ((size,),) = postgres.sql(None, f"SELECT pg_database_size({literal(template.db.name)})")
         if int(size) <= READY_BYTES:
+            postgres.disconnect(template.db)  # a connection that was closed may not have ended yet
             postgres.create_database(ready_name(template.db), template=template.db)
     postgres.slim()
     beside = supervisor.run.data / "kept"
