@@ -65,6 +65,7 @@ def serve(tmp_path):
         }
         path = tmp_path / "s"
         command = [sys.executable, "-m", "gunicorn", "-b", f"unix:{path}", "-w", "2", *options]
+        command += ["--timeout", "300"]  # no worker is ended for being slow
         # Now and then a preloaded gevent worker sleeps through SIGTERM, with and without the
         # probe: the master kills it then, and what it served must be on disk all the same.
         command += [

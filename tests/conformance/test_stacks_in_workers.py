@@ -36,7 +36,7 @@ def serve(tmp_path):
         path = tmp_path / "s"
         command = [sys.executable, "-m", "gunicorn", "-b", f"unix:{path}", "-k", worker]
         command += ["--threads", "1" if worker == "sync" else "3", "--graceful-timeout", "3"]
-        command += ["--no-control-socket", "tests.conformance.profiled_app:app"]
+        command += ["--timeout", "300", "--no-control-socket", "tests.conformance.profiled_app:app"]
         with (tmp_path / "log").open("wb") as log:
             process = subprocess.Popen(
                 command, env=environ, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
