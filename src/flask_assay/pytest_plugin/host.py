@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from flask_assay.errors import AssayError
+from flask_assay.pytest_plugin.hooks_only import HooksOnly
 from flask_assay.pytest_plugin.resources.redis import RedisServer
 from flask_assay.pytest_plugin.shared import SharedServer, wait_for_server
 from flask_assay.sandbox.active import activate, deactivate
@@ -34,7 +35,7 @@ _MODES = ("auto", "rollback", "clone", "off")
 PLACEHOLDER_HOST = "sandbox.assay.invalid"
 
 
-class Host:
+class Host(HooksOnly):
     """Provides the sandbox, on first use; decides for connections made before.
 
     Args:
@@ -142,8 +143,7 @@ class Host:
     def redis(self) -> RedisServer:
         """This process's own Redis server; started on first use."""
         if self._redis is None:
-            self._redis = RedisServer(self.supervisor)
-            self._redis.__enter__()
+            self._redis = RedisServer(self.supervisor).__enter__()
         return self._redis
 
     def provide(self) -> Provision:

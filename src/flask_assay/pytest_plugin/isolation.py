@@ -12,6 +12,7 @@ from flask_assay.pytest_plugin.children import ChildWatch
 from flask_assay.pytest_plugin.endings import ServerWatch, Timers
 from flask_assay.pytest_plugin.factories import FactoryBinding
 from flask_assay.pytest_plugin.frozen_clock import FrozenClock
+from flask_assay.pytest_plugin.hooks_only import HooksOnly
 from flask_assay.pytest_plugin.host import Host
 from flask_assay.pytest_plugin.ids import RandomIds
 from flask_assay.pytest_plugin.kept import KeptDatabases
@@ -35,7 +36,7 @@ _CLONE_FIXTURES = frozenset({"celery_worker", "celery_session_worker"})
 _failed = pytest.StashKey[bool]()
 
 
-class Isolation:
+class Isolation(HooksOnly):
     """Hooks around each test.
 
     Args:
