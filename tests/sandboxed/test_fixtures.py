@@ -1,10 +1,12 @@
 """What a test may use beside the database."""
 
+import contextlib
 import json
 import smtplib
 import urllib.request
 from email.message import EmailMessage
 
+import psycopg2
 import pytest
 import sqlalchemy as sa
 from tests.sandboxed.shop import Item
@@ -51,6 +53,15 @@ def test_queries_are_counted_on_a_clone_as_well(client, assay_queries):
         client.get("/items")
     client.get("/items")
     assert assay_queries.count == 1
+
+
+@pytest.mark.assay(gear="clone")
+def test_what_cannot_be_counted_on_a_clone_is_refused(assay_db, assay_queries):
+    with contextlib.closing(psycopg2.connect("host=nowhere.invalid dbname=shop")) as connection:
+        with pytest.raises(AssertionError, match="cannot count here"), assay_queries(at_most=9):
+            connection.cursor().execute("SELECT 1")
+        with assay_queries:
+            connection.cursor().execute("SELECT 1")
 
 
 @pytest.mark.parametrize("turn", range(2))

@@ -177,6 +177,7 @@ class Sandbox:
     def connect(self, driver: str, source: dict[str, Any], *, is_pooled: bool) -> Any:
         """Return a connection for an app that asked for `source`."""
         if self._current is not None and self._current.gear == "clone":
+            self._current.journal.is_deaf |= not is_pooled
             return self._real_connection(driver, source)
         if driver not in {"psycopg2", "psycopg"}:
             self._hard("driver", f"{driver} has no rollback gear")

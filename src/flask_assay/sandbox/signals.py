@@ -85,6 +85,7 @@ class Journal:
         queries: The statements, if somebody asked for them.
         clock_readers: Transactions that read the transaction's clock.
         locked: Locks were taken that a rollback may not release.
+        is_deaf: A connection to a clone was made that nobody hears the statements of.
     """
 
     label: str = ""
@@ -94,6 +95,7 @@ class Journal:
     queries: list[Query] | None = None
     clock_readers: set[int] = field(default_factory=set)
     locked: bool = False
+    is_deaf: bool = False
 
     def note(self, signal: Signal) -> None:
         """Add a signal unless its reason is known already."""

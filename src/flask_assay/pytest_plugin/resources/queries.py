@@ -13,11 +13,16 @@ from flask_assay.sandbox.statements import shape
 
 __all__ = ["QueryCounter"]
 
+_DEAF = (
+    "assay_queries cannot count here: the test runs on a clone, and uses a connection that is not "
+    "SQLAlchemy's.\n\nStatements of such connections are counted in the rollback gear alone."
+)
+
 
 class QueryCounter:
     """A context manager; call it with a bound, or ask it afterwards.
 
-    On a clone it knows what SQLAlchemy sends, and not what goes by the driver alone.
+    On a clone it knows what SQLAlchemy sends, and refuses where other connections are used.
 
     Example::
 
@@ -68,8 +73,11 @@ class QueryCounter:
         self._deafen = _nothing
         exactly, at_most = self._exactly, self._at_most
         self._exactly = self._at_most = None
-        if kind is not None:
+        if kind is not None or exactly is at_most is None:
             return
+        current = self._sandbox._current
+        if current is not None and current.journal.is_deaf:
+            raise AssertionError(_DEAF)
         if exactly is not None and self.count != exactly:
             raise AssertionError(self._message(f"expected exactly {exactly}"))
         if at_most is not None and self.count > at_most:
