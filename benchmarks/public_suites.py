@@ -107,8 +107,8 @@ class Bench:
         seconds = time.monotonic() - start
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        if not junit.exists():
-            sys.exit(f"{arm.name}: no result\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+        if not junit.exists() or done.stderr.startswith("Traceback"):
+            sys.exit(f"{arm.name}: pytest did not end as it should\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
         if database is not None:
             self._postgres.disconnect(database)
             self._postgres.drop_database(database)
@@ -155,6 +155,7 @@ class Bench:
     def wire(self, arm, *arguments):
         """Return what each test sent; the outcomes are the arm's if it has none."""
         path = self._scratch / "counts.json"
+        path.unlink(missing_ok=True)
         env = {"WIRE_COUNT": str(path), "PYTHONPATH": str(HERE)}
         junit, _, _ = self.run(arm, "-p", "wire_count", *arguments, env=env)
         outcomes, messages, _ = read(junit)
