@@ -108,7 +108,8 @@ class Bench:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         if not junit.exists() or done.stderr.startswith("Traceback"):
-            sys.exit(f"{arm.name}: pytest did not end as it should\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+            said = f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+            sys.exit(f"{arm.name}: pytest did not end as it should\n{said}")
         if database is not None:
             self._postgres.disconnect(database)
             self._postgres.drop_database(database)
