@@ -99,6 +99,8 @@ def try_under_load(
             before = clock.monotonic_ns()
             left_s = deadline.left_s
             if left_s < len(changes) * (overhead_s + _LEAST_LOAD_S):
+                changes.pop(NULL, None)  # boots take longer here than was thought
+            if left_s < len(changes) * (overhead_s + _LEAST_LOAD_S):
                 break
             on_step(
                 f"experiment under load: launch {number + 1} of {launches}, "

@@ -1,10 +1,14 @@
 """What launches under load say of a change, beside the unchanged app against itself."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from flask_assay.experiments import under_load
 from flask_assay.experiments.arms import BASE, NULL
 from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.experiments.under_load import ALL_ROUTES, _Seen, _trials
+from flask_assay.model.deadline import Deadline
 from flask_assay.model.effect import TrialOutcome
 from flask_assay.model.finding import Remedy
 
@@ -72,3 +76,45 @@ def test_one_launch_claims_nothing():
 
 def test_more_errors_are_no_saving():
     assert tried((0.5,) * 4, EVEN, errors=0.1).outcome is TrialOutcome.REFUSED
+
+
+class Clock:
+    def __init__(self):
+        self.now_s = 0.0
+
+    def monotonic_ns(self):
+        return round(self.now_s * 1e9)
+
+
+@pytest.mark.parametrize(
+    ("boot_s", "left_s", "arms"),
+    [
+        (1.0, 100.0, [{BASE, NULL, "pool"}] * 4),
+        (1.0, 25.0, [{BASE, "pool"}] * 4),
+        (12.0, 78.0, [{BASE, NULL, "pool"}, {BASE, "pool"}]),
+        (12.0, 9.0, []),
+    ],
+    ids=["enough", "no-null", "slow-boots", "no-time"],
+)
+def test_the_unchanged_app_stands_beside_a_change_as_long_as_two_launches_fit(
+    monkeypatch, boot_s, left_s, arms
+):
+    clock, seen_arms = Clock(), []
+
+    def launch(lab, copy, changes, seconds):
+        clock.now_s += len(changes) * (boot_s + seconds)
+        seen_arms.append(set(changes))
+        return {name: seen(1.0) for name in changes}
+
+    monkeypatch.setattr(under_load, "_launch", launch)
+    lab = SimpleNamespace(
+        settings=SimpleNamespace(integer=lambda name: 1),
+        copy=lambda label: None,
+        discard=lambda copy: None,
+    )
+    deadline = Deadline.after(clock, left_s)
+    (trial,) = under_load.try_under_load(
+        lab, [POOL], clock=clock, deadline=deadline, launches=4, on_step=lambda text: None
+    )
+    assert seen_arms == arms
+    assert (trial.outcome is TrialOutcome.NOT_TRIED) == (len(arms) < 2)
