@@ -153,7 +153,7 @@ class Sandbox:
         for (key, _), link in list(self._links.items()):
             try:
                 link.flush()
-                if asks and link.is_open:
+                if asks and link.is_open and not link.is_aborted():
                     link.read("SELECT 1")
             except Exception:  # noqa: BLE001 - whatever broke it, the cure is the same
                 self._replace_database(key)
