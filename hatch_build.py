@@ -5,9 +5,11 @@ plain one, and the probe costs some microseconds more. ``ASSAY_COMPILED=0`` asks
 ``ASSAY_COMPILED=1`` makes it an error if they cannot be compiled.
 """
 
+import hashlib
 import os
 import shutil
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -23,10 +25,15 @@ class Compile(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Put the compiled module into the wheel, or beside its source if that is editable."""
         wanted = os.environ.get("ASSAY_COMPILED", "")
+        is_editable = version == "editable"
         if wanted == "0":
+            if is_editable:
+                beside_source(Path(self.root)).unlink(missing_ok=True)
             return
         try:
             built = compiled(Path(self.root))
+            if is_editable:
+                put(built, beside_source(Path(self.root)))
         except (Exception, SystemExit) as error:
             if wanted == "1":
                 raise
@@ -35,8 +42,7 @@ class Compile(BuildHookInterface[Any]):
                 "it works the same, at some microseconds more a request"
             )
             return
-        if version == "editable":
-            shutil.copy2(built, Path(self.root, "src", PACKAGE, built.name))
+        if is_editable:
             return
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
@@ -58,7 +64,9 @@ def compiled(root: Path) -> Path:
     _places.append(place)
     work = Path(place.name)
     source = work / "compiled.pyx"
-    shutil.copy2(root / "src" / PACKAGE / "compiled.pyx", source)
+    text = (root / "src" / PACKAGE / "compiled.pyx").read_bytes()
+    # A module that was built from another text is left alone: ``probe.compilation`` compares.
+    source.write_bytes(text + f'\nSOURCE = "{hashlib.sha256(text).hexdigest()}"\n'.encode())
     extension = Extension(
         "flask_assay.probe.compiled", [str(source)], extra_compile_args=["-O2", "-g0"]
     )
@@ -73,9 +81,27 @@ def compiled(root: Path) -> Path:
     return found[0]
 
 
+def beside_source(root: Path) -> Path:
+    """Return where the compiled module of this Python lies in a tree that is worked on."""
+    return root / "src" / PACKAGE / f"compiled{sysconfig.get_config_var('EXT_SUFFIX')}"
+
+
+def put(built: Path, place: Path) -> None:
+    """Put the module in its place in one step.
+
+    A process that has the old one loaded keeps it; written over in place, it would crash.
+    """
+    new = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        shutil.copy2(built, new)
+        new.replace(place)
+    finally:
+        new.unlink(missing_ok=True)
+
+
 _places: list[tempfile.TemporaryDirectory[str]] = []
 
 if __name__ == "__main__":  # in place, for who works on it
-    module = compiled(Path(__file__).parent)
-    shutil.copy2(module, Path(__file__).parent / "src" / PACKAGE / module.name)
-    print(f"{module.name}, for Python {sys.version.split()[0]}")
+    here = Path(__file__).resolve().parent
+    put(compiled(here), beside_source(here))
+    print(f"{beside_source(here).name}, for Python {sys.version.split()[0]}")

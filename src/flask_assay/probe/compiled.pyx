@@ -426,7 +426,8 @@ cdef class Executions:
         span.site = 0
         if self.with_sites and shape.wants_site(work.endpoint, self.first, self.every):
             span.site = self.find_site()
-        rows = getattr(cursor, "rowcount", -1)
+        count = getattr(cursor, "rowcount", -1)
+        rows = -1 if count is None else count
         span.kind = shape.kind
         span.flags = 0
         connection = getattr(cursor, "connection", cursor)
@@ -445,8 +446,10 @@ cdef uint32_t _digest(salt, statement, parameters) except? 0:
     try:
         if not parameters:
             key = (salt, statement)
-        elif isinstance(parameters, dict):
+        elif type(parameters) is dict:
             key = (salt, statement, *(<dict>parameters).values())
+        elif isinstance(parameters, dict):  # which may say otherwise what its values are
+            key = (salt, statement, *parameters.values())
         else:
             key = (salt, statement, *parameters)
         found = <uint64_t>hash(key)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from flask_assay.probe import attach, detach
+from flask_assay.probe.compilation import load
 from flask_assay.recording import wire
 from flask_assay.recording.directory import rows_path
 
@@ -58,8 +59,8 @@ def shop(folder):
 
     @app.get("/me")
     def me():
-        session["seen"] = 1
-        return "me", {"Cache-Control": "private, max-age=5", "ETag": "x"}
+        session.get("seen")  # not written: its cookie would hold the second in which it was
+        return "me", {"Set-Cookie": "seen=1", "Cache-Control": "private, max-age=5", "ETag": "x"}
 
     @app.get("/nested")
     def nested():
@@ -225,3 +226,12 @@ def test_a_request_that_nothing_began_does_no_harm():
         loose.end()
     with pytest.raises(AttributeError):
         loose.start_response("200 OK", [])
+
+
+@pytest.mark.skipif(COMPILED is None, reason="the hot paths are not compiled")
+def test_a_module_that_was_built_from_another_source_is_left_alone(tmp_path):
+    assert load() is COMPILED
+    assert load(tmp_path / "not-shipped.pyx") is COMPILED
+    source = tmp_path / "compiled.pyx"
+    source.write_text("changed since")
+    assert load(source) is None

@@ -277,6 +277,23 @@ def test_the_apps_own_events_still_see_everything(probed, call, engine):
     assert seen == ["SELECT 1"]
 
 
+@pytest.mark.parametrize("told", [None, -1, 2**40])
+def test_a_driver_that_does_not_know_how_many_rows_is_believed(probed, call, rows, told):
+    class Cursor:
+        rowcount = told
+
+        def execute(self, *_):
+            pass
+
+    def view(session):
+        for _ in range(2):  # the first time a text is learned
+            session.get_bind().dialect.do_execute(Cursor(), "SELECT 1", ())
+
+    probed()
+    call(view)
+    assert [span.rows for span in spans(rows, SpanKind.QUERY)] == [-1, -1]
+
+
 def test_every_argument_of_create_engine_is_still_accepted(probed, tmp_path):
     probed()
     engine = create_engine(f"sqlite:///{tmp_path}/other.db", isolation_level="AUTOCOMMIT")

@@ -1,3 +1,4 @@
+import gc
 import threading
 
 import pytest
@@ -294,3 +295,29 @@ def test_the_cpu_clock_is_read_again_only_after_a_while(app, probed, rows, monke
     for _ in range(3):
         get(app, "/orders/7")
     assert [row.cpu_ns > 0 for row in rows().requests] == [True, False, False]
+
+
+def test_a_request_goes_on_after_others_inside_of_it_that_were_left_open(app, probed, rows):
+    @app.get("/outer")
+    def outer():
+        for _ in range(2):
+            app.test_client().get("/orders/9")
+        app.test_client().get("/orders/9").close()
+        probe.recorder.span(1, 1, probe.recorder.clock())
+        return "ok"
+
+    probe = probed()
+    app.test_client().get("/outer").close()
+    found = {row.route: len(row.spans) for row in rows().requests}
+    assert found == {"GET /outer": 1, "GET /orders/<int:number>": 0}
+
+
+def test_an_app_that_lies_where_another_one_did_is_seen_to(app, probed):
+    probe = probed()
+    app.test_client().get("/orders/1").close()
+    other = Flask("other", static_folder=None)
+    other.test_client().get("/").close()
+    assert len(probe.recorder.apps) == 2
+    del other
+    gc.collect()
+    assert list(probe.recorder.apps) == [id(app)]

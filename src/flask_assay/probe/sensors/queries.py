@@ -191,7 +191,8 @@ def _recording(recorder: Recorder, switch: Switch) -> Callable[..., None]:
                 _take_detail(work, shape) if work.detail else 0,
                 start,
                 wall,
-                rows if -1 <= rows <= MAX_ROWS else -1,
+                # None: so some drivers say that they do not know
+                rows if rows is not None and -1 <= rows <= MAX_ROWS else -1,
                 _digest(recorder.salt, statement, parameters),
             )
             spans = work.spans

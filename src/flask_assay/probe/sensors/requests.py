@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from struct import Struct
 from types import ModuleType
 from typing import Any
+from weakref import finalize
 
 from flask_assay.model.rows import RequestFlag
 from flask_assay.probe.compilation import COMPILED
@@ -153,6 +154,8 @@ class _Rows:
             for hook in recorder.app_hooks:
                 hook(app)
             recorder.apps[id(app)] = len(app.view_functions)
+            # Another app may come to lie where this one did.
+            finalize(app, recorder.apps.pop, id(app), None).atexit = False
             recorder.sink.start()
             monkey = sys.modules.get("gevent.monkey")
             # Greenlets share a thread: its CPU time is not that of one request. Rather none than
@@ -324,11 +327,12 @@ def _still_open(work: Work | None, environ: Any = None) -> Work | None:
         environ: Of a request that begins.
     """
     while work is not None:
+        outer = work.outer  # forgotten as it ends
         if work.is_answered and work.environ is not environ:
             work.end()
         if work.is_open:
             break
-        work = work.outer
+        work = outer
     return work
 
 
