@@ -27,6 +27,7 @@ from flask_assay.probe.recorder import Recorder
 from flask_assay.probe.sensors import SENSORS
 from flask_assay.probe.sink import Sink
 from flask_assay.probe.statements import Statements
+from flask_assay.probe.work import CURRENT
 from flask_assay.recording.reader import Recording
 
 
@@ -244,6 +245,7 @@ def test_the_clock_of_one_sensor_fails_at_each_call_in_turn(name, app, plan):
         attach(replace(plan, sensors=(name,)), clock=clock)
         assert answers(app) == expected
         detach()
+        assert CURRENT.get() is None
         if calls < step:
             break
         step += 1 + step // 4  # the early calls one by one, later ones in growing strides

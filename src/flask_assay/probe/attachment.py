@@ -103,6 +103,7 @@ def detach() -> None:
     probe, _probe = _probe, None
     if probe is not None:
         probe.detach()
+        CURRENT.set(None)  # a request whose end failed must not count for the next probe
 
 
 def attached() -> Probe | None:
