@@ -147,7 +147,7 @@ def test_both_ways_record_the_same(tmp_path, plan, monkeypatch, changes):
 def test_a_failing_clock_switches_the_sensors_off_and_leaves_the_app_alone(
     tmp_path, plan, monkeypatch, path
 ):
-    app, _engine = shop(tmp_path)
+    app, engine = shop(tmp_path)
 
     def broken():
         raise OSError("no clock")
@@ -159,6 +159,7 @@ def test_a_failing_clock_switches_the_sensors_off_and_leaves_the_app_alone(
         assert not probe.recorder.switches["queries"].on
     finally:
         detach()
+        engine.dispose()
 
 
 class Environ(dict):
