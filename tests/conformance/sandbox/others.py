@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import sys
+import tempfile
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -91,7 +92,21 @@ def main() -> None:
     warnings.simplefilter("ignore")
     way = sys.argv[1]
     driver = sys.argv[2] if len(sys.argv) > 2 else "psycopg2"
-    server = server_from_environment()
+    with contextlib.ExitStack() as stack:
+        compare(way, driver, server_from_environment() or stack.enter_context(own_server()))
+
+
+@contextlib.contextmanager
+def own_server():
+    from tests.conformance.sandbox.conftest import started_server
+
+    with tempfile.TemporaryDirectory(prefix="assay-o-") as base:
+        Path(base).chmod(0o711)
+        with started_server(Path(base)) as server:
+            yield server
+
+
+def compare(way, driver, server):
     template = make_template(server, driver)
     admin = Admin(server, original_connect(driver))
     found = {name: verdict(way, name, server, template, driver, admin) for name in CASES}
