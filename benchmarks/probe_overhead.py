@@ -1,7 +1,7 @@
 """What does the probe add to a request and to a query, and what do its peers?
 
     python benchmarks/probe_overhead.py [--rounds 30] [--launches 3] [--requests 100]
-        [--no-postgres]
+        [--no-postgres] [--toggled 6]
 
 Peers: `pip install -r requirements/benchmarks.txt`; one that is missing is left out and named.
 
@@ -22,6 +22,12 @@ so); "probe, plain Python" goes without them.
 
 Shown: the median over rounds of what was added to "nothing" in the same round, and the quartiles
 of that. "nothing, again" is what the noise alone looks like.
+
+Two processes differ by microseconds of their own, so the probe is also measured against itself
+(--toggled): one process, its sensors switched on and off in turns of a few hundred requests, what
+was recorded written within the turn. The figure of a launch is the midmean of the paired
+differences; shown are their mean over launches and its 95 % interval (Student). Off means that
+the hooks are in place and only pass calls on.
 """
 
 import argparse
@@ -42,9 +48,17 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
 from flask_assay.probe.compilation import COMPILED  # noqa: E402 - of the tree
+from flask_assay.stats.intervals import mean_interval  # noqa: E402
+from flask_assay.stats.location import midmean  # noqa: E402
 
 VIEWS = {"hello": 0, "few": 3, "many": 30}  # view: its queries
 SHARES = {"hello": 1.0, "few": 0.6, "many": 0.2}  # of --requests, in a round
+TOGGLED = {  # view: pairs of turns of a launch, requests of a turn
+    "hello": (100, 200),
+    "few": (60, 30),
+    "many": (60, 8),
+}
+GOALS = "goals: a request 5, a query 2 without call sites and 8 with"
 SLOW = {"Sentry": 0.4, "flask-profiler": 0.2, "werkzeug profiler": 0.1}  # take a share of that
 MEMORY_LIMIT_MB = 16
 
@@ -246,6 +260,57 @@ def answer_commands(app):
         print(took, flush=True)
 
 
+def toggle(name, url):
+    """Print {view: microseconds that the sensors add to a request} of this process."""
+    from flask_assay.probe import attached
+
+    with tempfile.TemporaryDirectory() as work:
+        CONTESTANTS[name](Path(work))
+        app, _engine = make_app(url)
+        probe = attached()
+        turns = {view: turns_of(app, probe, view) for view in VIEWS}
+        for view, (_pairs, requests) in TOGGLED.items():
+            turns[view](True, requests * 2)  # the first ones warm up
+        gc.collect()
+        gc.freeze()
+        added_us = {}
+        for view, (pairs, requests) in TOGGLED.items():
+            found = []
+            for number in range(pairs):
+                order = (True, False) if number % 2 else (False, True)
+                took = {is_on: turns[view](is_on, requests) for is_on in order}
+                found.append(took[True] - took[False])
+            added_us[view] = midmean(found)
+        assert not any(switch.errors for switch in probe.recorder.switches.values())
+    print(json.dumps(added_us))
+
+
+def turns_of(app, probe, view):
+    """Return what serves some requests with the sensors on or off: microseconds of one."""
+    from werkzeug.test import EnvironBuilder
+
+    environ = EnvironBuilder(f"/{view}").get_environ()
+    switches = probe.recorder.switches.values()
+
+    def start_response(_status, _headers, _exc_info=None):
+        pass
+
+    def turn(is_on, count):
+        for switch in switches:
+            switch.on = is_on
+        begin = time.process_time()
+        for _ in range(count):
+            body = app(dict(environ), start_response)
+            for _chunk in body:
+                pass
+            body.close()
+        if is_on:
+            probe.flush()
+        return (time.process_time() - begin) / count * 1e6
+
+    return turn
+
+
 class Contestant:
     def __init__(self, name, url):
         command = [sys.executable, __file__, "--serve", name, "--url", url]
@@ -332,6 +397,27 @@ def added(times, name):
         "borrowing": [b - a - few * q for (a, b, _), q in zip(rounds, query, strict=True)],
         "share": [(b - a) / few for a, b, _ in rounds],
     }
+
+
+def compare_toggled(url, launches):
+    """Print what the probe adds to the same process without it."""
+    print(f"\nswitched on and off in one process, µs added, {launches} launches; {GOALS}:")
+    for name in (each for each in CONTESTANTS if each.startswith("probe") and "stacks" not in each):
+        requests, queries = [], []
+        for _ in range(launches):
+            command = [sys.executable, __file__, "--toggle", name, "--url", url]
+            said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            found = json.loads(said)
+            requests.append(found["hello"])
+            queries.append((found["many"] - found["few"]) / (VIEWS["many"] - VIEWS["few"]))
+        cells = "".join(
+            f"   a {what} {each.point:+5.2f} [{each.low:+.2f}, {each.high:+.2f}]"
+            for what, each in (
+                ("request", mean_interval(requests, level=0.95)),
+                ("query", mean_interval(queries, level=0.95)),
+            )
+        )
+        print(f"{name:26}{cells}", flush=True)
 
 
 def cell(values):
@@ -431,11 +517,13 @@ def measure_memory(count):
 
 def parse(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=30, help="beside the peers; 0 for none")
     parser.add_argument("--launches", type=int, default=3, help="the rounds are divided by these")
     parser.add_argument("--requests", type=int, default=100, help="of a scenario in a round")
     parser.add_argument("--no-postgres", dest="postgres", action="store_false")
     parser.add_argument("--memory", type=int, default=1_000_000, help="distinct URLs; 0 for none")
+    parser.add_argument("--toggled", type=int, default=6, help="launches; 0 for none")
+    parser.add_argument("--toggle", help=argparse.SUPPRESS)
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
     parser.add_argument("--only-memory", action="store_true", help=argparse.SUPPRESS)
@@ -446,6 +534,9 @@ def main(argv=None):
     options = parse(argv)
     if options.serve:
         serve_requests(options.serve, options.url)
+        return
+    if options.toggle:
+        toggle(options.toggle, options.url)
         return
     if options.only_memory:
         measure_memory(options.memory)
@@ -465,11 +556,14 @@ def main(argv=None):
     )
     with tempfile.TemporaryDirectory(prefix="pb-") as work:
         Path(work).chmod(0o711)
-        with databases(options, work) as found:
-            for title, url in found.items():
-                print_table(title, *compare(url, options))
-                load = ", ".join(f"{x:.1f}" for x in os.getloadavg())
-                print(f"load averages of the machine (its own share is 1): {load}", flush=True)
+        if options.toggled > 1:
+            compare_toggled(f"sqlite:///{work}/toggled.db", options.toggled)
+        if options.rounds:
+            with databases(options, work) as found:
+                for title, url in found.items():
+                    print_table(title, *compare(url, options))
+                    load = ", ".join(f"{x:.1f}" for x in os.getloadavg())
+                    print(f"load averages of the machine (its own share is 1): {load}", flush=True)
     if options.memory:
         command = [sys.executable, __file__, "--only-memory", "--memory", str(options.memory)]
         subprocess.run(command, check=True)
