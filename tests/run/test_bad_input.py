@@ -196,7 +196,7 @@ def test_a_migration_that_fails_is_named_by_its_file_and_line(tmp_path, base):
         "moves/versions/0001_bad.py": migration,
     }
     project = write_project(tmp_path, files)
-    outcome = assay(project, base, "run", *SHORT, NO_TRIALS)
+    outcome = assay(project, base, "run", *SHORT, NO_TRIALS, "--schema", "alembic")
     assert_refused(project, base, outcome, 3, "could not make the schema: ProgrammingError")
     assert "moves/versions/0001_bad.py:5 in upgrade" in outcome.err
 

@@ -137,7 +137,8 @@ def test_a_recycled_pid_is_not_touched(base, bystander):
 def test_a_registered_process_of_a_dead_run_is_ended(base, bystander):
     run_id, _ = dead_run(base, bystander.pid, start=identify(bystander.pid).start)
     assert run_id in reap(base)
-    assert bystander.wait(60) == -signal.SIGQUIT
+    # KILL follows where the machine stood still for as long as the polite signal is given
+    assert bystander.wait(60) in (-signal.SIGQUIT, -signal.SIGKILL)
 
 
 def test_a_foreign_postgres_that_names_our_path_is_not_touched(base, tmp_path):

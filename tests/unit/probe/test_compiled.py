@@ -1,11 +1,12 @@
 """The compiled hot paths record what those in Python record, byte by byte."""
 
+import gc
 from dataclasses import replace
 from itertools import count
 
 import pytest
 from flask import Flask, Response, abort, request, send_file, session
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
@@ -16,13 +17,15 @@ from flask_assay.recording.directory import rows_path
 
 from .conftest import COMPILED, take_path
 
-QUERY = text("SELECT :a + :b")
+QUERY = text("SELECT :a + :b + pass_time(700)")
 
 
-def shop(folder):
+def shop(folder, pass_time=int):
     app = Flask("shop", root_path=str(folder), static_folder=None)
+    app.before_request(lambda: pass_time(1_000) and None)
     app.secret_key = "x"
     engine = create_engine(f"sqlite:///{folder}/app.db", poolclass=QueuePool)
+    event.listen(engine, "connect", lambda raw, _: raw.create_function("pass_time", 1, pass_time))
     (folder / "file.txt").write_text("content")
 
     @app.route("/rows/<int:number>", methods=["GET", "POST"])
@@ -90,10 +93,17 @@ def recorded(folder, plan, monkeypatch, name, **changes):
     folder = folder / name
     folder.mkdir()
     take_path(monkeypatch, name)
-    app, engine = shop(folder)
-    ticks = count(1_000_000, 700)
+    moment = 1_000_000  # passes in views and statements only: other threads read the clock too
+
+    def pass_time(nanoseconds):
+        nonlocal moment
+        moment += nanoseconds
+        return nanoseconds
+
+    app, engine = shop(folder, pass_time)
+    gc.collect()  # connections of other tests would say that they end
     probe = attach(
-        replace(plan, recording_dir=folder, salt="salt", **changes), clock=lambda: next(ticks)
+        replace(plan, recording_dir=folder, salt="salt", **changes), clock=lambda: moment
     )
     probe.recorder.salt = b"12345678"
     # written at the end only: how often a thread writes decides how often it counts
@@ -138,6 +148,7 @@ def test_both_ways_record_the_same(tmp_path, plan, monkeypatch, changes):
         recorded(tmp_path, plan, monkeypatch, name, **changes) for name in ("python", "compiled")
     ]
     requests = [payload for kind, payload in found[0] if kind == wire.FrameKind.REQUEST]
+    assert max(payload[1] for payload in requests) > 4_100 * 700
     assert len(requests) > len(ASKED)  # and what happened outside of them
     assert max(len(payload[-1]) for payload in requests) > 4_000 * wire.SPAN.size - 1
     for python, compiled in zip(*found, strict=True):
