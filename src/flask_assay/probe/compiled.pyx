@@ -445,14 +445,16 @@ cdef uint32_t _digest(salt, statement, parameters) except? 0:
     cdef uint64_t found
     try:
         if not parameters:
-            key = (salt, statement)
+            values = ()
+        elif type(parameters) is tuple:
+            values = parameters
         elif type(parameters) is dict:
-            key = (salt, statement, *(<dict>parameters).values())
+            values = tuple((<dict>parameters).values())
         elif isinstance(parameters, dict):  # which may say otherwise what its values are
-            key = (salt, statement, *parameters.values())
+            values = tuple(parameters.values())
         else:
-            key = (salt, statement, *parameters)
-        found = <uint64_t>hash(key)
+            values = tuple(parameters)
+        found = <uint64_t>hash((salt, statement, values))
     except TypeError:  # lists, mappings: compare them as they read
         found = <uint64_t>hash((salt, statement, repr(parameters)))
     return <uint32_t>(found & 0xFFFFFFFF) or 1

@@ -218,11 +218,12 @@ def _take_detail(work: Work, shape: Shape) -> int:
 def _digest(salt: bytes, statement: Any, parameters: Any) -> int:
     try:
         if not parameters:
-            found = hash((salt, statement))
+            values = ()
         elif isinstance(parameters, dict):
-            found = hash((salt, statement, *parameters.values()))
+            values = tuple(parameters.values())
         else:
-            found = hash((salt, statement, *parameters))
+            values = tuple(parameters)
+        found = hash((salt, statement, values))
     except TypeError:  # lists, mappings: compare them as they read
         found = hash((salt, statement, repr(parameters)))
     return found & 0xFFFFFFFF or 1
