@@ -32,7 +32,7 @@ def person():
 
 def seed():
     db.session.execute(db.text(
-        "INSERT INTO vote (choice, person) SELECT i % 20, i % 4 FROM generate_series(1, 30000) i"))
+        "INSERT INTO vote (choice, person) SELECT i % 20, i % 4 FROM generate_series(1, 150000) i"))
     db.session.commit()
 
 def create_app():
