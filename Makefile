@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full slow thorough check unit wheel-check docs format clean
+.PHONY: help demo test test-full slow slow-matrices slow-measured thorough check unit wheel-check docs format clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -41,8 +41,12 @@ unit: $(VENV)/.dev
 
 test-full: test slow  ## The slow matrices as well
 
-slow: $(VENV)/.dev  ## The slow matrices alone; SLOW_OPTIONS are given to pytest
+slow: slow-matrices slow-measured  ## The slow matrices alone; SLOW_OPTIONS are given to pytest
+
+slow-matrices: $(VENV)/.dev
 	$(BIN)/pytest -m "slow and not measures" -n 2 --dist loadfile --durations=15 $(SLOW_OPTIONS)
+
+slow-measured: $(VENV)/.dev
 	$(BIN)/pytest -m "slow and measures" --durations=10 $(SLOW_OPTIONS)
 
 thorough: export THOROUGH = 1
