@@ -8,6 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from flask_assay.gather.lab import Copy, Lab
+from flask_assay.gather.sessions import renewed_among, successions
 from flask_assay.load.deck import is_served
 from flask_assay.load.transcript import Said, read_transcripts
 from flask_assay.model.owned import AllowedTarget
@@ -29,6 +30,7 @@ def candidates(private: Path, recording: Recording) -> dict[str, list[Said]]:
 
     Routes that only read come first, so that the others change nothing under them. Streamed
     answers may have no end, and long ones would take the time of all others: they are left out.
+    What was asked in a session that the load ended is there in a later one of the user, too.
 
     Args:
         private: Private directory of the run.
@@ -40,13 +42,18 @@ def candidates(private: Path, recording: Recording) -> dict[str, list[Said]]:
         if row.request_id and row.wall_ns < LONGEST_NS and not row.flags & RequestFlag.STREAMED
     }
     found: dict[str, list[Said]] = {}
-    for said in read_transcripts(private):
+    transcripts = read_transcripts(private)
+    for said in transcripts:
         route = routes.get(said.request_id, "")
         # after a redirect the id is that of another request
         if said.status < 400 and route.startswith(f"{said.method} "):
             found.setdefault(route, []).append(said)
     order = sorted(found, key=lambda route: not route.startswith(_SAFE))
-    return {route: _different(_served(route, found[route])) for route in order}
+    ended = successions(transcripts, recording.client_requests)
+    return {
+        route: renewed_among(route, _different(_served(route, found[route])), ended)
+        for route in order
+    }
 
 
 def _served(route: str, every: list[Said]) -> list[Said]:
@@ -166,7 +173,8 @@ class Sender:
                 said.method, said.path, body=said.body or None, headers=headers
             )
             response = self._connection.getresponse()
-            if response.status in _REFUSALS and said.status not in _REFUSALS:
+            was_served = said.request_id and said.status not in _REFUSALS
+            if response.status in _REFUSALS and was_served:
                 self._refused.add(said.headers)
             return response.status, len(response.read())
         except (http.client.HTTPException, OSError):

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 from flask_assay.load.parameters import Parameter, ParameterError, ParameterSource, Table
 from flask_assay.load.plan import Exchange, Journey
 
-__all__ = ["Journeys", "Skipped", "derive"]
+__all__ = ["Journeys", "Skipped", "derive", "ends_session"]
 
 SAFE_METHODS = ("GET", "HEAD")
 EXCHANGE_LIMIT = 50
@@ -90,6 +90,16 @@ def derive(
     return Journeys(tuple(found), tuple(skipped))
 
 
+def ends_session(name: str) -> bool:
+    """Whether a route's name says that it signs the user out.
+
+    Example:
+        >>> ends_session("GET /account/log-out"), ends_session("GET /blog/outline")
+        (True, False)
+    """
+    return _ENDS_SESSION.search(name) is not None
+
+
 def _journey(
     route: Mapping[str, Any],
     method: str,
@@ -99,7 +109,7 @@ def _journey(
     endpoint, rule = str(route["endpoint"]), str(route["rule"])
     if endpoint.rpartition(".")[2] == "static" or endpoint.startswith("_debug_toolbar"):
         return "serves files, not the app's work"
-    if _ENDS_SESSION.search(f"{endpoint} {rule}"):
+    if ends_session(f"{endpoint} {rule}"):
         return "signs the user out, and every later request with it"
     if method not in allowed:
         return f"{method} was not asked for: by default only {' and '.join(SAFE_METHODS)} are sent"

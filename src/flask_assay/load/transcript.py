@@ -44,7 +44,10 @@ class Heard(NamedTuple):
 
 
 class Said(NamedTuple):
-    """One request as it was first sent; ``heard`` is None where nothing was handed out."""
+    """One request as it was first sent; ``heard`` is None where nothing was handed out.
+
+    ``request_id`` is 0 of one that nobody sent so.
+    """
 
     request_id: int
     start_ns: int

@@ -53,6 +53,13 @@ def test_different_urls_come_before_other_users_of_the_same_and_the_latest_first
     ]  # fmt: skip
 
 
+def test_what_was_asked_in_a_session_that_ended_is_there_in_the_users_later_one(tmp_path):
+    asked = [("GET /x", "/x", A, 200), ("GET /y", "/y", B, 200)]
+    private, recording = load_of(tmp_path, *asked)
+    found = candidates(private, recording)
+    assert [(said.request_id, said.headers) for said in found["GET /x"]] == [(1, A), (0, B)]
+
+
 def test_routes_that_write_come_last_and_failures_not_at_all(tmp_path):
     asked = [("POST /x", "/x", A, 201), ("GET /x", "/x", A, 200), ("GET /y", "/y", A, 500)]
     assert list(candidates(*load_of(tmp_path, *asked))) == ["GET /x", "POST /x"]
@@ -103,8 +110,10 @@ def test_who_was_refused_once_is_not_sent_again(tmp_path):
     target = AllowedTarget("http", "127.0.0.1", server.server_port, "started here")
     sender = Sender(target)
     ended, signed_in = (Said(1, 1, "GET", "/x", headers, b"", 200) for headers in (A, B))
+    renewal = signed_in._replace(request_id=0, headers=(("Cookie", "a"), ("X", "y")))
     try:
         assert sender.send(ended) == (401, 2)
+        assert sender.send(renewal) == (401, 2)
         assert sender.send(signed_in, 7) == (200, 2)
     finally:
         sender.close()
@@ -112,7 +121,8 @@ def test_who_was_refused_once_is_not_sent_again(tmp_path):
         thread.join()
         server.server_close()
     assert (sender.may_succeed(ended), sender.may_succeed(signed_in)) == (False, True)
-    assert Refusing.numbers == [None, "7"]
+    assert sender.may_succeed(renewal)
+    assert Refusing.numbers == [None, None, "7"]
     assert sender.send(signed_in) == (0, 0)
 
 
