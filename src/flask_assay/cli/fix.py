@@ -43,8 +43,10 @@ def command(
 ) -> None:
     r"""Write the patch of FINDING, and measure the patched code against yours.
 
-    FINDING is its number in the report, or "audit:key" or "audit:GET /route". The patch is tried
-    in a git worktree; your files are changed with --apply only.
+    FINDING is its number in the report, or "audit:key" or "audit:GET /route". The patch goes to
+    standard output, all else to standard error. It is tried in a git worktree that has your
+    commits and what you have not committed; your files are changed with --apply only, and only
+    if they are still what the patch was made for.
 
     \b
     Examples:
@@ -64,7 +66,8 @@ def command(
     chosen = _chosen(finding, diagnosis.findings)
     remedy = _remedy(chosen, diagnosis.trials)
     patch = write_patch(Path.cwd(), chosen, remedy, opened.document("app"))
-    click.echo(patch.diff(), nl=False)
+    click.echo(patch.diff_bytes(), nl=False)
+    _tell_doubts(patch, recording)
     is_faster = False
     if not no_measure:
         app = str(getattr(ctx.obj, "app_import_path", None) or "")
@@ -72,7 +75,8 @@ def command(
         is_faster = trial.outcome.value == "faster"
         _tell(trial)
     if is_applied and (is_faster or no_measure):
-        click.echo(f"Changed {patch.apply(Path.cwd())}", err=True)
+        for file in patch.apply(Path.cwd()):
+            click.echo(f"Changed {file}", err=True)
     elif is_applied:
         raise UsageError(
             "your files were left as they are: the patched code was not faster",
@@ -88,7 +92,7 @@ def _measure(
     from flask_assay.gather.run import gather, open_lab
     from flask_assay.model.clock import SystemClock
     from flask_assay.recording.reader import open_recording
-    from flask_assay.services.git import committed, worktree
+    from flask_assay.services.git import uncommitted, worktree
 
     finding, remedy, patch = proposal
     if remedy.intervention == "pool-size":
@@ -96,10 +100,8 @@ def _measure(
             "a pool's size shows its effect under load only",
             todo="Print the patch with --no-measure; `assay run` has measured the size.",
         )
-    if (committed(Path.cwd(), patch.file) or "") != patch.before:
-        raise UsageError(
-            f"{patch.file} differs from the last commit", todo="Commit it first, or --no-measure."
-        )
+    if files := uncommitted(Path.cwd()):  # asked before the load: it needs a repository
+        progress.step(f"{len(files)} files are not committed: both sides have them")
     with open_lab(app, settings, progress) as lab:
         run = gather(lab, progress)
         with worktree(Path.cwd(), lab.run.private / "worktree") as directory:
@@ -111,6 +113,20 @@ def _measure(
                 (directory, patch.schema),
                 clock=SystemClock(),
                 on_step=progress.step,
+            )
+
+
+def _tell_doubts(patch: Any, recording: Path) -> None:
+    """Say what a patch leaves to a person, and which of its files the recording does not know."""
+    if patch.note:
+        click.echo(f"Note: {patch.note}", err=True)
+    recorded = (recording / "app.json").stat().st_mtime
+    for part in patch.parts:
+        if part.before and (Path.cwd() / part.file).stat().st_mtime > recorded:
+            click.echo(
+                f"Note: {part.file} has changed since the recording: look whether the place is "
+                "still right.",
+                err=True,
             )
 
 

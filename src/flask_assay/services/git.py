@@ -1,20 +1,23 @@
 """A git worktree of the user's project: where a patch can be tried without touching theirs."""
 
 import contextlib
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from flask_assay.errors import UsageError
 
-__all__ = ["committed", "worktree"]
+__all__ = ["uncommitted", "worktree"]
 
 _LONGEST_S = 120.0
 
 
 @contextlib.contextmanager
 def worktree(project: Path, place: Path) -> Iterator[Path]:
-    """Check out HEAD at another place, and remove it at the end.
+    """Check out the project as it is at another place, and remove it at the end.
+
+    That is HEAD, and on top of it what is not committed: files that git ignores are left out.
 
     Args:
         project: A directory in a git repository.
@@ -32,23 +35,37 @@ def worktree(project: Path, place: Path) -> Iterator[Path]:
         project, "-c", "core.hooksPath=/dev/null", "worktree", "add", "--detach", str(place), "HEAD"
     )
     try:
+        for each in uncommitted(project):
+            _carry(top / each, place / each)
         yield place / project.resolve().relative_to(top.resolve())
     finally:
         with contextlib.suppress(UsageError):
             _git(project, "worktree", "remove", "--force", str(place))
 
 
-def committed(project: Path, file: str) -> str | None:
-    """Return a file's text as HEAD has it, None if HEAD has none.
+def uncommitted(project: Path) -> list[str]:
+    """Return the files that differ from HEAD or are new, ignored ones left out.
 
     Args:
         project: A directory in a git repository.
-        file: Relative to it.
+
+    Returns:
+        Paths relative to the top of the repository.
     """
-    try:
-        return _git(project, "show", f"HEAD:./{file}", strip=False)
-    except UsageError:
-        return None
+    top = Path(_git(project, "rev-parse", "--show-toplevel"))
+    changed = _git(top, "diff", "--name-only", "--no-renames", "-z", "HEAD", strip=False)
+    new = _git(top, "ls-files", "--others", "--exclude-standard", "-z", strip=False)
+    return sorted({*filter(None, changed.split("\0")), *filter(None, new.split("\0"))})
+
+
+def _carry(source: Path, target: Path) -> None:
+    """Make one file of a worktree what it is in the user's tree."""
+    if source.is_symlink() or source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        shutil.copy2(source, target, follow_symlinks=False)
+    elif not source.exists() and (target.is_symlink() or target.is_file()):
+        target.unlink()
 
 
 def _git(project: Path, *words: str, strip: bool = True) -> str:
@@ -56,7 +73,8 @@ def _git(project: Path, *words: str, strip: bool = True) -> str:
         done = subprocess.run(
             ["git", "-C", str(project), *words],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="surrogateescape",
             timeout=_LONGEST_S,
             check=False,
         )

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from flask_assay.errors import UsageError
-from flask_assay.services.git import committed, worktree
+from flask_assay.services.git import uncommitted, worktree
 
 IDENTITY = ("-c", "user.name=x", "-c", "user.email=x@example.invalid")
 
@@ -33,15 +33,29 @@ def project(tmp_path):
     return project
 
 
-def test_a_worktree_has_the_last_commit_and_is_removed_at_the_end(project, tmp_path):
-    (project / "app.py").write_text("edited\n")
+def test_a_worktree_has_the_tree_as_it_is_and_is_removed_at_the_end(project, tmp_path):
+    (project / "gone.py").write_text("gone\n")
+    (project / ".gitignore").write_text("ignored.py\n")
+    git(project, "add", "-A")
+    git(project, *IDENTITY, "commit", "-qm", "two")
+    (project / "gone.py").unlink()
+    (project / "app.py").write_bytes(b"edited\r\n")
+    (project / "ignored.py").write_text("ignored\n")
+    (project.parent / "new").mkdir()
+    (project.parent / "new" / "caf\u00e9.py").write_bytes(b"x = '\xe9'\n")
+    before = git(project, "status", "--porcelain")
+    assert uncommitted(project) == ["backend/app.py", "backend/gone.py", "new/caf\u00e9.py"]
     with worktree(project, tmp_path / "w") as directory:
         assert directory == tmp_path / "w" / "backend"
-        assert (directory / "app.py").read_text() == "committed\n"
+        assert (directory / "app.py").read_bytes() == b"edited\r\n"
+        assert (directory.parent / "new" / "caf\u00e9.py").read_bytes() == b"x = '\xe9'\n"
+        assert not (directory / "gone.py").exists()
+        assert not (directory / "ignored.py").exists()
         (directory / "app.py").write_text("patched\n")
     assert not (tmp_path / "w").exists()
     assert len(git(project, "worktree", "list").splitlines()) == 1
-    assert (project / "app.py").read_text() == "edited\n"
+    assert (project / "app.py").read_bytes() == b"edited\r\n"
+    assert git(project, "status", "--porcelain") == before
     assert not (tmp_path / "hook-ran").exists()
 
 
@@ -49,13 +63,6 @@ def test_it_is_removed_when_the_work_in_it_fails(project, tmp_path):
     with pytest.raises(ZeroDivisionError), worktree(project, tmp_path / "w"):
         raise ZeroDivisionError
     assert len(git(project, "worktree", "list").splitlines()) == 1
-
-
-def test_what_is_committed_is_told_from_what_is_not(project):
-    (project / "app.py").write_text("edited\n")
-    (project / "new.py").write_text("new\n")
-    assert committed(project, "app.py") == "committed\n"
-    assert committed(project, "new.py") is None
 
 
 def test_a_directory_in_no_repository_is_refused(tmp_path, monkeypatch):

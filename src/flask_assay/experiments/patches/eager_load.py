@@ -7,9 +7,13 @@ from pathlib import Path
 from flask_assay.errors import UsageError
 from flask_assay.experiments.patches.imports import with_import
 from flask_assay.experiments.patches.patch import Patch
+from flask_assay.experiments.patches.sources import function_at, insert_after, read_source
 from flask_assay.model.finding import Place
 
 __all__ = ["patch"]
+
+_LOADER = "selectinload"
+_LOADERS = frozenset({"selectinload", "joinedload", "subqueryload", "contains_eager"})
 
 
 def patch(root: Path, parameters: Mapping[str, object], places: tuple[Place, ...]) -> Patch:
@@ -25,66 +29,73 @@ def patch(root: Path, parameters: Mapping[str, object], places: tuple[Place, ...
         UsageError: If no function holds one, or a function holds several.
     """
     relationship = str(parameters["relationship"])
-    model = relationship.partition(".")[0]
+    model, _, attribute = relationship.partition(".")
+    moved: list[Place] = []
     for place in places:
         path = root / place.file
         if path.suffix != ".py" or not path.is_file():
             continue
-        text = path.read_text(encoding="utf-8")
-        function = _function(ast.parse(text), place.line)
-        found = list(_queries(function, model)) if function is not None else []
+        source = read_source(path, place.file)
+        function = function_at(source.tree, place)
+        if function is None:
+            moved += [place] if place.function else []
+            continue
+        _refuse_loaded(function, relationship, place)
+        found = list(_queries(function, model))
         if len(found) == 1:
-            after = _with_option(text, found[0], relationship)
-            return Patch(place.file, text, with_import(after, "sqlalchemy.orm", "selectinload"))
+            query, named = found[0]
+            option = f".options({_LOADER}({ast.unparse(named)}.{attribute}))"
+            after = with_import(insert_after(source.text, query, option), "sqlalchemy.orm", _LOADER)
+            return Patch(place.file, source.text, after, encoding=source.encoding)
         if found:
-            lines = ", ".join(str(each.lineno) for each in found)
+            lines = ", ".join(str(each.lineno) for each, _ in found)
             raise UsageError(
                 f"{place.file}: several queries may load {model} (lines {lines})",
                 todo=f"Add .options(selectinload({relationship})) to the right one by hand.",
             )
     raise UsageError(
         f"no query for {model} was found in the functions concerned",
+        why="".join(f"{each} is no longer in {each.function}. " for each in moved).strip(),
         todo=f"Add .options(selectinload({relationship})) to the query that loads them.",
     )
 
 
-def _function(tree: ast.Module, line: int) -> ast.AST | None:
-    """Return the outermost function around a line, decorators included."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-            if first <= line <= (node.end_lineno or first):
-                return node
-    return None
-
-
-def _queries(function: ast.AST, model: str) -> Iterator[ast.expr]:
-    """Yield ``Model.query``, ``select(Model)`` and ``query(Model)``, whatever they stand on."""
+def _refuse_loaded(function: ast.AST, relationship: str, place: Place) -> None:
+    """Refuse where the function loads the relationship already, since the recording."""
     for node in ast.walk(function):
-        is_query = isinstance(node, ast.Attribute) and node.attr == "query"
-        if is_query and _name(node.value) == model:  # type: ignore[attr-defined]
-            yield node  # type: ignore[misc]
-        elif (
+        if (
             isinstance(node, ast.Call)
-            and _name(node.func) in {"select", "query"}
-            and [_name(each) for each in node.args] == [model]
+            and _name(node.func) in _LOADERS
+            and any(f".{ast.unparse(each)}".endswith(f".{relationship}") for each in node.args)
         ):
-            yield node
+            raise UsageError(
+                f"{place.file}:{node.lineno} loads {relationship} already: {ast.unparse(node)}",
+                todo="The recording may be of an older version of the app: flask assay run.",
+            )
+
+
+def _queries(function: ast.AST, model: str) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Yield queries, and the class as they name it.
+
+    They are ``Model.query``, ``Model.select()``, ``select(Model)`` and ``query(Model)``, whatever
+    they stand on.
+    """
+    for node in ast.walk(function):
+        if isinstance(node, ast.Attribute) and node.attr == "query":
+            if _name(node.value) == model:
+                yield node, node.value
+        elif isinstance(node, ast.Call) and _name(node.func) in {"select", "query"}:
+            if [_name(each) for each in node.args] == [model] and not node.keywords:
+                yield node, node.args[0]
+            elif (
+                isinstance(node.func, ast.Attribute)
+                and (_name(node.func.value), node.func.attr) == (model, "select")
+                and not node.args
+            ):
+                yield node, node.func.value
 
 
 def _name(node: ast.expr) -> str:
     if isinstance(node, ast.Name):
         return node.id
     return node.attr if isinstance(node, ast.Attribute) else ""
-
-
-def _with_option(text: str, node: ast.expr, relationship: str) -> str:
-    assert node.end_lineno is not None
-    assert node.end_col_offset is not None
-    lines = text.splitlines(keepends=True)
-    line = lines[node.end_lineno - 1].encode()
-    option = f".options(selectinload({relationship}))".encode()
-    lines[node.end_lineno - 1] = (
-        line[: node.end_col_offset] + option + line[node.end_col_offset :]
-    ).decode()
-    return "".join(lines)

@@ -2,20 +2,17 @@
 
 import ast
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from flask_assay.errors import UsageError
 from flask_assay.experiments.patches.patch import Patch
+from flask_assay.experiments.patches.sources import read_source
 
 __all__ = ["has_migrations", "patch"]
 
-_FOLDERS = (
-    "migrations/versions",
-    "alembic/versions",
-    "*/migrations/versions",
-    "*/alembic/versions",
-)
+_FOLDERS = ("migrations", "alembic")
+_SKIPPED = frozenset({"site-packages", "node_modules", "tests", "test"})
 
 
 def has_migrations(root: Path) -> bool:
@@ -42,8 +39,9 @@ def patch(root: Path, parameters: Mapping[str, object]) -> Patch:
             f"{', '.join(names)} is an expression", todo="Write its migration by hand."
         )
     folder = _versions(root)
-    head = _head(root / folder)
+    head = _head(root / folder, folder)
     name = f"ix_{table}_{'_'.join(names)}"[:63]
+    _refuse_made(root / folder, name)
     revision = hashlib.sha256(f"{head}{name}".encode()).hexdigest()[:12]
     method = str(parameters.get("method") or "btree")
     options = "" if schema == "public" else f", schema={schema!r}"
@@ -81,8 +79,8 @@ def _versions(root: Path) -> str:
     found = _folders(root)
     if len(found) != 1:
         raise UsageError(
-            f"the project has {_many(len(found))} Alembic migrations",
-            todo="Create the index where your schema is made; the report shows its SQL.",
+            f"the project has {_many(len(found))} Alembic migrations: {', '.join(found) or 'none'}",
+            todo="Create the index where your schema is made; the report shows its migration.",
         )
     return found[0]
 
@@ -92,28 +90,50 @@ def _many(count: int) -> str:
 
 
 def _folders(root: Path) -> list[str]:
+    """Return the folders of revisions: two levels deep, "versions" within or not."""
     return [
         folder.relative_to(root).as_posix()
-        for pattern in _FOLDERS
-        for folder in sorted(root.glob(pattern))
-        if any(folder.glob("*.py")) and "site-packages" not in folder.parts
+        for pattern in ("{}", "{}/versions", "*/{}", "*/{}/versions")
+        for name in _FOLDERS
+        for folder in sorted(root.glob(pattern.format(name)))
+        if not _SKIPPED & set(folder.parts) and any(_revisions(folder))
     ]
 
 
-def _head(folder: Path) -> str:
+def _revisions(folder: Path) -> Iterator[tuple[Path, Mapping[str, ast.expr], str]]:
+    """Yield path, assignments and text of each revision."""
+    for path in sorted(folder.glob("*.py")):
+        try:
+            source = read_source(path, path.name)
+        except UsageError:
+            continue
+        values = _assigned(source.tree)
+        if {"revision", "down_revision"} <= values.keys():
+            yield path, values, source.text
+
+
+def _head(folder: Path, name: str) -> str:
     revisions: set[str] = set()
     below: set[str] = set()
-    for path in folder.glob("*.py"):
-        values = _assigned(ast.parse(path.read_text(encoding="utf-8")))
-        revisions |= set(_texts(values.get("revision")))
-        below |= set(_texts(values.get("down_revision")))
+    for _, values, _ in _revisions(folder):
+        revisions |= set(_texts(values["revision"]))
+        below |= set(_texts(values["down_revision"]))
     heads = sorted(revisions - below)
     if len(heads) != 1:
         raise UsageError(
-            f"{folder.name} has {len(heads)} heads: {', '.join(heads) or 'none can be read'}",
+            f"{name} has {len(heads)} heads: {', '.join(heads) or 'none can be read'}",
             todo="Merge them first: flask db merge heads.",
         )
     return heads[0]
+
+
+def _refuse_made(folder: Path, index: str) -> None:
+    for path, _, text in _revisions(folder):
+        if f'"{index}"' in text or f"'{index}'" in text:
+            raise UsageError(
+                f"{path.name} makes {index} already",
+                todo="The recording may be of an older version of the app: flask assay run.",
+            )
 
 
 def _assigned(tree: ast.Module) -> dict[str, ast.expr]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flask_assay.errors import UsageError
 from flask_assay.experiments.patches.patch import Patch
+from flask_assay.experiments.patches.sources import lines_of, read_source
 
 __all__ = ["patch"]
 
@@ -30,11 +31,15 @@ def patch(
             todo="Set it in SQLALCHEMY_ENGINE_OPTIONS or create_engine().",
         )
     file, number = str(place["file"]), int(str(place["line"]))
-    text = (root / file).read_text(encoding="utf-8")
-    lines = text.splitlines(keepends=True)
+    source = read_source(root / file, file)
+    lines = lines_of(source.text)
     pattern = r"(\bpool_size\b[\"']?\s*[:=]\s*)\d+"
-    changed, count = re.subn(pattern, rf"\g<1>{parameters['pool_size']}", lines[number - 1])
+    line = lines[number - 1] if number <= len(lines) else ""
+    changed, count = re.subn(pattern, rf"\g<1>{parameters['pool_size']}", line)
     if count != 1:
-        raise UsageError(f"{file}:{number} no longer sets pool_size to a number")
+        raise UsageError(
+            f"{file}:{number} no longer sets pool_size to a number",
+            todo="The recording may be of an older version of the app: flask assay run.",
+        )
     lines[number - 1] = changed
-    return Patch(file, text, "".join(lines))
+    return Patch(file, source.text, "".join(lines), encoding=source.encoding)

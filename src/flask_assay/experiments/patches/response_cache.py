@@ -7,7 +7,14 @@ from pathlib import Path
 from flask_assay.errors import UsageError
 from flask_assay.experiments.patches.imports import with_import
 from flask_assay.experiments.patches.patch import Patch
-from flask_assay.experiments.patches.sources import python_files
+from flask_assay.experiments.patches.sources import (
+    function_at,
+    line_end,
+    lines_of,
+    python_files,
+    read_source,
+)
+from flask_assay.model.finding import Place
 
 __all__ = ["patch"]
 
@@ -37,9 +44,12 @@ def patch(root: Path, parameters: Mapping[str, object], app: Mapping[str, object
     file = root / str(view.get("file", ""))
     if file.suffix != ".py" or not file.is_file():
         raise _uncertain(f"the view of {endpoint} is not in the project", wanted)
-    text = file.read_text(encoding="utf-8")
-    function = _function(ast.parse(text), int(str(view["line"])))
-    if function is None:
+    name_of_file = file.relative_to(root).as_posix()
+    source = read_source(file, name_of_file)
+    text = source.text
+    place = Place(name_of_file, int(str(view["line"])), str(view.get("function", "")))
+    function = function_at(source.tree, place)
+    if not isinstance(function, ast.FunctionDef):
         raise _uncertain(f"the view of {endpoint} is no plain function", wanted)
     if any(
         isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute)
@@ -47,26 +57,27 @@ def patch(root: Path, parameters: Mapping[str, object], app: Mapping[str, object
         for each in function.decorator_list
     ):  # fmt: skip
         raise _uncertain(f"{function.name} is cached already", wanted)
-    lines = text.splitlines(keepends=True)
-    decorator = f"@{name}.cached(timeout={seconds:g}, query_string=True)\n"
+    lines = lines_of(text)
+    decorator = f"@{name}.cached(timeout={seconds:g}, query_string=True){line_end(text)}"
     lines.insert(function.lineno - 1, " " * function.col_offset + decorator)
     after = "".join(lines)
     is_own = _module(file, root) == module
     return Patch(
-        file.relative_to(root).as_posix(), text,
+        name_of_file, text,
         after if is_own else _imported(after, module, name, wanted),
+        encoding=source.encoding,
     )  # fmt: skip
 
 
 def _caches(root: Path) -> Iterator[tuple[str, str]]:
     """Yield module and name of each global that is made by calling ``Cache``."""
-    for path, _, tree in python_files(root):
-        for node in tree.body:
+    for source in python_files(root):
+        for node in source.tree.body:
             value = node.value if isinstance(node, ast.Assign) else None
             if isinstance(value, ast.Call) and ast.unparse(value.func).endswith("Cache"):
                 target = node.targets[0]  # type: ignore[attr-defined]
-                if isinstance(target, ast.Name) and _is_flask_caching(tree):
-                    yield _module(path, root), target.id
+                if isinstance(target, ast.Name) and _is_flask_caching(source.tree):
+                    yield _module(source.path, root), target.id
 
 
 def _is_flask_caching(tree: ast.Module) -> bool:
@@ -90,15 +101,6 @@ def _view(app: Mapping[str, object], endpoint: str) -> Mapping[str, object]:
         if each.get("endpoint") == endpoint and isinstance(each.get("view"), dict):
             return dict(each["view"])
     return {}
-
-
-def _function(tree: ast.Module, line: int) -> ast.FunctionDef | None:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-            if first <= line <= (node.end_lineno or first):
-                return node
-    return None
 
 
 def _imported(text: str, module: str, name: str, wanted: str) -> str:

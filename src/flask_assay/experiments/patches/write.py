@@ -1,6 +1,8 @@
 """Choose how a remedy becomes code."""
 
+import ast
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from flask_assay.errors import UsageError
@@ -18,7 +20,7 @@ __all__ = ["write_patch"]
 
 
 def write_patch(root: Path, finding: Finding, remedy: Remedy, app: Mapping[str, object]) -> Patch:
-    """Return the code of a remedy.
+    """Return the code of a remedy; no file is touched.
 
     Args:
         root: The project.
@@ -29,10 +31,19 @@ def write_patch(root: Path, finding: Finding, remedy: Remedy, app: Mapping[str, 
     Raises:
         UsageError: If the place is not certain, or such a remedy needs a person.
     """
+    made = _write(root, finding, remedy, app)
+    for part in made.parts:
+        _check(part)
+    return made
+
+
+def _write(root: Path, finding: Finding, remedy: Remedy, app: Mapping[str, object]) -> Patch:
     if remedy.intervention == "index":
-        if index.has_migrations(root):
-            return index.patch(root, remedy.parameters)
-        return model_index.patch(root, remedy.parameters)
+        if not index.has_migrations(root):
+            return model_index.patch(root, remedy.parameters)
+        migration = index.patch(root, remedy.parameters)
+        models, note = model_index.beside_migration(root, remedy.parameters)
+        return replace(migration, also=models, note=note)
     if remedy.intervention == "eager-load":
         return eager_load.patch(root, remedy.parameters, _places(finding, app))
     if remedy.intervention == "response-cache":
@@ -45,6 +56,17 @@ def write_patch(root: Path, finding: Finding, remedy: Remedy, app: Mapping[str, 
         why=remedy.snippet,
         todo="The report shows the code to start from.",
     )
+
+
+def _check(part: Patch) -> None:
+    """Refuse what is no Python, whatever the reason: a broken file is worse than none."""
+    try:
+        ast.parse(part.after)
+    except SyntaxError as error:
+        raise UsageError(
+            f"{part.file} is laid out in a way that the patch would break (line {error.lineno})",
+            todo="The report shows the code to start from.",
+        ) from error
 
 
 def _places(finding: Finding, app: Mapping[str, object]) -> tuple[Place, ...]:
