@@ -302,7 +302,15 @@ class Paired:
         seen: Rehearsal,
         left_out: int,
     ) -> Ladder | None:
-        asked = Counter(row.route for row in self._recording.requests)
+        # what was only sent elsewhere is not repeated where others were served, nor counted here
+        kinds = {
+            route: {each.status // 100 for each in sent} for route, sent in self._requests.items()
+        }
+        asked = Counter(
+            row.route
+            for row in self._recording.requests
+            if row.status // 100 in kinds.get(row.route, {row.status // 100})
+        )
         by_id = {trial.remedy_id: trial for trial in trials}
         # what was tried together is compared within the launches that had all of it
         has_all = any(" + " in name for each in further for name, _ in each.pairs)

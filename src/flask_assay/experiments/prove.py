@@ -25,7 +25,7 @@ from flask_assay.recording.reader import Recording
 
 _PROVEN = (TrialOutcome.FASTER, TrialOutcome.MENDED)
 
-__all__ = ["FULL", "QUICK", "Extent", "prove", "requests_of"]
+__all__ = ["FULL", "QUICK", "Extent", "prove", "requests_of", "served"]
 
 _CANDIDATES_PER_ROUTE = 24
 # Of what is left when each begins; what one does not need, the next one has.
@@ -246,7 +246,25 @@ def requests_of(
                 route, each.method, each.path, each.headers, each.body, each.status
             )
             found[route].append(request)
-    return {route: _latest(each, _CANDIDATES_PER_ROUTE) for route, each in found.items() if each}
+    return {
+        route: _latest(served(each), _CANDIDATES_PER_ROUTE) for route, each in found.items() if each
+    }
+
+
+def served(requests: Sequence[SentRequest]) -> list[SentRequest]:
+    """Return a route's requests without those that it only sent elsewhere, if others were served.
+
+    A page that sends those without a right to it to the sign-in has two kinds of answers. The
+    second runs none of what a finding is about: with both kinds, a remedy's effect would be that
+    of the mixture which happened to be repeated, and differ from launch to launch. Where
+    something was sent to be written, a redirect is the usual answer to success.
+
+    Args:
+        requests: Of one route.
+    """
+    is_read = all(each.method in {"GET", "HEAD"} for each in requests)
+    given = [each for each in requests if each.status // 100 == 2]
+    return given if given and is_read else list(requests)
 
 
 def _latest(requests: Sequence[SentRequest], most: int) -> list[SentRequest]:

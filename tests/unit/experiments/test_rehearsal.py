@@ -7,6 +7,7 @@ from flask_assay.experiments.arms import spare_arm
 from flask_assay.experiments.hypothesis import Hypothesis
 from flask_assay.experiments.interventions.switchboard import shape_mark
 from flask_assay.experiments.launch import Bench
+from flask_assay.experiments.prove import served
 from flask_assay.experiments.rehearsal import rehearse
 from flask_assay.experiments.replay import Answer, SentRequest
 from flask_assay.model.clock import SystemClock
@@ -84,3 +85,19 @@ def test_requests_answered_otherwise_than_under_load_are_dropped(rehearsed):
     assert paths(found) == ["/2"]
     none = rehearsed({"/1": (401, 1)}, wanted())
     assert none.not_shown["audit/a/0"].startswith("its requests, sent again, were not answered")
+
+
+@pytest.mark.parametrize(
+    ("method", "statuses", "repeated"),
+    [
+        ("GET", [302, 200, 302], [200]),
+        ("GET", [302, 302], [302, 302]),
+        ("GET", [304, 200], [200]),
+        ("POST", [302, 200], [302, 200]),
+    ],
+)
+def test_who_was_only_sent_to_the_sign_in_is_not_sent_again_where_others_were_served(
+    method, statuses, repeated
+):
+    requests = [SentRequest("r", method, "/a", (), b"", status) for status in statuses]
+    assert [each.status for each in served(requests)] == repeated
