@@ -33,6 +33,8 @@ class Meta:
         needs: Artifacts that it receives.
         state: How far it is trusted.
         is_fallback: Whether its findings stand only for statements that no other finding names.
+        effect_of: Audits of the cause: where one of them has a finding on all of its routes, a
+            finding of this audit is a part of that.
     """
 
     audit_id: str
@@ -41,6 +43,7 @@ class Meta:
     needs: tuple[Artifact[Any], ...]
     state: State = State.STABLE
     is_fallback: bool = False
+    effect_of: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,10 @@ def run_audits(
     every = tuple(audits)
     allowed: list[Finding] = []
     results = tuple(_run(view, audit, allow, allowed) for audit in every)
+    results = tuple(
+        _without_effects(result, audit.meta.effect_of, results, allowed)
+        for audit, result in zip(every, results, strict=True)
+    )
     others = [
         finding
         for audit, result in zip(every, results, strict=True)
@@ -64,7 +68,7 @@ def _run(view: View, audit: Audit, allow: Mapping[str, str], allowed: list[Findi
     notes = ["preview: shown, never gating"] if is_preview else []
     kept: list[Finding] = []
     if counted_requests in audit.meta.needs:
-        found = [_with_basis(finding, view[counted_requests].warm_up_counts) for finding in found]
+        found = [_with_basis(finding, view[counted_requests].earlier_counts) for finding in found]
     for finding in _unique(found):
         entry = allowed_by(finding, allow)
         if entry is None:
@@ -117,6 +121,24 @@ def _line(finding: Finding, sql: str) -> set[tuple[str, int, frozenset[str]]]:
     return {(finding.place.file, finding.place.line, tables)}
 
 
+def _without_effects(
+    result: AuditResult,
+    causes: frozenset[str],
+    results: Sequence[AuditResult],
+    allowed: Sequence[Finding],
+) -> AuditResult:
+    """Return a result without the findings whose cause others name, shown or allowed."""
+    if not causes or not result.findings:
+        return result
+    found = [*allowed, *(finding for one in results for finding in one.findings)]
+    explained = {route for one in found if one.audit in causes for route in one.routes}
+    kept = [one for one in result.findings if not set(one.routes) <= explained]
+    gone = [one for one in result.findings if one not in kept]
+    notes = (*result.notes, *(f"the cost of the rows told of: {one.title}" for one in gone))
+    outcome = _outcome(kept) if gone else result.outcome
+    return dataclasses.replace(result, outcome=outcome, findings=tuple(kept), notes=notes)
+
+
 def _without(result: AuditResult, covered: _Covered) -> AuditResult:
     """Return a result without the findings on statements that others named."""
     kept = [finding for finding in result.findings if not covered.has(finding)]
@@ -138,13 +160,13 @@ def _unique(found: Sequence[Finding]) -> list[Finding]:
     return unique
 
 
-def _with_basis(finding: Finding, warm_up_counts: Mapping[str, int]) -> Finding:
-    """Say of a finding on rare routes only that the warm-up was counted with it."""
-    counts = [warm_up_counts.get(route, 0) for route in finding.routes]
+def _with_basis(finding: Finding, earlier_counts: Mapping[str, int]) -> Finding:
+    """Say of a finding on rare routes only that what came before was counted with it."""
+    counts = [earlier_counts.get(route, 0) for route in finding.routes]
     if not counts or not all(counts):
         return finding
     text = (
-        f"The steady state held too few requests of this: {sum(counts)} of the warm-up "
+        f"The steady state held too few requests of this: {sum(counts)} sent before it "
         f"{'is' if sum(counts) == 1 else 'are'} counted with them."
     )
     return dataclasses.replace(finding, detail=f"{finding.detail} {text}".strip())

@@ -206,6 +206,25 @@ def test_a_dear_statement_that_a_finding_covers_is_told_once(
     assert result.findings == (() if is_folded else (dear,))
 
 
+@pytest.mark.parametrize("allow", [{}, {"rows:k": "on purpose"}], ids=["shown", "allowed"])
+@pytest.mark.parametrize(
+    ("routes", "is_folded"),
+    [(("GET /a",), True), (("GET /a", "GET /b"), False), (("GET /c",), False)],
+)
+def test_an_effect_is_told_with_its_cause_where_that_is_found(tmp_path, routes, is_folded, allow):
+    view = View(hello(tmp_path, count=1).write())
+    cause = Finding("rows", "k", Severity.NOTE, "All rows.", routes=("GET /a", "GET /z"))
+    effect = Finding("text", "t", Severity.WARNING, "Much text.", routes=routes)
+    audits = [
+        Audit(Meta("text", "", "", (), effect_of=frozenset({"rows"})), lambda given: [effect], ""),
+        Audit(Meta("rows", "", "", ()), lambda given: [cause], ""),
+    ]
+    result, _ = run_audits(view, audits, allow)
+    assert result.findings == (() if is_folded else (effect,))
+    assert result.outcome is (Outcome.PASSED if is_folded else Outcome.FAILED)
+    assert ("the cost of the rows told of: Much text." in result.notes) is is_folded
+
+
 def test_a_measured_effect_ranks_before_an_attributed_one(tmp_path):
     build = RecordingBuilder(tmp_path)
     SCENARIOS["n-plus-one-queries"][0](build)

@@ -13,9 +13,9 @@ A learning pass samples the CPU of each route (at least 40 ms of it, over 5 requ
 counts if a serialiser is on the stack and no database driver or ORM below it.
 
 ## Known problems
-The cost may be that of the amount: see `unbounded-result` and `oversized-response` first. Encoders
-in C are charged to the Python function that called them. Hand-written `to_dict` functions are the
-user's own code: see `hot-function`.
+The cost may be that of the amount: see `oversized-response` first; a route with a finding of
+`unbounded-result` has none of this. Encoders in C are charged to the Python function that called
+them. Hand-written `to_dict` functions are the user's own code: see `hot-function`.
 
 ## How to fix
 Send fewer fields and rows; select columns instead of objects; a serialiser in C or Rust (orjson,
@@ -47,6 +47,7 @@ META = Meta(
     failure_title="Serialising takes much of the CPU",
     needs=(steady_state, endpoint_cpu, endpoint_stacks, view_places),
     state=State.PREVIEW,
+    effect_of=frozenset({"unbounded-result"}),
 )
 
 

@@ -15,8 +15,8 @@ counts if a template is on the stack and neither driver, nor ORM, nor your own P
 The place is the template's line with the most samples.
 
 ## Known problems
-The cost may be that of the amount: see `unbounded-result` and `oversized-response` first.
-Functions that a template calls are judged by `hot-function`.
+The cost may be that of the amount: see `oversized-response` first; a route with a finding of
+`unbounded-result` has none of this. Functions that a template calls are judged by `hot-function`.
 
 ## How to fix
 Show fewer rows; work out values before, in one go; `{% cache %}` or a cached fragment for what
@@ -47,6 +47,7 @@ META = Meta(
     failure_title="Rendering takes much of the CPU",
     needs=(steady_state, endpoint_cpu, endpoint_stacks),
     state=State.PREVIEW,
+    effect_of=frozenset({"unbounded-result"}),
 )
 
 
