@@ -1,8 +1,10 @@
-"""EXPLAIN on a real server: it executes, and leaves nothing behind."""
+"""What a real server tells: plans that leave nothing behind, and rows to ask a route for."""
 
 import functools
 
+from flask_assay.gather.catalog import Catalog
 from flask_assay.gather.plans import explain
+from flask_assay.gather.real_rows import sample_rows
 
 
 def test_statements_are_explained_in_one_session_and_change_nothing(shared):
@@ -28,5 +30,33 @@ def test_statements_are_explained_in_one_session_and_change_nothing(shared):
         assert told["DELETE"]["tree"]["Operation"] == "Delete"
         assert told["DELETE"]["execution_s"] > 0
         assert ask("SELECT count(*) FROM t") == [("1",)]
+    finally:
+        shared.drop_database(database)
+
+
+def test_among_the_first_rows_are_those_that_most_others_refer_to(shared):
+    database = shared.create_database("busy")
+    try:
+        ask = functools.partial(shared.sql, database)
+        ask(
+            "CREATE TABLE person (id int PRIMARY KEY, name text);"
+            "CREATE TABLE note (id int PRIMARY KEY, n int, person_id int REFERENCES person);"
+            "CREATE TABLE visit (person_id bigint REFERENCES person, k int PRIMARY KEY);"
+            "INSERT INTO person SELECT k, 'p' || k FROM generate_series(1, 500) k;"
+            "INSERT INTO note SELECT k, k, 7 FROM generate_series(1, 3) k;"
+            "INSERT INTO note SELECT k + 10, k, 9 FROM generate_series(1, 2) k;"
+            "INSERT INTO visit SELECT 9, k FROM generate_series(1, 900) k;"
+            "INSERT INTO visit SELECT 11, 1000 + k FROM generate_series(1, 90) k; ANALYZE"
+        )
+        name = ask("SELECT current_database()")[0][0]
+        catalog = Catalog({name: ask}, functools.partial(shared.sql, None))
+        found = sample_rows({name: ask}, catalog.tables()["tables"])
+        first, spread = found["person"]["id"][:6:2], found["person"]["id"][1:6:2]
+        assert first == [9, 7, 11]
+        assert spread == [10, 20, 30]
+        assert found["person"]["name"][0] == "p9"
+        assert len(found["person"]["id"]) == 50
+        assert len(set(found["person"]["id"])) == 50
+        assert found["visit"]["k"] == sorted(found["visit"]["k"])
     finally:
         shared.drop_database(database)

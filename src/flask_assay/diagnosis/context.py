@@ -35,7 +35,8 @@ def load_of(view: View) -> dict[str, object]:
         by_phase[row.phase.name.lower().replace("_", "-")] += 1
     found["requests_by_phase"] = by_phase
     found["phases"] = _phases(view)
-    found["failures"] = sum(1 for row in clients if row.flags & _FAILED_OR_NO_RESPONSE)
+    load = (row for row in clients if row.phase is not Phase.SETUP)  # else a look before it
+    found["failures"] = sum(1 for row in load if row.flags & _FAILED_OR_NO_RESPONSE)
     try:
         steady = view[steady_state]
     except UnavailableError:

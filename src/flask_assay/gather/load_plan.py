@@ -9,6 +9,7 @@ from typing import Any
 from flask_assay.errors import LoadError
 from flask_assay.gather.allotment import steady_s
 from flask_assay.gather.lab import Lab
+from flask_assay.gather.looks import Looks
 from flask_assay.gather.preflight import find_locustfile
 from flask_assay.gather.real_rows import Query, sample_rows
 from flask_assay.gather.rehearsal import rehearse
@@ -17,7 +18,7 @@ from flask_assay.load.journeys import derive
 from flask_assay.load.plan import Exchange, Journey, LoadPlan
 from flask_assay.recording.directory import read_document, write_document
 
-__all__ = ["plan_load"]
+__all__ = ["plan_load", "signed_in"]
 
 _PATIENCE_S = 40.0  # for the slowest routes, when each is asked once before the load
 
@@ -68,9 +69,13 @@ def _journeys(
     app = read_document(lab.recording, "app", {})
     assert isinstance(app, dict)
     derived = derive(app.get("routes", []), sample_rows(asks, tables))
-    signed_in = _signed_in(derived.journeys, lab.run.private)
+    asked = signed_in(derived.journeys, lab.run.private)
     patience_s = _PATIENCE_S if lab.deadline is None else 0.0
-    journeys, faults = rehearse(signed_in, target.address, patience_s)
+    looks = Looks(lab.recording, lab.run.private)
+    try:
+        journeys, faults = rehearse(asked, target.address, patience_s, looks=looks)
+    finally:
+        looks.close()
     left_out = {each.route: each.reason for each in derived.skipped} | faults
     routes = [{"route": route, "reason": reason} for route, reason in left_out.items()]
     write_document(lab.recording, "left-out-routes", {"routes": routes})
@@ -84,22 +89,26 @@ def _journeys(
     return journeys
 
 
-def _signed_in(journeys: tuple[Journey, ...], private: Path) -> tuple[Journey, ...]:
-    """Give the headers of signed-in users to the exchanges in turn, if there is a login hook."""
+def signed_in(journeys: tuple[Journey, ...], private: Path) -> tuple[Journey, ...]:
+    """Give the headers of signed-in users to the exchanges in turn, if there is a login hook.
+
+    Not always the same user goes first, and none meets every second row only.
+    """
     path = private / "identities.json"
     if not path.is_file():
         return journeys
     identities = json.loads(path.read_text(encoding="utf-8"))
+    count = len(identities)
     return tuple(
         replace(
             journey,
             exchanges=tuple(
                 replace(exchange, headers={**exchange.headers, **identity})
-                for number, exchange in enumerate(_at_least(journey.exchanges, len(identities)))
-                for identity in [identities[number % len(identities)]]
+                for number, exchange in enumerate(_at_least(journey.exchanges, count))
+                for identity in [identities[(turn + number + number // count) % count]]
             ),
         )
-        for journey in journeys
+        for turn, journey in enumerate(journeys)
     )
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from flask_assay.gather.looks import Looks
 from flask_assay.load.deck import is_served
 from flask_assay.load.plan import Exchange, Journey
 from flask_assay.model.owned import AllowedTarget
@@ -23,13 +24,18 @@ _MOST_PATIENT_S = 20.0  # for one answer, while the patience of all lasts
 _MOST_LATE = 3  # one after the other: after these nobody is asked any more
 _LATE = -1
 _MOST_BYTES = 50_000_000
+_NUMBER_HEADER = "X-Assay-Request"
 _STREAMS = "text/event-stream"
 _MOST_TRIES = 8  # of one journey, each by somebody else
 _TRYING_S = 8.0  # of all journeys together, beyond the first request of each
 
 
 def rehearse(
-    journeys: Sequence[Journey], target: AllowedTarget, patience_s: float = 0.0
+    journeys: Sequence[Journey],
+    target: AllowedTarget,
+    patience_s: float = 0.0,
+    *,
+    looks: Looks | None = None,
 ) -> tuple[tuple[Journey, ...], dict[str, str]]:
     """Return the journeys whose requests end, and why the others do not.
 
@@ -37,25 +43,28 @@ def rehearse(
         journeys: Derived journeys.
         target: The booted app.
         patience_s: What slow answers may take together, beyond a few seconds each.
+        looks: Keeps what was asked.
 
     Returns:
-        Journeys to keep, a request that was served before their others; name of each other
-        journey to the reason.
+        Journeys to keep, a request that was served before their others, with what it took; name
+        of each other journey to the reason.
     """
+    asker = _Asker(target, looks)
     kept: list[Journey] = []
     left_out: dict[str, str] = {}
     trying_s = _TRYING_S
     welcome: Counter[str] = Counter()
     late = 0  # answers in a row
-    for number, derived in enumerate(journeys):
-        journey = _turned(derived, number)
+    for derived in journeys:
+        journey = derived
         if late == _MOST_LATE:
             kept.append(journey)
             continue
         began = time.monotonic()
         longest_s = min(_MOST_PATIENT_S, _LONGEST_S + patience_s)
-        status, fault = _ask(journey, journey.exchanges[0], target, longest_s)
-        patience_s = max(0.0, patience_s - max(0.0, time.monotonic() - began - _LONGEST_S))
+        status, fault = asker.ask(journey, journey.exchanges[0], longest_s)
+        took_s = time.monotonic() - began
+        patience_s = max(0.0, patience_s - max(0.0, took_s - _LONGEST_S))
         late = late + 1 if status == _LATE else 0
         if late > 1:  # it may have waited for the one before
             kept.append(journey)
@@ -67,32 +76,24 @@ def rehearse(
         if not is_served(status) and status < 500:
             # once the time is up, only those are asked who were served elsewhere
             most = _MOST_TRIES - 1 if trying_s > 0 else min(1, len(welcome))
-            journey = _served_first(journey, target, welcome, most)
+            journey = _served_first(journey, asker, welcome, most)
             trying_s -= time.monotonic() - began
-        kept.append(journey)
+        kept.append(replace(journey, look_s=took_s))
     return tuple(kept), left_out
 
 
-def _turned(journey: Journey, number: int) -> Journey:
-    """Return the journey with another request in front: not always the same user's."""
-    at = number % len(journey.exchanges)
-    return replace(journey, exchanges=(*journey.exchanges[at:], *journey.exchanges[:at]))
-
-
-def _served_first(
-    journey: Journey, target: AllowedTarget, welcome: Counter[str], most: int
-) -> Journey:
+def _served_first(journey: Journey, asker: "_Asker", welcome: Counter[str], most: int) -> Journey:
     """Return the journey with the first request in front that anybody is served.
 
     Args:
         journey: Whose first request was turned away.
-        target: The booted app.
+        asker: Of the booted app.
         welcome: Who was served where others were turned away: these are asked first.
         most: How many others are asked.
     """
     others = sorted(_by_others(journey), key=lambda each: -welcome[str(each.headers)])[:most]
     for exchange in others:
-        status, fault = _ask(journey, exchange, target, _LONGEST_S)
+        status, fault = asker.ask(journey, exchange, _LONGEST_S)
         if is_served(status) and not fault:
             welcome[str(exchange.headers)] += 1
             others = [each for each in journey.exchanges if each is not exchange]
@@ -111,27 +112,44 @@ def _by_others(journey: Journey) -> list[Exchange]:
     return others or list(journey.exchanges[1:])
 
 
-def _ask(
-    journey: Journey, exchange: Exchange, target: AllowedTarget, longest_s: float
-) -> tuple[int, str]:
-    """Return the status, 0 or ``_LATE`` if there was none, and why such can not be load."""
-    connection = http.client.HTTPConnection(target.host, target.port, timeout=longest_s)
-    try:
-        connection.request(
-            journey.method,
-            exchange.path,
-            body=exchange.body or None,
-            headers=dict(exchange.headers),
+class _Asker:
+    """Sends one request after the other, each on a connection of its own."""
+
+    def __init__(self, target: AllowedTarget, looks: Looks | None) -> None:
+        self._target, self._looks = target, looks
+
+    def ask(self, journey: Journey, exchange: Exchange, longest_s: float) -> tuple[int, str]:
+        """Return the status, 0 or ``_LATE`` if there was none, and why such can not be load."""
+        headers = dict(exchange.headers)
+        if self._looks is not None:
+            headers[_NUMBER_HEADER] = str(self._looks.begin())
+        status, size, fault = self._sent(journey, replace(exchange, headers=headers), longest_s)
+        if self._looks is not None:
+            self._looks.end(journey, exchange, max(0, status), size)
+        return status, fault
+
+    def _sent(self, journey: Journey, exchange: Exchange, longest_s: float) -> tuple[int, int, str]:
+        """Return status, bytes and fault."""
+        connection = http.client.HTTPConnection(
+            self._target.host, self._target.port, timeout=longest_s
         )
-        response = connection.getresponse()
-        if _STREAMS in (response.getheader("Content-Type") or ""):
-            return response.status, "answers with a stream of events, which does not end"
-        response.read(_MOST_BYTES)
-    except TimeoutError:
-        return _LATE, f"did not answer within {longest_s:.3g} s when asked once, before the load"
-    except (OSError, http.client.HTTPException):
-        return 0, ""  # a failure under load is a finding, not a reason to look away
-    else:
-        return response.status, ""
-    finally:
-        connection.close()
+        try:
+            connection.request(
+                journey.method,
+                exchange.path,
+                body=exchange.body or None,
+                headers=dict(exchange.headers),
+            )
+            response = connection.getresponse()
+            if _STREAMS in (response.getheader("Content-Type") or ""):
+                return response.status, 0, "answers with a stream of events, which does not end"
+            size = len(response.read(_MOST_BYTES))
+        except TimeoutError:
+            fault = f"did not answer within {longest_s:.3g} s when asked once, before the load"
+            return _LATE, 0, fault
+        except (OSError, http.client.HTTPException):
+            return 0, 0, ""  # a failure under load is a finding, not a reason to look away
+        else:
+            return response.status, size, ""
+        finally:
+            connection.close()

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 from flask_assay.load.plan import Exchange, Journey
@@ -9,6 +10,9 @@ from flask_assay.load.plan import Exchange, Journey
 __all__ = ["JourneyDeck", "is_served", "is_turned_away"]
 
 TRIES_BEFORE_JUDGING = 3
+DRAWS_MIN = 4  # of each journey, before the others get more
+DRAWS_S = 2.0  # that these may take together: a slow journey gets fewer
+CHANCE_SHARE = 0.25  # of the draws meanwhile
 OTHERS_SHARE = 0.25  # of a restricted journey's requests: rows may decide, and not who asks
 
 _Identity = tuple[tuple[str, str], ...]
@@ -28,7 +32,10 @@ class JourneyDeck:
     """Draws a journey by weight and one of its requests.
 
     Each journey is drawn once before any is drawn by chance, with its first request, so that a
-    short load reaches every route. Where some users are served and others are turned away, most
+    short load reaches every route; but one that was slow when it was asked before the load, as
+    then a few would take the time of all. Then those come first that were drawn least and answer
+    soon, with their next requests and once as the user who is served where others are not: a
+    count of one or two says little. Where some users are served and others are turned away, most
     requests are those of users who are served: an administrator's pages are an administrator's.
     Where nobody was served yet, those go first who were served elsewhere when others were not.
 
@@ -41,24 +48,34 @@ class JourneyDeck:
         self._journeys = list(journeys)
         self._weights = [journey.weight for journey in journeys]
         self._random = random
-        self._fresh = random.sample(self._journeys, len(self._journeys))
+        self._counts: Counter[str] = Counter()
+        self._rare = [journey for journey in journeys if self._charge(journey) <= DRAWS_S]
+        self._fresh = random.sample(self._rare, len(self._rare))
         self._answers: dict[str, Counter[int]] = {}
         self._served: dict[str, set[_Identity]] = {}
         self._turned_away: dict[str, set[_Identity]] = {}
 
     @property
-    def has_undrawn(self) -> bool:
-        """Whether some journey was not drawn yet."""
-        return bool(self._fresh)
+    def has_rare(self) -> bool:
+        """Whether some journey that answers soon was drawn seldom or never."""
+        return bool(self._rare)
 
     def draw(self) -> tuple[Journey, Exchange]:
         """Return a journey and the request that stands for it this time."""
         if self._fresh:
             journey = self._fresh.pop()
-            return journey, journey.exchanges[0]
-        journey = self._random.choices(self._journeys, self._weights)[0]
-        exchanges = self._promising(journey)
-        return journey, exchanges[self._random.randrange(len(exchanges))]
+            exchange = journey.exchanges[0]
+        elif self._rare and self._random.random() >= CHANCE_SHARE:
+            journey = min(self._rare, key=self._charge)
+            exchange = self._next(journey)
+        else:
+            journey = self._random.choices(self._journeys, self._weights)[0]
+            exchanges = self._promising(journey)
+            exchange = exchanges[self._random.randrange(len(exchanges))]
+        self._counts[journey.name] += 1
+        if self._counts[journey.name] >= DRAWS_MIN or self._charge(journey) > DRAWS_S:
+            self._rare = [each for each in self._rare if each is not journey]
+        return journey, exchange
 
     def answered(self, journey: Journey, exchange: Exchange, status: int) -> None:
         """Count an answer for a journey, and remember who was served and who was not."""
@@ -80,6 +97,7 @@ class JourneyDeck:
         self._journeys = [journey for journey in self._journeys if journey not in hopeless]
         self._weights = [journey.weight for journey in self._journeys]
         self._fresh = [journey for journey in self._fresh if journey not in hopeless]
+        self._rare = [journey for journey in self._rare if journey not in hopeless]
         return [
             f"{journey.name} was left out after the warm-up: it answered "
             f"{next(iter(self._answers[journey.name]))} every time"
@@ -90,6 +108,20 @@ class JourneyDeck:
         answers = self._answers.get(journey.name, Counter())
         tried = answers.total()
         return tried >= TRIES_BEFORE_JUDGING and all(400 <= code < 500 for code in answers)
+
+    def _charge(self, journey: Journey) -> float:
+        """Return the seconds that a journey will have had after its next draw, by its look."""
+        return (self._counts[journey.name] + 1) * max(journey.look_s, 1e-3)
+
+    def _next(self, journey: Journey) -> Exchange:
+        """Return the request that follows in a journey's own order."""
+        count = self._counts[journey.name]
+        rights = self._rights()
+        if count == 1 and rights:
+            first, user = journey.exchanges[0], dict(rights.most_common(1)[0][0])
+            return replace(first, headers={**first.headers, **user})
+        exchanges = self._promising(journey)
+        return exchanges[count % len(exchanges)]
 
     def _promising(self, journey: Journey) -> Sequence[Exchange]:
         """Return the requests that most of all will be served, where some were turned away."""

@@ -36,12 +36,14 @@ class Journey:
         method: HTTP method.
         exchanges: What to send; one is drawn each time.
         weight: How often it is chosen beside the others.
+        look_s: What its first request took, asked alone before the load; 0 if it was not.
     """
 
     rule: str
     method: str
     exchanges: tuple[Exchange, ...]
     weight: float = 1.0
+    look_s: float = 0.0
 
     @property
     def name(self) -> str:
@@ -72,7 +74,8 @@ class LoadPlan:
         think_time_s: Least and most seconds that a journey's user pauses between requests.
         warm_up_s: Seconds before anything is judged.
         steady_s: Seconds that are judged.
-        reach_s: Most seconds that the warm-up lasts longer until every journey was drawn once.
+        reach_s: Most seconds that the warm-up lasts longer until every journey was drawn, and
+            those that answer soon several times.
         drain_s: Most seconds that users get to finish what they are doing.
         seed: Seed of arrivals, choices and samples.
         early_failure_count: Requests after which "all failed" is reported.

@@ -245,7 +245,7 @@ def test_a_rare_page_that_writes_is_counted_over_the_warm_up_too(tmp_path):
             request.work(2)
     [finding] = found(build, "write-on-read")
     assert finding.evidence[0].value == 3
-    assert "warm-up" in finding.detail
+    assert "1 sent before it" in finding.detail
 
 
 @pytest.mark.parametrize(("rows", "is_pager"), [(20, True), (1, False)])

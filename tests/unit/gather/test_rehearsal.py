@@ -6,8 +6,12 @@ import threading
 import pytest
 
 from flask_assay.gather import rehearsal
+from flask_assay.gather.looks import Looks
 from flask_assay.load.plan import Exchange, Journey
+from flask_assay.load.transcript import read_transcripts
 from flask_assay.model.owned import AllowedTarget
+from flask_assay.model.rows import ClientFlag, Phase
+from flask_assay.recording.reader import Recording
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -73,20 +77,45 @@ def test_who_is_served_comes_first_and_everybody_stays(target):
     assert rows.exchanges[0].path == "/rows/2"
 
 
-def test_who_goes_first_changes_from_route_to_route(target):
-    users = [{"Cookie": name} for name in ("guest", "staff", "other")]
+def test_what_was_asked_is_a_part_of_the_recording_and_can_be_asked_again(target, tmp_path):
+    looks = Looks(tmp_path, tmp_path)
     journeys = [
-        Journey(f"/{n}", "GET", tuple(Exchange(f"/{n}", user) for user in users)) for n in range(3)
+        Journey("/staff", "GET", tuple(Exchange("/staff", {"Cookie": u}) for u in ("a", "staff"))),
+        Journey("/fails", "GET", (Exchange("/fails"),)),
+        Journey("/events", "GET", (Exchange("/events"),)),
     ]
-    kept, _ = rehearsal.rehearse(journeys, target)
-    assert [each.exchanges[0].headers["Cookie"] for each in kept] == ["guest", "staff", "other"]
+    kept, _ = rehearsal.rehearse(journeys, target, looks=looks)
+    looks.close()
+    assert kept[0].look_s > 0
+    [file] = Recording(tmp_path).load_files
+    assert [(row.name, row.status) for row in file.clients] == [
+        ("/staff", 403), ("/staff", 200), ("/fails", 500), ("/events", 200),
+    ]  # fmt: skip
+    assert {row.phase for row in file.clients} == {Phase.SETUP}
+    assert len({row.request_id for row in file.clients}) == 4
+    said = read_transcripts(tmp_path)
+    assert [each.request_id for each in said] == [row.request_id for row in file.clients]
+    assert said[1].headers == (("Cookie", "staff"),)
+
+
+def test_who_was_not_answered_is_told_apart(target, tmp_path, monkeypatch):
+    monkeypatch.setattr(rehearsal, "_LONGEST_S", 0.3)
+    looks = Looks(tmp_path, tmp_path)
+    rehearsal.rehearse([Journey("/hang", "GET", (Exchange("/hang"),))], target, looks=looks)
+    looks.close()
+    [file] = Recording(tmp_path).load_files
+    [row] = file.clients
+    assert (row.status, row.flags) == (0, ClientFlag.NO_RESPONSE)
+    assert file.counters["exchanges_unanswered"] == 1
+    assert read_transcripts(tmp_path) == []
 
 
 def test_there_is_patience_for_slow_routes_as_long_as_it_lasts(target, monkeypatch):
     monkeypatch.setattr(rehearsal, "_LONGEST_S", 0.3)
     slow = Journey("/slow", "GET", (Exchange("/slow"),))
     kept, left_out = rehearsal.rehearse([slow], target, patience_s=60.0)
-    assert (kept, left_out) == ((slow,), {})
+    assert ([each.name for each in kept], left_out) == (["GET /slow"], {})
+    assert kept[0].look_s >= 1
     hang = Journey("/hang", "GET", (Exchange("/hang"),))
     kept, left_out = rehearsal.rehearse([hang], target, patience_s=0.2)
     assert kept == ()

@@ -3,7 +3,7 @@ from random import Random
 
 import pytest
 
-from flask_assay.load.deck import JourneyDeck
+from flask_assay.load.deck import DRAWS_MIN, JourneyDeck
 from flask_assay.load.plan import Exchange, Journey
 
 HOME = Journey("/", "GET", (Exchange("/"),), weight=3)
@@ -99,10 +99,44 @@ def test_a_missing_row_or_a_failure_turns_nobody_away():
         assert 0.45 < share_of_staff(dealt) < 0.55
 
 
-def test_a_deck_knows_whether_a_journey_was_not_drawn_yet():
+def many(count, look_s):
+    paths = [Exchange(f"/{look_s}?{k}") for k in range(8)]
+    return [Journey(f"/{look_s}/{n}", "GET", tuple(paths), look_s=look_s) for n in range(count)]
+
+
+def test_a_deck_knows_whether_a_journey_was_not_drawn_or_seldom():
     dealt = deck()
-    assert dealt.has_undrawn
-    dealt.draw()
-    assert dealt.has_undrawn
-    dealt.draw()
-    assert not dealt.has_undrawn
+    assert dealt.has_rare
+    for _ in range(40):
+        dealt.draw()
+    assert not dealt.has_rare
+
+
+def test_what_answers_soon_is_drawn_several_times_before_what_is_slow_is_drawn_again():
+    dealt = JourneyDeck([*many(20, 0.01), *many(3, 4.0)], random=Random(1))
+    drawn = []
+    while dealt.has_rare:
+        drawn.append(dealt.draw())
+    counts = Counter(journey.name for journey, _ in drawn)
+    assert len(counts) >= 20
+    quick = [count for name, count in counts.items() if "0.01" in name]
+    assert min(quick) >= DRAWS_MIN
+    assert len(drawn) < 20 * DRAWS_MIN * 1.7
+    assert sum(counts.values()) - sum(quick) < 0.1 * len(drawn)
+    for name in counts:
+        paths = [exchange.path for journey, exchange in drawn if journey.name == name]
+        assert "4.0" in name or paths[0].endswith("?0")
+        assert len(set(paths)) > 1 or len(paths) == 1
+
+
+def test_each_route_is_asked_once_as_the_user_who_is_served_where_others_are_not():
+    users = tuple(Exchange("/x", {"Cookie": f"u{n}"}) for n in range(20))
+    journeys = [Journey(f"/{n}", "GET", users) for n in range(10)]
+    dealt = JourneyDeck([ADMIN, *journeys], random=Random(1))
+    dealt.answered(ADMIN, ADMIN.exchanges[0], 200)
+    dealt.answered(ADMIN, ADMIN.exchanges[1], 403)
+    drawn = Counter()
+    while dealt.has_rare:
+        journey, exchange = dealt.draw()
+        drawn[journey.name, exchange.headers["Cookie"]] += 1
+    assert all(drawn[journey.name, "staff"] for journey in journeys)

@@ -121,10 +121,10 @@ class Conductor:
             self._runner.start(self._plan.users, spawn_rate=self._plan.users)
 
     def _reach_every_journey(self) -> None:
-        """Let the warm-up last until every journey was drawn once, as far as the plan allows."""
+        """Let the warm-up last until every journey was drawn, as far as the plan allows."""
         deck = self._cast.deck
         limit = self._warm_up_end_ns + round(self._plan.reach_s * NS_PER_S)
-        self._hold_until(lambda: limit if deck is not None and deck.has_undrawn else 0)
+        self._hold_until(lambda: limit if deck is not None and deck.has_rare else 0)
         later_ns = max(0, self._clock.monotonic_ns() - self._warm_up_end_ns)
         if self._plan.reach_s:
             self._warm_up_end_ns += later_ns
