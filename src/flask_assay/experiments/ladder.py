@@ -46,7 +46,12 @@ def ladder_of(
     ]  # fmt: skip
     if not left:
         return None
+    launches = _with_all(left, launches, requests_by_route)
     scale = _Scale(left, launches, requests_by_route, spread)
+    # what was proven on a route that not all of these launches measured has no place beside others
+    left = [each for each in left if not each.routes.isdisjoint(scale.routes)]
+    if not left:
+        return None
     rungs: list[Rung] = []
     below: list[Hypothesis] = []
     while left:
@@ -66,6 +71,17 @@ def ladder_of(
         rungs=tuple(rungs),
         no_effect=tuple((each.remedy_id, each.remedy.summary) for each in without),
     )
+
+
+def _with_all(
+    wanted: Sequence[Hypothesis],
+    launches: Sequence[LaunchResult],
+    requests_by_route: Mapping[str, int],
+) -> Sequence[LaunchResult]:
+    """Return the launches that measured every route of the remedies, if there are two or more."""
+    routes = {route for each in wanted for route in each.routes} & requests_by_route.keys()
+    found = [each for each in launches if all((NULL, route) in each.pairs for route in routes)]
+    return found if len(found) > 1 else launches
 
 
 def _rung(scale: "_Scale", below: Sequence[Hypothesis]) -> Rung:

@@ -74,3 +74,26 @@ def test_a_cache_helps_its_hits_only():
 def test_nothing_faster_gives_no_ladder():
     every = {"a": trial(A, TrialOutcome.NO_EFFECT)}
     assert ladder_of([A], every, launches(RATIOS), ASKED) is None
+
+
+def without(launch, route):
+    return LaunchResult(
+        {key: each for key, each in launch.pairs.items() if key[1] != route}, {}, launch.statements
+    )
+
+
+def test_launches_that_had_no_time_for_a_route_are_left_aside():
+    every = {each.remedy_id: trial(each) for each in (A, B, C)}
+    four = launches(RATIOS, count=4)
+    ladder = ladder_of([A, B, C], every, [*four[:2], *(without(each, "s") for each in four)], ASKED)
+    assert ladder.routes == ("r", "s")
+    assert ladder.launch_count == 2
+
+
+def test_a_proven_remedy_whose_route_was_not_always_measured_is_not_called_useless():
+    two = launches(RATIOS, count=2)
+    every = {each.remedy_id: trial(each) for each in (A, C)}
+    ladder = ladder_of([A, C], every, [two[0], without(two[1], "s")], ASKED)
+    assert [rung.remedy_id for rung in ladder.rungs] == ["a"]
+    assert ladder.no_effect == ()
+    assert ladder_of([C], every, [two[0], without(two[1], "s")], ASKED) is None
