@@ -74,7 +74,10 @@ def _different(every: Iterable[Said]) -> list[Said]:
 
 
 def send_again(
-    sender: "Sender", wanted: Mapping[str, Sequence[Said]], most: int, is_late: Callable[[], bool]
+    sender: "Sender",
+    wanted: Mapping[str, Sequence[Said]],
+    most: int,
+    is_late: Callable[[int], bool],
 ) -> Iterator[tuple[str, int]]:
     """Send requests of each route until enough are answered as they were in the load.
 
@@ -85,7 +88,7 @@ def send_again(
         sender: To the target.
         wanted: Route → requests.
         most: Answers per route that are enough.
-        is_late: Whether the time is up.
+        is_late: Whether the time for a round, the first is 0, is up.
 
     Yields:
         Route and bytes of each such answer, right after it.
@@ -96,10 +99,10 @@ def send_again(
             for route, requests in wanted.items()
             if route.startswith(_SAFE) is is_safe
         }
-        for _ in range(most):
+        for number in range(most):
             for route, requests in tries.items():
-                if is_late():
-                    return
+                if is_late(number):
+                    break
                 size = _first_answer(sender, requests)
                 if size is not None:
                     yield route, size

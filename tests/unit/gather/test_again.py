@@ -28,7 +28,7 @@ def load_of(tmp_path, *asked, flags=0, ms=1):
 A, B = (("Cookie", "a"),), (("Cookie", "b"),)
 
 
-def never():
+def never(number):
     return False
 
 
@@ -131,8 +131,17 @@ def test_each_route_has_its_turn_before_the_time_is_up_and_writes_come_last(tmp_
              for route in ("GET /a", "POST /p", "GET /b") for k in range(3)]  # fmt: skip
     wanted = candidates(*load_of(tmp_path, *asked))
     sender, late = Answering({}), iter([False] * 5 + [True] * 9)
-    assert len(list(send_again(sender, wanted, 2, lambda: next(late)))) == 5
+    assert len(list(send_again(sender, wanted, 2, lambda number: next(late)))) == 5
     assert [path[1] for path in sender.asked] == ["a", "b", "a", "b", "p"]
+
+
+def test_the_first_round_may_take_longer_than_the_others(tmp_path):
+    asked = [(f"{route}", f"/{route[-1]}?{k}", A, 200)
+             for route in ("GET /a", "POST /p", "GET /b") for k in range(3)]  # fmt: skip
+    wanted = candidates(*load_of(tmp_path, *asked))
+    sender = Answering({})
+    assert len(list(send_again(sender, wanted, 3, lambda number: number > 0))) == 3
+    assert [path[1] for path in sender.asked] == ["a", "b", "p"]
 
 
 def test_streams_and_very_long_answers_are_left_out(tmp_path):

@@ -1,6 +1,8 @@
 """What several processes learned becomes one document."""
 
-from flask_assay.gather.learning import _dict_readers, merged
+from tests.recordings.builder import RecordingBuilder
+
+from flask_assay.gather.learning import _dict_readers, merged, quickest_first
 from flask_assay.probe.sensors.orm_reads import UNSEEN_READER
 
 
@@ -19,3 +21,16 @@ def test_files_that_read_past_attributes_are_named(tmp_path):
         {"files": ["clean.py", UNSEEN_READER], "site": "-"},
     ]
     assert _dict_readers(tmp_path, groups) == [UNSEEN_READER, "models.py", "views.py"]
+
+
+def test_one_request_of_each_route_begins_with_the_quickest(tmp_path):
+    build = RecordingBuilder(tmp_path)
+    for route, ms in (("GET /slow", 900), ("GET /quick", 3), ("GET /slow", 5), ("GET /slow", 800)):
+        with build.request(route) as request:
+            request.idle(ms)
+    wanted = {key: [] for key in ("GET /slow", "GET /quick", "POST /unseen")}
+    assert list(quickest_first(wanted, build.write())) == [
+        "POST /unseen",
+        "GET /quick",
+        "GET /slow",
+    ]

@@ -140,3 +140,15 @@ def test_each_route_is_asked_once_as_the_user_who_is_served_where_others_are_not
         journey, exchange = dealt.draw()
         drawn[journey.name, exchange.headers["Cookie"]] += 1
     assert all(drawn[journey.name, "staff"] for journey in journeys)
+
+
+def test_a_request_that_comes_too_soon_for_the_app_is_none_of_a_journeys_first():
+    dealt = JourneyDeck([ACCOUNT], random=Random(1))
+    for _ in range(20):
+        journey, exchange = dealt.draw()
+        dealt.answered(journey, exchange, 429)
+    assert dealt.has_rare
+    for _ in range(20):
+        journey, exchange = dealt.draw()
+        dealt.answered(journey, exchange, 200)
+    assert not dealt.has_rare

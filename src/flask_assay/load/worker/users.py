@@ -14,11 +14,14 @@ from locust.env import Environment
 from locust.util.load_locustfile import load_locustfile
 
 from flask_assay.errors import UsageError
-from flask_assay.load.deck import JourneyDeck
+from flask_assay.load.deck import TOO_MANY, JourneyDeck
 from flask_assay.load.lint import require_usable
 from flask_assay.load.plan import LoadPlan
+from flask_assay.load.worker.patience import pause
 
 __all__ = ["Cast", "assemble", "make_environment"]
+
+LIMITED_S = 1.0  # of a user who was told that it asks too often
 
 
 @dataclass
@@ -148,6 +151,8 @@ def _from_journeys(plan: LoadPlan) -> Cast:
                 allow_redirects=False,
             )
             deck.answered(journey, exchange, response.status_code)
+            if response.status_code == TOO_MANY:
+                pause(self, LIMITED_S)
 
     return Cast([JourneyUser], deck=deck)
 
