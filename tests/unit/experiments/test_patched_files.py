@@ -92,6 +92,34 @@ def test_a_function_is_found_by_its_name_where_lines_have_moved(tmp_path):
     assert "views.py:6 is no longer in gone" in told.value.why
 
 
+CLASSES = """class Other(MethodView):
+    def get(self):
+        return Product.query.get(1)
+
+
+class Products(MethodView):
+    def post(self):
+        return Product.query.first()
+
+    def get(self):
+        return [product for product in Product.query]
+"""
+
+
+def test_a_view_that_is_a_class_is_mended_in_the_method_that_answers(tmp_path):
+    (tmp_path / "views.py").write_text(CLASSES)
+    view = {"file": "views.py", "line": 6, "function": "Products"}
+    app = {"routes": [{"rule": "/", "methods": ["GET", "POST"], "view": view}]}
+    place = Place("templates/a.html", 3, "template")
+    finding = Finding("n-plus-one-queries", "k", Severity.ERROR, "t", ("GET /",), place=place)
+    made = write_patch(tmp_path, finding, Remedy("eager-load", SUPPLIER, "s"), app)
+    assert f"for product in Product.query{OPTION}]" in made.after
+    (tmp_path / "views.py").write_text(CLASSES.replace("in Product.query", "in find()"))
+    with pytest.raises(UsageError, match="no query") as told:
+        write_patch(tmp_path, finding, Remedy("eager-load", SUPPLIER, "s"), app)
+    assert "Products." not in told.value.why
+
+
 def test_what_is_loaded_already_is_not_loaded_again(tmp_path):
     for loaded in (OPTION, ".options(orm.joinedload(models.Product.supplier))"):
         with pytest.raises(UsageError, match=r"views\.py:6 loads Product\.supplier already"):
@@ -209,6 +237,15 @@ def test_table_args_of_every_kind_take_the_index_or_are_left_alone(tmp_path):
         given("    __table_args__ = OTHER + (1,)")
     with pytest.raises(UsageError, match="states the index already"):
         given("    __table_args__ = (sa.Index('other', 'a', 'b'),)")
+
+
+def test_table_args_that_a_mixin_gives_are_not_hidden(tmp_path):
+    (tmp_path / "base.py").write_text("class Base(Root):\n    __table_args__ = {'schema': 'x'}\n")
+    mixed = MODELS.replace("Stock(Model)", "Stock(mixins.Base)")
+    bare = mixed.partition("    __table_args__")[0] + mixed.partition("    )\n\n")[2]
+    with pytest.raises(UsageError, match="__table_args__ of Base"):
+        indexed(tmp_path, "a", "b", models=bare)
+    assert indexed(tmp_path, "a", "b", models=mixed)
 
 
 def test_an_index_has_one_name_whatever_the_projects_convention(tmp_path):

@@ -7,7 +7,12 @@ from pathlib import Path
 from flask_assay.errors import UsageError
 from flask_assay.experiments.patches.imports import with_import
 from flask_assay.experiments.patches.patch import Patch
-from flask_assay.experiments.patches.sources import function_at, insert_after, read_source
+from flask_assay.experiments.patches.sources import (
+    function_at,
+    insert_after,
+    is_named,
+    read_source,
+)
 from flask_assay.model.finding import Place
 
 __all__ = ["patch"]
@@ -38,7 +43,7 @@ def patch(root: Path, parameters: Mapping[str, object], places: tuple[Place, ...
         source = read_source(path, place.file)
         function = function_at(source.tree, place)
         if function is None:
-            moved += [place] if place.function else []
+            moved += [] if is_named(source.tree, place) else [place]
             continue
         _refuse_loaded(function, relationship, place)
         found = list(_queries(function, model))

@@ -103,6 +103,8 @@ def _patch(root: Path, parameters: Mapping[str, object], table: str, names: Sequ
     if len(names) == 1 and not _names_differently(sources):
         after = _with_column_index(model, names[0])
     else:
+        if "__table_args__" not in _assigned(model.node):
+            _refuse_inherited(model, sources)
         after = _with_table_index(model, names, table)
     _check(after, model, names)
     file = model.source.path.relative_to(root).as_posix()
@@ -176,6 +178,22 @@ def _refuse_stated(
             columns = [ast.unparse(arg) for arg in each.args if not isinstance(arg, ast.Constant)]
             if _index_name(table, names) in texts or [*texts[1:], *columns] == list(names):
                 raise _StatedError(f"{model.node.name} states the index already")
+
+
+def _refuse_inherited(model: _Model, sources: Sequence[Source]) -> None:
+    """Refuse where a mixin or an abstract base has table arguments that own ones would hide."""
+    classes = {each.node.name: each.node for each in _models(sources)}
+    left, seen = [model.node], set[str]()
+    while left:
+        node = left.pop()
+        for name in {ast.unparse(base).rpartition(".")[2] for base in node.bases} - seen:
+            seen.add(name)
+            base = classes.get(name)
+            if base is None or base is model.node or "__tablename__" in _assigned(base):
+                continue
+            if "__table_args__" in _assigned(base).keys() | _methods(base):
+                raise UsageError(f"{model.node.name} has the __table_args__ of {name}")
+            left.append(base)
 
 
 def _type_states(model: _Model, sources: Sequence[Source], column: str) -> bool:

@@ -15,6 +15,7 @@ __all__ = [
     "Source",
     "function_at",
     "insert_after",
+    "is_named",
     "line_end",
     "lines_of",
     "python_files",
@@ -130,30 +131,39 @@ def function_at(tree: ast.Module, place: Place) -> ast.FunctionDef | ast.AsyncFu
     Returns:
         None where no function, or several, can be meant.
     """
-    name = _bare_name(place.function)
-    around = [
-        node for node in ast.walk(tree)
-        if isinstance(node, _FUNCTIONS)
-        and _first_line(node) <= place.line <= (node.end_lineno or 0)
-    ]  # fmt: skip
-    if not name or any(node.name == name for node in around):
-        return around[0] if around else None
-    named = [node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS) and node.name == name]
-    if len(named) != 1:
-        return None
-    inner = named[0]
-    return next(
-        node for node in ast.walk(tree)
-        if isinstance(node, _FUNCTIONS) and node.lineno <= inner.lineno
-        and (node.end_lineno or 0) >= (inner.end_lineno or 0)
-    )  # fmt: skip
+    wanted = _names(place.function)
+    every = [(names, node) for names, node in _functions(tree, ()) if isinstance(node, _FUNCTIONS)]
+    around = [node for _, node in every if _is_around(node, place.line)]
+    named = [node for names, node in every if wanted and names[-len(wanted) :] == wanted]
+    if wanted and not any(node in named for node in around):
+        if len(named) != 1:
+            return None
+        around = [node for _, node in every if _is_around(node, named[0].lineno)]
+    return around[0] if around else None
 
 
-def _first_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    return min([node.lineno, *(each.lineno for each in node.decorator_list)])
+def is_named(tree: ast.Module, place: Place) -> bool:
+    """Return whether a file still has the function, or the class, of a place."""
+    wanted = _names(place.function)
+    return not wanted or any(names[-len(wanted) :] == wanted for names, _ in _functions(tree, ()))
 
 
-def _bare_name(function: str) -> str:
-    """Return the innermost name that a file has: not that of a comprehension or a template."""
-    names = [each for each in function.split(".") if each and not each.startswith("<")]
-    return names[-1] if names and names[-1].isidentifier() and names[-1] != "template" else ""
+def _functions(node: ast.AST, outer: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], ast.AST]]:
+    """Yield the names that lead to each function and class, and it; outer ones first."""
+    for each in ast.iter_child_nodes(node):
+        names = outer
+        if isinstance(each, (*_FUNCTIONS, ast.ClassDef)):
+            names = (*outer, each.name)
+            yield names, each
+        yield from _functions(each, names)
+
+
+def _is_around(node: ast.FunctionDef | ast.AsyncFunctionDef, line: int) -> bool:
+    first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+    return first <= line <= (node.end_lineno or 0)
+
+
+def _names(function: str) -> tuple[str, ...]:
+    """Return the names of a place that a file has: not those of comprehensions and templates."""
+    names = tuple(each for each in function.split(".") if each and not each.startswith("<"))
+    return names if all(map(str.isidentifier, names)) and names != ("template",) else ()

@@ -78,4 +78,10 @@ def _places(finding: Finding, app: Mapping[str, object]) -> tuple[Place, ...]:
         labels = {f"{method} {each['rule']}" for method in each["methods"]}
         if view and labels & set(finding.routes):
             found.append(Place(view["file"], view["line"], view["function"]))
+            # of a class, the method that answers
+            names = {label.partition(" ")[0].lower() for label in labels & set(finding.routes)}
+            found += (
+                Place(view["file"], view["line"], f"{view['function']}.{name}")
+                for name in sorted(names)
+            )
     return tuple(found)
