@@ -5,19 +5,13 @@ all: a stopped process ignores everything but KILL until it continues.
 """
 
 import contextlib
-import functools
-import json
 import os
-import shutil
 import signal
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from flask_assay.services.memory import data_places
 from flask_assay.services.processes import (
-    Identity,
     ProcessRow,
     boot_id,
     family,
@@ -26,51 +20,16 @@ from flask_assay.services.processes import (
     serving,
     table,
 )
+from flask_assay.services.registrations import Registration, read_registrations
+from flask_assay.services.removal import remove_tree
 from flask_assay.services.segments import release_segments
 from flask_assay.services.waiting import WaitTimeoutError, wait_until
 
-__all__ = ["Registration", "extinguish", "read_registrations", "register", "remove", "send"]
+__all__ = ["extinguish", "remove", "send"]
 
 GRACE_S = 2.0
 KILL_S = 2.0
-_UNLINKS_AT_ONCE = 16
 _TERM = signal.SIGTERM
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """One process that a run started.
-
-    Attributes:
-        name: Its name within the run.
-        identity: Which process.
-        end_signal: What asks it to end at once and orderly.
-        session: Its session, by which members of its group are known after its death.
-    """
-
-    name: str
-    identity: Identity
-    end_signal: int
-    session: int
-
-
-def register(directory: Path, registration: Registration) -> None:
-    """Write down a process, whole or not at all."""
-    path = directory / f"{registration.identity.pid}.json"
-    beside = path.with_suffix(".part")
-    beside.write_text(json.dumps(asdict(registration)))
-    beside.replace(path)
-
-
-def read_registrations(directory: Path) -> list[Registration]:
-    """Return the processes that a run wrote down; what is not readable is left out."""
-    found = []
-    for path in directory.glob("*.json"):
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            document = json.loads(path.read_text())
-            identity = Identity(**document.pop("identity"))
-            found.append(Registration(identity=identity, **document))
-    return found
 
 
 def send(pids: Iterable[int], number: int) -> None:
@@ -168,26 +127,5 @@ def _of_one(rows: Mapping[int, ProcessRow], registration: Registration) -> set[i
 
 def remove(run: Path, sockets: Path) -> None:
     """Remove what a run left on disk and in memory, its sockets first."""
-    shutil.rmtree(sockets, ignore_errors=True)
-    for place in (*data_places(run), run):
-        _unlink_files(place)
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def _unlink_files(place: Path) -> None:
-    """Remove the files of a tree, many at once.
-
-    A cluster has hundreds of files for each database, and a disk takes up to milliseconds to give
-    back the blocks of one that was just written: one after the other they take seconds.
-    """
-    # RuntimeError: no thread can be started as Python ends; who calls removes what is left.
-    with ThreadPoolExecutor(_UNLINKS_AT_ONCE) as beside, contextlib.suppress(OSError, RuntimeError):
-        # by descriptors, so that no link leads elsewhere
-        for _, _, names, directory in os.fwalk(place):
-            unlink = functools.partial(_unlink, directory)
-            list(beside.map(unlink, names))
-
-
-def _unlink(directory: int, name: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(name, dir_fd=directory)
+    for place in (sockets, *data_places(run), run):
+        remove_tree(place)

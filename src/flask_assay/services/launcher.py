@@ -16,13 +16,12 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
-from flask_assay.services.extinction import Registration, register
 from flask_assay.services.layout import Layout
 from flask_assay.services.processes import identify
+from flask_assay.services.registrations import Registration, register
 
 __all__ = ["NOT_EXECUTABLE", "NOT_LAID_OUT", "PARENT_GONE", "LaunchOrder", "main"]
 
@@ -32,8 +31,7 @@ PARENT_GONE = 125
 NOT_LAID_OUT = 124
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchOrder:
+class LaunchOrder(NamedTuple):
     """What the launcher is told.
 
     Attributes:
@@ -60,7 +58,8 @@ class LaunchOrder:
 
     def to_json(self) -> str:
         """Return the order as one command line argument."""
-        return json.dumps(asdict(self))
+        layout = self.layout._asdict() if self.layout else None
+        return json.dumps({**self._asdict(), "layout": layout})
 
     @classmethod
     def from_json(cls, text: str) -> Self:

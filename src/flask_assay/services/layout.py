@@ -6,16 +6,15 @@ process goes on meanwhile.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 __all__ = ["Layout", "copy_tree"]
 
 CHUNK = 1 << 24
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """What a data directory is made of.
 
     Attributes:
@@ -29,8 +28,8 @@ class Layout:
 
     source: str
     target: str
-    appended: Mapping[str, str] = field(default_factory=dict)
-    written: Mapping[str, str] = field(default_factory=dict)
+    appended: Mapping[str, str] = {}  # read only, as all of it
+    written: Mapping[str, str] = {}
     uid: int | None = None
     gid: int | None = None
 

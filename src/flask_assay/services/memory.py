@@ -13,13 +13,13 @@ directory is gone is known by the path that its lock holds.
 import contextlib
 import fcntl
 import os
-import shutil
 import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from flask_assay.services import fork_guard
+from flask_assay.services.removal import remove_tree
 from flask_assay.services.space import FreeSpace, free_bytes
 
 __all__ = ["NEEDED_BYTES", "available_bytes", "claim", "data_places", "has_room", "sweep"]
@@ -158,5 +158,5 @@ def _is_old(place: Path) -> bool:
 
 
 def _remove(place: Path) -> bool:
-    shutil.rmtree(place, ignore_errors=True)
+    remove_tree(place)
     return True

@@ -4,14 +4,14 @@ A process id alone names nobody: ids return. An ``Identity`` adds the start time
 and everything here that leads to a signal goes through one.
 
 Standard library only, no state: the launcher and the watchdog run this in interpreters of
-their own.
+their own, and wait for all that it imports. Hence tuples with names rather than dataclasses,
+whose making takes as long as such an interpreter's start.
 """
 
 import os
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 __all__ = [
     "RUN_VARIABLE",
@@ -32,10 +32,11 @@ RUN_VARIABLE = "ASSAY_RUN_ID"
 
 PROC = Path("/proc")
 _DEAD_STATES = frozenset("ZXx")
+_SERVERS = frozenset({"postgres", "valkey-server"})
+_CHUNK = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """One process, for as long as it lives and never another.
 
     Attributes:
@@ -49,8 +50,7 @@ class Identity:
     boot: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessRow:
+class ProcessRow(NamedTuple):
     """One line of the process table."""
 
     pid: int
@@ -88,9 +88,21 @@ def _row(pid: int) -> ProcessRow | None:
 
 def _proc_row(pid: int) -> ProcessRow | None:
     try:
-        return parse_stat(Path(f"{PROC}/{pid}/stat").read_text(errors="replace"))
+        return parse_stat(_text(f"{PROC}/{pid}/stat").decode(errors="replace"))
     except (OSError, ValueError, IndexError):
         return None
+
+
+def _text(path: str) -> bytes:
+    """Return what is in a file of ``/proc``; a machine has hundreds, so no object for each."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        text = b""
+        while chunk := os.read(descriptor, _CHUNK):
+            text += chunk
+        return text
+    finally:
+        os.close(descriptor)
 
 
 def table() -> dict[int, ProcessRow]:
@@ -104,6 +116,8 @@ def table() -> dict[int, ProcessRow]:
 
 def _ps_rows(*which: str) -> list[ProcessRow]:
     """Read the table from ``ps``, for systems without ``/proc``."""
+    import subprocess  # noqa: PLC0415 - the launcher waits for its imports, and uses none of it
+
     listing = subprocess.run(
         ["ps", *which, "-o", "pid=,ppid=,pgid=,sess=,stat=,lstart="],
         capture_output=True,
@@ -178,7 +192,7 @@ def serving(rows: Mapping[int, ProcessRow], *data: Path) -> set[int]:
 
 def _has_variable(pid: int, run_id: str) -> bool:
     try:
-        environment = (PROC / str(pid) / "environ").read_bytes()
+        environment = _text(f"{PROC}/{pid}/environ")
     except OSError:
         return False
     return f"{RUN_VARIABLE}={run_id}".encode() in environment.split(b"\0")
@@ -186,10 +200,10 @@ def _has_variable(pid: int, run_id: str) -> bool:
 
 def _serves(pid: int, data: Sequence[Path]) -> bool:
     try:
-        place = (PROC / str(pid) / "cwd").readlink()
-        binary = (PROC / str(pid) / "exe").readlink().name.removesuffix(" (deleted)")
+        binary = Path(os.readlink(f"{PROC}/{pid}/exe")).name  # noqa: PTH115 - of every process
+        if binary.removesuffix(" (deleted)") not in _SERVERS:
+            return False
+        place = Path(f"{PROC}/{pid}/cwd").readlink()
     except OSError:
-        return False
-    if binary not in {"postgres", "valkey-server"}:
         return False
     return any(place.is_relative_to(each) for each in data)

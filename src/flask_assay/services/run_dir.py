@@ -261,7 +261,8 @@ def _build(runs: Path, facts: RunOwner) -> int:
     for name in ("data", "logs", "processes"):
         private_directory(beside / name)
     (beside / "private").mkdir(mode=0o700)
-    (beside / "owner.json").write_text(json.dumps(asdict(facts)))
+    owner = facts.owner._asdict()
+    (beside / "owner.json").write_text(json.dumps({**asdict(facts), "owner": owner}))
     beside.rename(runs / facts.run_id)
     fork_guard.keep_from_children(lock)
     return lock

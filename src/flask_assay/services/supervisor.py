@@ -21,13 +21,14 @@ from flask_assay.services.privileges import service_user
 from flask_assay.services.processes import RUN_VARIABLE, family, table
 from flask_assay.services.reaper import reap
 from flask_assay.services.run_dir import RunDirectory
-from flask_assay.services.waiting import WaitTimeoutError, wait_until
+from flask_assay.services.waiting import FIRST_PAUSE_S, WaitTimeoutError, wait_until
 from flask_assay.services.watchdog import DISMISSED, Watch
 
 __all__ = ["ManagedProcess", "Supervisor"]
 
 STOP_S = 5.0
 KILL_S = 2.0
+LOOK_EVERY_S = 0.004
 
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from {module} import main; main()"
 _PACKAGE_ROOT = Path(flask_assay.__file__).parent.parent
@@ -135,9 +136,15 @@ class ManagedProcess:
         send(known, signal.SIGCONT)
         self.signal(self._end_signal if number is None else number)
         with contextlib.suppress(WaitTimeoutError):
+            # The table of all processes is dear: nobody is asked for while the process itself runs.
             wait_until(
-                lambda: not self._left(known), timeout_s=deadline_s, what=f"{self.name} ends"
+                lambda: not self.is_running and not self._left(known),
+                timeout_s=deadline_s,
+                what=f"{self.name} ends",
+                longest_pause_s=LOOK_EVERY_S,
             )
+            self._popen.wait()
+            return
         self._kill(known)
 
     def kill(self) -> None:
@@ -314,8 +321,13 @@ class Supervisor:
         with contextlib.suppress(OSError):
             os.write(self._pipe, DISMISSED)
         fork_guard.release(self._pipe)
-        self._watchdog.wait(STOP_S)
-        self._watchdog = None
+        watchdog, self._watchdog = self._watchdog, None
+        wait_until(
+            lambda: watchdog.poll() is not None,
+            timeout_s=STOP_S,
+            what="the watchdog ends",
+            longest_pause_s=FIRST_PAUSE_S,
+        )
 
     def _ensure_watchdog(self) -> None:
         """Start the watchdog, or another where somebody killed it."""

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from flask_assay.errors import ServiceError
 
-__all__ = ["WaitTimeoutError", "wait_until"]
+__all__ = ["FIRST_PAUSE_S", "WaitTimeoutError", "wait_until"]
 
 T = TypeVar("T")
 

@@ -10,9 +10,8 @@ import os
 import select
 import signal
 import sys
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from flask_assay.services.extinction import extinguish, remove
 from flask_assay.services.processes import Identity, is_alive
@@ -23,8 +22,7 @@ DISMISSED = b"."
 LOOK_EVERY_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(NamedTuple):
     """What the watchdog is told.
 
     Attributes:
@@ -43,7 +41,7 @@ class Watch:
 
     def to_json(self) -> str:
         """Return the order as one command line argument."""
-        return json.dumps(asdict(self))
+        return json.dumps({**self._asdict(), "owner": self.owner._asdict()})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -58,7 +56,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     if _is_dismissed(watch):
-        return
+        os._exit(0)  # the owner waits, and nothing is left to be put in order
     extinguish(Path(watch.run), watch.run_id)
     remove(Path(watch.run), Path(watch.sockets))
 

@@ -129,7 +129,8 @@ def test_unittest_alone_runs_it(project):
     text = done.stderr
     failed = {line.split()[1] for line in text.splitlines() if line.startswith(("FAIL:", "ERROR:"))}
     assert failed == {"test_fails", "test_leaks", *LOST}, text
-    assert "Ran 12 tests" in text, text
+    # Counted by line: Python 3.12.1 leaves skipped tests out of "Ran …".
+    assert sum(" ... " in line for line in text.splitlines()) == 12, text
     assert "setUpClass wrote rows, so the test cannot be run again on a clone" in text, text
     assert "the rows that setUpClass wrote are gone: test_items.LostTest.test_lose" in text, text
     assert "skipped=1, expected failures=1" in text, text

@@ -5,9 +5,9 @@ import signal
 import pytest
 
 from flask_assay.services import extinction, fork_guard, launcher, watchdog
-from flask_assay.services.extinction import Registration, read_registrations, register
 from flask_assay.services.launcher import LaunchOrder
 from flask_assay.services.processes import Identity, ProcessRow, boot_id
+from flask_assay.services.registrations import Registration, read_registrations, register
 from flask_assay.services.watchdog import Watch
 
 ME = Identity(10, "5", boot_id())

@@ -1,5 +1,4 @@
 import os
-from dataclasses import asdict
 
 import pytest
 
@@ -49,4 +48,4 @@ def test_a_launch_order_carries_its_layout():
     assert LaunchOrder.from_json(order.to_json()) == order
     bare = LaunchOrder("name", ["x"], "/registry", 1, 15, is_tied=True)
     assert LaunchOrder.from_json(bare.to_json()) == bare
-    assert asdict(bare)["layout"] is None
+    assert bare.layout is None

@@ -1,12 +1,14 @@
 import os
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 
-from flask_assay.services import extinction, fork_guard, memory, run_dir
+from flask_assay.services import fork_guard, memory, run_dir
 from flask_assay.services.extinction import remove
+from flask_assay.services.removal import remove_tree
 from flask_assay.services.run_dir import RunDirectory
 
 MUCH = 10 * memory.NEEDED_BYTES
@@ -102,10 +104,33 @@ def test_a_run_is_removed_where_no_thread_can_be_started(run, monkeypatch):
     def refuse(*_):
         raise RuntimeError("cannot schedule new futures after interpreter shutdown")
 
-    monkeypatch.setattr(extinction.ThreadPoolExecutor, "submit", refuse)
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
     (run.quickest() / "base.conf").write_text("")
+    (run.data / "on_disk.conf").write_text("")
     run.close()
     assert not run.path.exists()
+
+
+def test_no_link_leads_a_removal_out_of_the_tree(tmp_path):
+    """Neither to a directory nor to a file."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept").write_text("")
+    tree = tmp_path / "tree"
+    (tree / "below" / "empty").mkdir(parents=True)
+    (tree / "below" / "directory").symlink_to(elsewhere)
+    (tree / "file").symlink_to(elsewhere / "kept")
+    (tree / "dangling").symlink_to(tmp_path / "nowhere")
+    remove_tree(tree)
+    assert not tree.exists()
+    assert (elsewhere / "kept").exists()
+
+
+def test_a_removal_ends_where_a_file_or_nothing_is(tmp_path):
+    remove_tree(tmp_path / "nothing")
+    (tmp_path / "link").symlink_to(tmp_path)
+    remove_tree(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
 
 
 def test_a_place_goes_when_its_run_is_gone_and_nobody_holds_it(run, room):

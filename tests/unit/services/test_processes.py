@@ -102,7 +102,7 @@ def test_without_proc_the_table_comes_from_ps(monkeypatch, tmp_path):
         stdout = listing
 
     monkeypatch.setattr(processes, "PROC", tmp_path)
-    monkeypatch.setattr(processes.subprocess, "run", lambda *_, **__: Done)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: Done)
     assert table() == {42: ProcessRow(42, 7, 42, 0, "Fri Nov 20 09:58:44 2026", "S")}
     assert identify(42) == Identity(42, "Fri Nov 20 09:58:44 2026", "")
     assert identify(43) is None
