@@ -5,6 +5,7 @@ import functools
 from flask_assay.gather.catalog import Catalog
 from flask_assay.gather.plans import explain
 from flask_assay.gather.real_rows import sample_rows
+from flask_assay.gather.ties import count_ties
 
 
 def test_statements_are_explained_in_one_session_and_change_nothing(shared):
@@ -58,5 +59,34 @@ def test_among_the_first_rows_are_those_that_most_others_refer_to(shared):
         assert len(found["person"]["id"]) == 50
         assert len(set(found["person"]["id"])) == 50
         assert found["visit"]["k"] == sorted(found["visit"]["k"])
+    finally:
+        shared.drop_database(database)
+
+
+def test_rows_with_equal_keys_are_counted_among_those_that_the_statement_chooses_from(shared):
+    database = shared.create_database("ties")
+    try:
+        ask = functools.partial(shared.sql, database)
+        ask(
+            "CREATE TABLE n (id int PRIMARY KEY, day date, word text, j json);"
+            "INSERT INTO n SELECT k, date '2024-01-01' + k / 2, 'a', '{}' "
+            "FROM generate_series(1, 9) k"
+        )
+        found = count_ties(
+            [ask, ask],
+            {
+                "DAY": ["SELECT * FROM n WHERE id > 9 ORDER BY day LIMIT 2",
+                        "SELECT id FROM n WHERE id <= 5 ORDER BY day LIMIT 2"],
+                "ID": ["SELECT * FROM n ORDER BY word, id LIMIT 2"],
+                "JSON": ["SELECT * FROM n ORDER BY j LIMIT 2"],
+                "GONE": ["SELECT * FROM gone ORDER BY id LIMIT 2"],
+            },
+        )  # fmt: skip
+        assert found["ties"] == [
+            {"statement": "DAY", "keys": ["day"], "types": ["date"],
+             "row_count": 5, "tied_count": 4},
+            {"statement": "ID", "keys": ["word", "id"], "types": ["text", "integer"],
+             "row_count": 9, "tied_count": 0},
+        ]  # fmt: skip
     finally:
         shared.drop_database(database)

@@ -19,6 +19,7 @@ from flask_assay.artifacts.request_queries import request_queries
 from flask_assay.artifacts.request_trace import request_trace
 from flask_assay.artifacts.route_latency import route_latency
 from flask_assay.artifacts.settings import settings, view_places
+from flask_assay.artifacts.shared_places import shared_places
 from flask_assay.artifacts.size_series import size_series
 from flask_assay.artifacts.statement_shapes import statement_shapes
 from flask_assay.artifacts.steady_state import steady_state
@@ -40,6 +41,7 @@ ARTIFACTS: tuple[Artifact[Any], ...] = (
     statement_shapes,
     request_queries,
     call_sites,
+    shared_places,
     parsed_statements,
     query_plans,
     table_statistics,

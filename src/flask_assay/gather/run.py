@@ -20,6 +20,7 @@ from flask_assay.gather.opening import open_lab, write_status
 from flask_assay.gather.plans import explain, private_statements
 from flask_assay.gather.progress import Progress
 from flask_assay.gather.target import Target
+from flask_assay.gather.ties import count_ties
 from flask_assay.load.plan import LoadPlan
 from flask_assay.model.clock import Clock, SystemClock
 from flask_assay.probe.plan import ProbePlan
@@ -188,8 +189,9 @@ def _write_documents(lab: Lab, catalog: Catalog) -> None:
         "valkey": {"version": lab.valkey.version},
     }
     write_document(lab.recording, "environment", describe_environment() | further)
-    plans = explain(_asks(lab).values(), private_statements(lab.run.private))
-    write_document(lab.recording, "plans", plans)
+    statements, asks = private_statements(lab.run.private), _asks(lab).values()
+    write_document(lab.recording, "plans", explain(asks, statements))
+    write_document(lab.recording, "ties", count_ties(asks, statements))
     write_document(lab.recording, "containers", growing_containers(lab.recording, Path.cwd()))
     effective = [
         {"name": name, "value": value, "origin": lab.settings.origins[name]}
