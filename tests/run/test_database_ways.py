@@ -43,6 +43,10 @@ def where():
     return list(row)
 """
 
+ELSEWHERE = PLAIN.replace("FROM note", "FROM stock.note").replace(
+    "nullable=False))", 'nullable=False), schema="stock")'
+)
+
 DECOY = "postgresql://someone:secret@127.0.0.1:{port}/production"
 
 WAYS = {
@@ -54,7 +58,7 @@ WAYS = {
     "engine at import": HEAD + "engine = sa.create_engine({decoy!r}, pool_size=2)" + PLAIN,
     "engine from config": HEAD
     + "engine = sa.engine_from_config({{'sqlalchemy.url': {decoy!r}}})"
-    + PLAIN,
+    + ELSEWHERE,
     "engine with creator": HEAD
     + "import psycopg2\n"
     + "engine = sa.create_engine('postgresql://', creator=lambda: psycopg2.connect({decoy!r}))"

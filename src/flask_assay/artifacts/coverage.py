@@ -33,7 +33,7 @@ class Coverage:
         spans_dropped_count: Spans over the probe's caps.
         sensor_errors: Sensor and its last error, for those that failed.
         sensors_off: Sensors that are not running.
-        unexercised_routes: "GET /about" of the app that no request reached in the whole run.
+        unexercised_routes: "GET /about" of the app that the load did not reach.
         reach: How many routes answered.
         left_out: Reason and routes, for routes that derived journeys do not send.
         load_notes: What the load workers say of themselves, in sentences.
@@ -66,14 +66,19 @@ def coverage(view: View) -> Coverage:
                 off.add(name)
     reached = {row.route for row in recording.requests}
     found = [one for one in (_requests(view), _statements(view)) if one is not None]
+    left_out = _left_out(view)
+    # A stream without end was asked once, to learn that it is one.
+    silent = {route for routes in left_out.values() for route in routes} | (
+        set(all_routes(view)) - reached
+    )
     return Coverage(
         reconciliations=tuple(found),
         spans_dropped_count=sum(row.dropped_count for row in recording.requests),
         sensor_errors=errors,
         sensors_off=tuple(sorted(off)),
-        unexercised_routes=tuple(route for route in all_routes(view) if route not in reached),
+        unexercised_routes=tuple(route for route in all_routes(view) if route in silent),
         reach=reach_of(view),
-        left_out=_left_out(view),
+        left_out=left_out,
         load_notes=_load_notes(view),
         probe_file_count=len(recording.probe_files),
     )

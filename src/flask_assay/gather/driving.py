@@ -153,7 +153,8 @@ def _advice(said: LoadProgress) -> str:
     if "404" in text:
         return (
             "The paths do not exist in the app, or the rows that they name do not exist in the "
-            "database: look at the locustfile, and at the `seed` hook."
+            "database: look at the locustfile, and at the `seed` hook. Where a middleware serves "
+            "the app under a prefix, its rules do not tell: write a locustfile."
         )
     return "Mend what the app says above; a run measures requests that succeed."
 

@@ -64,7 +64,7 @@ def derive(
     """Return a journey for each route whose parameters can be filled.
 
     Args:
-        routes: As in ``app.json``: "rule", "endpoint", "methods".
+        routes: As in ``app.json``: "rule", "endpoint", "methods", "other_host".
         parameter_values: Table → column → values of real rows. Where all columns of a table
             are equally long, the same position is the same row.
         examples: Endpoint → requests by hand, each with any of "arguments" (URL parameters),
@@ -106,20 +106,29 @@ def _journey(
     how: tuple[set[str], Sequence[Mapping[str, Any]], ParameterSource, int],
 ) -> Journey | str:
     allowed, examples, source, limit = how
-    endpoint, rule = str(route["endpoint"]), str(route["rule"])
-    if endpoint.rpartition(".")[2] == "static" or endpoint.startswith("_debug_toolbar"):
-        return "serves files, not the app's work"
-    if ends_session(f"{endpoint} {rule}"):
-        return "signs the user out, and every later request with it"
+    if unwanted := _unwanted(route):
+        return unwanted
     if method not in allowed:
         return f"{method} was not asked for: by default only {' and '.join(SAFE_METHODS)} are sent"
     if method not in SAFE_METHODS and not examples:
         return f"{method} needs an example of what to send"
     try:
-        exchanges = _exchanges(rule, examples, source, limit)
+        exchanges = _exchanges(str(route["rule"]), examples, source, limit)
     except ParameterError as error:
         return str(error)
-    return Journey(rule, method, tuple(exchanges))
+    return Journey(str(route["rule"]), method, tuple(exchanges))
+
+
+def _unwanted(route: Mapping[str, Any]) -> str:
+    """Return why a route gets no load whatever its method and parameters are; "" if it may."""
+    endpoint = str(route["endpoint"])
+    if endpoint.rpartition(".")[2] == "static" or endpoint.startswith("_debug_toolbar"):
+        return "serves files, not the app's work"
+    if route.get("other_host"):
+        return f"answers under the host name {route['other_host']} only; a locustfile can send it"
+    if ends_session(f"{endpoint} {route['rule']}"):
+        return "signs the user out, and every later request with it"
+    return ""
 
 
 def _methods(route: Mapping[str, Any]) -> list[str]:

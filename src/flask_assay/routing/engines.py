@@ -12,7 +12,7 @@ from typing import Any
 
 from flask_assay.routing.plan import RoutePlan
 
-__all__ = ["EngineRouter", "neutral", "url_key"]
+__all__ = ["EngineRouter", "installed_driver", "neutral", "url_key", "without_foreign"]
 
 # What belongs to the app's own server and would fail or mislead on ours.
 _SERVER_ARGUMENTS = frozenset(
@@ -95,7 +95,7 @@ class EngineRouter:
         routed = self._url(url, self._database(url))
         kept = dict(arguments)
         if not was_postgres:
-            kept = {name: kept[name] for name in kept if name not in _FOREIGN_ARGUMENTS}
+            kept = without_foreign(kept)
         kept.pop("creator", None)
         if isinstance(kept.get("connect_args"), dict):
             kept["connect_args"] = neutral(kept["connect_args"])
@@ -159,14 +159,18 @@ def neutral(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if name not in _SERVER_ARGUMENTS}
 
 
+def without_foreign(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an engine's arguments without those that are about another kind of database."""
+    return {name: value for name, value in arguments.items() if name not in _FOREIGN_ARGUMENTS}
+
+
+def installed_driver() -> str:
+    """Return SQLAlchemy's name of a driver for PostgreSQL that is installed."""
+    found = (name for name in _POSTGRES_DRIVERS if importlib.util.find_spec(name))
+    return next(found, "psycopg2")
+
+
 def _driver(url: Any) -> str:
     """Return the app's own driver if it is one for PostgreSQL, else an installed one."""
-    named = url.drivername.partition("+")[2]
-    if url.get_backend_name() == "postgresql" and named:
-        return str(named)
-    if url.get_backend_name() == "postgresql" and importlib.util.find_spec("psycopg2"):
-        return "psycopg2"
-    for driver in _POSTGRES_DRIVERS:
-        if importlib.util.find_spec(driver):
-            return driver
-    return "psycopg2"
+    named = str(url.drivername.partition("+")[2])
+    return named if named and url.get_backend_name() == "postgresql" else installed_driver()

@@ -1,5 +1,6 @@
 """Where an app's connections are caught, whenever and however it makes them.
 
+* ``create_engine``: an engine on another kind of database gets PostgreSQL's dialect.
 * ``do_connect`` on SQLAlchemy's ``Engine`` *class*: every engine, also those made earlier.
 * the pool's ``checkout``: a pooled connection of another gear or database is replaced.
 * ``psycopg2.connect``, ``psycopg.connect`` and ``psycopg.Connection.connect``.
@@ -19,6 +20,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from flask_assay.errors import AssayError, UsageError
+from flask_assay.sandbox.foreign_engines import patched_create_engine
 from flask_assay.sandbox.on_import import on_import
 from flask_assay.sandbox.pings import patched_pings
 from flask_assay.sandbox.place import Place
@@ -252,6 +254,8 @@ class Attachment:
         ):
             event.listen(owner, name, listener)
             self._undo.append(partial(event.remove, owner, name, listener))
+        for owner, name, value in patched_create_engine():
+            self._replace(owner, name, value)
         for owner, name, value in patched_pings(self._is_current):
             self._replace(owner, name, value)
         for owner, name, value in patched_rebuilds(self._rebuilt):

@@ -12,10 +12,12 @@ from typing import Any
 
 from flask_assay.errors import TargetError, UsageError
 from flask_assay.routing.extension import flask_sqlalchemy_of
+from flask_assay.routing.schemas import schemas_are_made
+from flask_assay.sandbox.foreign_engines import placeholder_url
 
 __all__ = ["Recipe", "load_object"]
 
-FORMAT = "3"
+FORMAT = "4"
 """Changes whenever what is stored with a template does."""
 
 
@@ -116,9 +118,28 @@ class Recipe:
             if directories:
                 importlib.import_module("flask_migrate").upgrade(directory=str(directories[0]))
             else:
-                database = flask_sqlalchemy_of(app)
-                if database is not None and hasattr(database, "create_all"):
-                    database.create_all()
+                _create_all(app)
+
+
+def _create_all(app: Any) -> None:
+    database = flask_sqlalchemy_of(app)
+    with schemas_are_made():
+        if hasattr(database, "create_all"):
+            database.create_all()
+        elif not Path("alembic.ini").is_file():  # else the suite upgrades, or names what does
+            _create_declared(_metadatas(app))
+
+
+def _create_declared(metadatas: list[Any]) -> None:
+    """Create the tables of an app whose engines we do not know, where all of them lead."""
+    import sqlalchemy
+
+    filled = [metadata for metadata in metadatas if metadata.tables]
+    if filled:
+        engine = sqlalchemy.create_engine(placeholder_url())
+        for metadata in filled:
+            metadata.create_all(engine)
+        engine.dispose()
 
 
 @contextlib.contextmanager

@@ -138,3 +138,49 @@ def test_another_plugin_that_reruns_tests_is_refused(tmp_path):
     outcome = run_pytest(project, "--reruns", "2")
     assert "--reruns and flask-assay's sandbox both run a test again" in outcome.text
     assert "passed" not in outcome.text
+
+
+PLAIN = """
+from flask import Flask, jsonify
+from sqlalchemy import Column, Integer, create_engine, text
+from sqlalchemy.orm import Session, declarative_base
+
+engine = create_engine("sqlite:///notes.db")
+Base = declarative_base()
+app = Flask(__name__)
+
+
+class Note(Base):
+    __tablename__ = "note"
+    __table_args__ = {"schema": "stock"}
+    id = Column(Integer, primary_key=True)
+
+
+@app.post("/")
+def add():
+    with Session(engine) as session:
+        session.add(Note())
+        session.commit()
+        return jsonify(session.query(Note).count(), session.scalar(text("SELECT version()")))
+"""
+
+TWICE = """
+import pytest
+
+
+@pytest.mark.parametrize("turn", range(2))
+def test_add(client, turn):
+    count, version = client.post("/").json
+    assert count == 1
+    assert version.startswith("PostgreSQL")
+"""
+
+
+@pytest.mark.slow
+def test_an_app_of_plain_sqlalchemy_on_sqlite_is_isolated_and_its_file_never_made(tmp_path):
+    project = write_project(tmp_path, test_add=TWICE, plain=PLAIN)
+    ini = (project / "pytest.ini").read_text().replace("assay_seed = shop:seed\n", "")
+    (project / "pytest.ini").write_text(ini.replace("shop:create_app", "plain:app"))
+    outcome = run_pytest(project)
+    assert "2 passed" in outcome.text, outcome.text
+    assert not (project / "notes.db").exists()

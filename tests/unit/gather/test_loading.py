@@ -1,8 +1,10 @@
 """Hooks and apps are found by name, with a clear error where they are not."""
 
 import pytest
+from flask import Flask
 
-from flask_assay.gather.inside.loading import resolve_hook
+from flask_assay.gather.inside import loading
+from flask_assay.gather.inside.loading import reachable, resolve_hook
 
 
 def test_a_hook_is_found_by_module_and_dotted_name():
@@ -13,3 +15,20 @@ def test_a_hook_is_found_by_module_and_dotted_name():
 def test_a_hook_of_another_form_is_refused_with_its_text(spec):
     with pytest.raises(ValueError, match=r"not of the form module:function"):
         resolve_hook(spec)
+
+
+@pytest.mark.parametrize(
+    ("version", "name"), [("2.2.5", None), ("3.0.3", None), ("3.1.0", "shop.example")]
+)
+def test_flask_before_3_1_is_not_bound_to_one_host(monkeypatch, version, name):
+    monkeypatch.setattr(loading, "version", lambda _: version)
+    app = Flask(__name__)
+    app.config["SERVER_NAME"] = "shop.example"
+    assert reachable(app).config["SERVER_NAME"] == name
+
+
+def test_an_app_that_tells_subdomains_apart_keeps_its_name(monkeypatch):
+    monkeypatch.setattr(loading, "version", lambda _: "2.2.5")
+    app = Flask(__name__, subdomain_matching=True)
+    app.config["SERVER_NAME"] = "shop.example"
+    assert reachable(app).config["SERVER_NAME"] == "shop.example"

@@ -156,3 +156,9 @@ def test_a_route_that_ends_the_session_is_left_out(rule):
     derived = derive([route], {})
     assert derived.journeys == ()
     assert "signs the user out" in derived.skipped[0].reason
+
+
+def test_a_route_of_another_host_name_is_left_out():
+    made = derive([route("/x") | {"other_host": "admin.shop.example"}], TABLES)
+    assert made.journeys == ()
+    assert "admin.shop.example only" in made.skipped[0].reason

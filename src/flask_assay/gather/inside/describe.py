@@ -53,8 +53,16 @@ def _route(app: Any, rule: Any, project_root: str) -> dict[str, Any]:
         "methods": sorted(rule.methods or ()),
         "arguments": {name: converters.get(name, "string") for name in rule.arguments},
         "defaults": sorted(rule.defaults or {}),
+        "other_host": _other_host(app, rule),
         "view": _place(app.view_functions.get(rule.endpoint), project_root),
     }
+
+
+def _other_host(app: Any, rule: Any) -> str:
+    """Return the host name that a rule wants of its requests; "" if any will do."""
+    if rule.subdomain and rule.subdomain != app.url_map.default_subdomain:
+        return f"{rule.subdomain}.{app.config['SERVER_NAME'] or '…'}"
+    return rule.host or "" if app.url_map.host_matching else ""
 
 
 def _place(view: Any, project_root: str) -> dict[str, Any] | None:

@@ -88,7 +88,11 @@ def when_ready(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Tell that a worker has loaded the app."""
+    """Tell that a worker has loaded the app, and permit a sampler if one is to come."""
+    if _plan["is_observed"]:
+        from flask_assay.gather.inside.observed import let_others_look
+
+        let_others_look()
     _tell({"event": "worker-ready", "pid": worker.pid})
     if _theirs["post_worker_init"]:
         _theirs["post_worker_init"](worker)

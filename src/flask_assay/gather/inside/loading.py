@@ -4,6 +4,7 @@ import importlib
 import os
 import socket
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from flask_assay.routing.engines import EngineRouter
 from flask_assay.routing.plan import RoutePlan
 from flask_assay.routing.redis import RedisRouter
 
-__all__ = ["attach_routing", "load_app", "resolve_hook"]
+__all__ = ["attach_routing", "load_app", "reachable", "resolve_hook"]
 
 
 def attach_routing(plan: TargetPlan, router: EngineRouter) -> None:
@@ -54,6 +55,17 @@ def load_app(plan: TargetPlan) -> Any:
     from flask.cli import ScriptInfo
 
     return ScriptInfo(app_import_path=plan.app or None, set_debug_flag=False).load_app()
+
+
+def reachable(app: Any) -> Any:
+    """Let an app answer under the address of the run, as it does on Flask 3.1; return it.
+
+    Flask before 3.1 answers 404 to each request whose host is not ``SERVER_NAME``.
+    """
+    is_strict = tuple(int(part) for part in version("flask").split(".")[:2]) < (3, 1)
+    if is_strict and not app.subdomain_matching:
+        app.config["SERVER_NAME"] = None
+    return app
 
 
 def resolve_hook(spec: str) -> Any:

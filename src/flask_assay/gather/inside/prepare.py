@@ -9,15 +9,14 @@ import functools
 import importlib.util
 import inspect
 import json
-import os
 import random
-import sys
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from flask_assay.gather.inside.describe import describe_app
+from flask_assay.gather.inside.leaving import leave
 from flask_assay.gather.inside.loading import attach_routing, load_app, resolve_hook
 from flask_assay.gather.inside.metadata import find_engines, find_metadata
 from flask_assay.gather.inside.target_plan import TargetPlan
@@ -25,6 +24,7 @@ from flask_assay.recording.directory import append_line, write_document
 from flask_assay.routing.engines import EngineRouter
 from flask_assay.routing.extension import flask_sqlalchemy_of
 from flask_assay.routing.plan import RoutePlan
+from flask_assay.routing.schemas import schemas_are_made
 
 __all__ = ["FAILURE", "main"]
 
@@ -52,15 +52,8 @@ def main() -> None:
         write_document(Path(plan.recording), "databases", databases)
     except BaseException as error:  # noqa: BLE001 - sys.exit in the app is one of the cases
         _fail(plan, step, error, {"databases": router.databases} | _way_out(app, plan, step))
-        _leave(1)
-    _leave(0)
-
-
-def _leave(code: int) -> NoReturn:
-    """End now: a thread or exit handler of the app's could keep the process for ever."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+        leave(1)
+    leave(0)
 
 
 def _say(plan: TargetPlan, step: str) -> None:
@@ -90,8 +83,7 @@ def _create_database(key: str, route: RoutePlan) -> str:
     import sqlalchemy
 
     name = f"{route.database.removesuffix(route.suffix)}_{key}{route.suffix}"
-    url = EngineRouter(route).routed(sqlalchemy.engine.make_url("postgresql:///x"), {})[0]
-    engine = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
+    engine = _own_engine(route, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(sqlalchemy.text(f'CREATE DATABASE "{name}"'))
     engine.dispose()
@@ -120,7 +112,7 @@ def _make_schema(app: Any, plan: TargetPlan) -> None:
         if upgrade is not None and plan.schema in {"auto", "alembic"}:
             upgrade()
         else:
-            _create_all(app)
+            _create_all(app, plan)
 
 
 def _migrations(app: Any, step: str = "upgrade") -> Callable[[], None] | None:
@@ -182,14 +174,23 @@ def _has_versions(directory: Path) -> bool:
     return any((directory / "versions").glob("*.py"))
 
 
-def _create_all(app: Any) -> None:
+def _create_all(app: Any, plan: TargetPlan) -> None:
     db = flask_sqlalchemy_of(app)
-    if db is not None and hasattr(db, "create_all"):
-        db.create_all()
-        return
-    for engine in find_engines()[:1]:
+    with schemas_are_made():
+        if db is not None and hasattr(db, "create_all"):
+            db.create_all()
+            return
+        engine = next(iter(find_engines()), None) or _own_engine(plan.route)
         for metadata in find_metadata():
             metadata.create_all(engine)
+
+
+def _own_engine(route: RoutePlan, **arguments: Any) -> Any:
+    """Return an engine on the first database, through a driver that is installed."""
+    import sqlalchemy
+
+    url = EngineRouter(route).routed(sqlalchemy.engine.make_url("postgresql:///x"), {})[0]
+    return sqlalchemy.create_engine(url, **arguments)
 
 
 def _fill(app: Any, plan: TargetPlan) -> None:
@@ -197,12 +198,9 @@ def _fill(app: Any, plan: TargetPlan) -> None:
         with app.app_context():
             _call(resolve_hook(plan.seed), app, plan)
         return
-    import sqlalchemy
-
     from flask_assay.gather import autoseed
 
-    url = EngineRouter(plan.route).routed(sqlalchemy.engine.make_url("postgresql:///x"), {})[0]
-    engine = sqlalchemy.create_engine(url)
+    engine = _own_engine(plan.route)
     with engine.begin() as connection:
         seeded = autoseed.fill(
             connection,

@@ -8,9 +8,7 @@ nearly no cost), requests that are traced with cProfile (every call counted, eve
 
 import cProfile
 import json
-import os
 import signal
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -19,6 +17,7 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 from flask_assay import probe
+from flask_assay.gather.inside.leaving import leave
 from flask_assay.gather.inside.loading import attach_routing, load_app
 from flask_assay.gather.inside.target_plan import TargetPlan
 from flask_assay.probe.call_sites import FOREIGN, CallSites
@@ -48,8 +47,7 @@ def main() -> None:
     except BaseException as error:  # noqa: BLE001 - sys.exit in the app is one of the cases
         answer = _failure(error)
     (private / ANSWER).write_text(json.dumps(answer), encoding="utf-8")
-    sys.stdout.flush()
-    os._exit(0)  # a thread or exit handler of the app's could keep the process for ever
+    leave(0)
 
 
 def _failure(error: BaseException) -> dict[str, Any]:

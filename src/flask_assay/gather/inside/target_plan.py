@@ -37,6 +37,7 @@ class TargetPlan:
         gunicorn_overrides: Settings that an experiment changes (workers, threads …).
         egress_allow: Hosts outside this machine that may be reached.
         blocks_egress: Whether other hosts are refused.
+        is_observed: Whether a sampler outside of the process will look into it.
     """
 
     app: str
@@ -57,6 +58,7 @@ class TargetPlan:
     gunicorn_overrides: dict[str, Any] = field(default_factory=dict)
     egress_allow: list[str] = field(default_factory=list)
     blocks_egress: bool = True
+    is_observed: bool = False
 
     def write(self, path: Path) -> Path:
         """Write it for a child process and return the path."""

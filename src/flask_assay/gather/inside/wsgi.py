@@ -7,7 +7,7 @@ Importing this module loads the user's app, once per worker (or once in the mast
 from importlib import import_module
 from typing import Any
 
-from flask_assay.gather.inside.loading import attach_routing, load_app
+from flask_assay.gather.inside.loading import attach_routing, load_app, reachable
 from flask_assay.gather.inside.target_plan import TargetPlan
 from flask_assay.routing.engines import EngineRouter
 
@@ -30,7 +30,7 @@ def _load() -> Any:
 
 
 def _with_all(plan: TargetPlan, changes: list[tuple[Any, dict[str, Any]]]) -> Any:
-    app = load_app(plan)
+    app = reachable(load_app(plan))
     for change, values in changes:
         if hasattr(change, "apply"):
             change.apply(app, values)
@@ -41,7 +41,7 @@ def _with_arms(plan: TargetPlan, changes: list[tuple[Any, dict[str, Any]]]) -> A
     """Return the app in which each request wakes the changes of its arm."""
     switchboard = _intervention("switchboard").Switchboard(plan.arms)
     switchboard.attach()
-    app = load_app(plan)
+    app = reachable(load_app(plan))
     for number, (change, values) in enumerate(changes):
         if hasattr(change, "apply"):
             change.apply(app, values, switchboard.is_on(number))

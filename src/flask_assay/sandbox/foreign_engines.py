@@ -1,0 +1,44 @@
+"""An engine on SQLite or MySQL becomes one on PostgreSQL, before anything is written to its file.
+
+``create_engine`` is replaced under each of its names, because an engine's dialect is chosen there
+and can not be changed when it connects. Where the connection leads is decided then, as for others.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from flask_assay.routing.engines import installed_driver, without_foreign
+
+__all__ = ["patched_create_engine", "placeholder_url"]
+
+_HOST = "sandbox.assay.invalid"
+
+
+def placeholder_url(database: str = "app") -> str:
+    """Return a URL that chooses the dialect; where it leads is decided at connect time.
+
+    Args:
+        database: What tells the app's databases from one another.
+    """
+    return f"postgresql+{installed_driver()}://assay@{_HOST}/{database}"
+
+
+def patched_create_engine() -> Iterator[tuple[Any, str, Any]]:
+    """Yield what to replace: owner, name and the value to put there."""
+    import sqlalchemy
+    from sqlalchemy.engine import create
+
+    original = create.create_engine
+
+    def create_engine(url: Any, **arguments: Any) -> Any:
+        asked = sqlalchemy.engine.make_url(url)
+        if asked.get_backend_name() == "postgresql":
+            return original(url, **arguments)
+        # The directory is left out: it differs between checkouts that share a template.
+        name = re.sub(r"[^\w.-]+", "", PurePosixPath(asked.database or "").name)
+        return original(placeholder_url(name or "app"), **without_foreign(arguments))
+
+    for module in (sqlalchemy, sqlalchemy.engine, create):
+        yield module, "create_engine", create_engine
