@@ -15,6 +15,7 @@ from flask_assay.gather.again import alone, candidates, send_again
 from flask_assay.gather.allotment import allotted_s
 from flask_assay.gather.lab import Copy, Lab
 from flask_assay.gather.profiling import plans_of, profile
+from flask_assay.load.deck import is_served
 from flask_assay.load.transcript import Said
 from flask_assay.model.clock import Clock
 from flask_assay.model.deadline import Deadline
@@ -85,14 +86,21 @@ def _learn(lab: Lab, copy: Copy, wanted: Mapping[str, list[Said]], clock: Clock)
 def quickest_first(wanted: Mapping[str, list[Said]], recording: Recording) -> dict[str, list[Said]]:
     """Return routes by what a request of the load took, so that few slow ones keep out no others.
 
+    Those that were never served come last: they redirect, as those that have moved.
+
     Args:
         wanted: Route → requests.
         recording: Of the load.
     """
     walls: dict[str, list[int]] = {}
+    served = set()
     for row in recording.requests:
         walls.setdefault(row.route, []).append(row.wall_ns)
-    order = sorted(wanted, key=lambda route: median_low(walls.get(route, [0])))
+        if is_served(row.status):
+            served.add(row.route)
+    order = sorted(
+        wanted, key=lambda route: (route not in served, median_low(walls.get(route, [0])))
+    )
     return {route: wanted[route] for route in order}
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from flask_assay.gather.looks import Looks
-from flask_assay.load.deck import is_served
+from flask_assay.load.deck import MOVED, TOO_MANY, is_served
 from flask_assay.load.plan import Exchange, Journey
 from flask_assay.model.owned import AllowedTarget
 
@@ -25,6 +25,7 @@ _MOST_LATE = 3  # one after the other: after these nobody is asked any more
 _LATE = -1
 _MOST_BYTES = 50_000_000
 _NUMBER_HEADER = "X-Assay-Request"
+_SAME_FOR_ALL = MOVED | {TOO_MANY}
 _STREAMS = "text/event-stream"
 _MOST_TRIES = 8  # of one journey, each by somebody else
 _TRYING_S = 8.0  # of all journeys together, beyond the first request of each
@@ -73,7 +74,7 @@ def rehearse(
             left_out[journey.name] = fault
             continue
         began = time.monotonic()
-        if not is_served(status) and status < 500:
+        if not is_served(status) and status < 500 and status not in _SAME_FOR_ALL:
             # once the time is up, only those are asked who were served elsewhere
             most = _MOST_TRIES - 1 if trying_s > 0 else min(1, len(welcome))
             journey = _served_first(journey, asker, welcome, most)

@@ -7,13 +7,14 @@ from random import Random
 
 from flask_assay.load.plan import Exchange, Journey
 
-__all__ = ["TOO_MANY", "JourneyDeck", "is_served", "is_turned_away"]
+__all__ = ["MOVED", "TOO_MANY", "JourneyDeck", "is_served", "is_turned_away"]
 
 TRIES_BEFORE_JUDGING = 3
 DRAWS_MIN = 4  # of each journey, before the others get more
 DRAWS_S = 5.0  # that these may take together: a slow journey gets fewer
 CHANCE_SHARE = 0.25  # of the draws meanwhile
 TOO_MANY = 429
+MOVED = frozenset({301, 308})  # for good, whoever asks
 OTHERS_SHARE = 0.25  # of a restricted journey's requests: rows may decide, and not who asks
 
 _Identity = tuple[tuple[str, str], ...]
@@ -83,6 +84,8 @@ class JourneyDeck:
         self._answers.setdefault(journey.name, Counter())[status] += 1
         if status == TOO_MANY and self._counts[journey.name] < DRAWS_MIN:
             self._counts[journey.name] -= 1  # it is as if it was not asked
+        if status in MOVED:  # where it leads has a journey of its own
+            self._rare = [each for each in self._rare if each is not journey]
         if is_served(status):
             self._served.setdefault(journey.name, set()).add(_identity(exchange))
         elif is_turned_away(status):

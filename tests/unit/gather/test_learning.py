@@ -28,9 +28,11 @@ def test_one_request_of_each_route_begins_with_the_quickest(tmp_path):
     for route, ms in (("GET /slow", 900), ("GET /quick", 3), ("GET /slow", 5), ("GET /slow", 800)):
         with build.request(route) as request:
             request.idle(ms)
-    wanted = {key: [] for key in ("GET /slow", "GET /quick", "POST /unseen")}
+    with build.request("GET /moved", status=308):
+        pass
+    wanted = {key: [] for key in ("GET /slow", "GET /quick", "GET /moved")}
     assert list(quickest_first(wanted, build.write())) == [
-        "POST /unseen",
         "GET /quick",
         "GET /slow",
+        "GET /moved",
     ]

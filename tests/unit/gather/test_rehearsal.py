@@ -32,7 +32,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def status(self):
         if self.path == "/staff" and self.headers["Cookie"] != "staff":
             return 403
-        return {"/fails": 500, "/nobody": 302, "/rows/1": 404}.get(self.path, 200)
+        return {"/fails": 500, "/nobody": 302, "/moved": 308, "/limited": 429, "/rows/1": 404}.get(
+            self.path, 200
+        )
 
     def log_message(self, *given):
         pass
@@ -75,6 +77,16 @@ def test_who_is_served_comes_first_and_everybody_stays(target):
     for kept, derived in ((staff, journeys[0]), (nobody, journeys[1]), (rows, journeys[2])):
         assert sorted(map(str, kept.exchanges)) == sorted(map(str, derived.exchanges))
     assert rows.exchanges[0].path == "/rows/2"
+
+
+@pytest.mark.parametrize(("path", "count"), [("/nobody", 3), ("/moved", 1), ("/limited", 1)])
+def test_others_are_asked_only_where_who_asks_may_matter(target, tmp_path, path, count):
+    looks = Looks(tmp_path, tmp_path)
+    users = tuple(Exchange(path, {"Cookie": name}) for name in ("a", "b", "c"))
+    rehearsal.rehearse([Journey(path, "GET", users)], target, looks=looks)
+    looks.close()
+    [file] = Recording(tmp_path).load_files
+    assert len(file.clients) == count
 
 
 def test_what_was_asked_is_a_part_of_the_recording_and_can_be_asked_again(target, tmp_path):

@@ -152,3 +152,13 @@ def test_a_request_that_comes_too_soon_for_the_app_is_none_of_a_journeys_first()
         journey, exchange = dealt.draw()
         dealt.answered(journey, exchange, 200)
     assert not dealt.has_rare
+
+
+def test_what_has_moved_for_good_is_not_asked_for_again_and_again():
+    dealt = JourneyDeck([ACCOUNT, HOME], random=Random(1))
+    dealt.answered(ACCOUNT, ACCOUNT.exchanges[0], 308)
+    drawn = []
+    while dealt.has_rare:
+        drawn.append(dealt.draw()[0].name)
+    assert drawn.count("GET /account") <= 3
+    assert drawn.count("GET /") >= DRAWS_MIN
