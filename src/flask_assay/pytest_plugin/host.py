@@ -14,7 +14,7 @@ import pytest
 from flask_assay.errors import AssayError
 from flask_assay.pytest_plugin.hooks_only import HooksOnly
 from flask_assay.pytest_plugin.resources.redis import RedisServer
-from flask_assay.pytest_plugin.shared import SharedServer, wait_for_server
+from flask_assay.pytest_plugin.shared import SharedServer, leave, wait_for_server
 from flask_assay.sandbox.active import activate, deactivate
 from flask_assay.sandbox.attach import Attachment
 from flask_assay.sandbox.early import EarlyServer, forget, project_key, remember
@@ -201,9 +201,20 @@ class Host(HooksOnly):
         if self._sandbox is not None:
             self._sandbox.detach(drop=False)  # the server and all that is on it ends with us
         self.attachment.detach()
+        if self.is_worker:
+            leave(os.environ.get(STATE_VARIABLE, ""), self._worker)
         self._environment.undo()
         if self._early is not None and self._run is not None and self.provision is None:
             forget(self._run.cache, self._key)  # nor will the next session need it
+        self._stop_servers()
+
+    def close_beside_workers(self) -> None:
+        """Stop the servers as soon as no worker needs one, while the workers' processes end."""
+        if self._shared is not None and self._sandbox is None and self.provision is not None:
+            self._shared.when_left(self._stop_servers)
+
+    def _stop_servers(self) -> None:
+        """Stop what was started and remove what is left of it; idempotent."""
         if self._redis is not None:
             self._redis.__exit__(None, None, None)
             self._redis = None

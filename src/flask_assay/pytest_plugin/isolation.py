@@ -339,6 +339,7 @@ class Isolation(HooksOnly):
         cache = getattr(self.config, "cache", None)
         if cache is not None and self._choices is not None and self._choices.changes:
             cache.set(_CACHE, {**cache.get(_CACHE, {}), **self._choices.changes})
+        self.host.close_beside_workers()
 
     def pytest_report_header(self) -> str:
         """Say that we are here."""

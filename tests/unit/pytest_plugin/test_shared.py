@@ -1,10 +1,12 @@
 """What workers learn of the server, whatever became of it."""
 
 import json
+import threading
 
 import pytest
 
-from flask_assay.pytest_plugin.shared import SharedServer, wait_for_server
+from flask_assay.errors import ServiceError
+from flask_assay.pytest_plugin.shared import SharedServer, leave, wait_for_server
 from flask_assay.sandbox import template
 from flask_assay.sandbox.admin import ServerAddress
 from flask_assay.sandbox.template import Provision
@@ -60,3 +62,40 @@ def test_a_state_is_seen_whole_or_not_at_all(tmp_path, monkeypatch):
 def test_a_provision_reads_as_it_was_written(tmp_path):
     template.write_provision(Provision(SERVER, [], "digest"), tmp_path / "state")
     assert template.read_provision(tmp_path / "state").server == SERVER
+
+
+@pytest.fixture
+def two_workers(tmp_path):
+    return SharedServer(tmp_path / "sandbox.json", ["gw0", "gw1"])
+
+
+def test_the_server_is_stopped_once_every_worker_has_let_go(two_workers):
+    stopped = threading.Event()
+    leave(str(two_workers.state), "gw0")
+    two_workers.when_left(stopped.set)
+    leave(str(two_workers.state), "gw1")
+    assert stopped.wait(60)
+    two_workers.close()
+
+
+def test_the_server_stays_where_a_worker_never_let_go(two_workers):
+    stopped = []
+    leave(str(two_workers.state), "gw1")
+    two_workers.when_left(lambda: stopped.append(1))
+    two_workers.close()  # stops what watches, and leaves the server to who closes
+    assert not stopped
+
+
+def test_what_fails_as_the_server_is_stopped_is_left_to_who_closes(two_workers):
+    def fail():
+        raise ServiceError("postgres does not end")
+
+    for worker in ("gw0", "gw1"):
+        leave(str(two_workers.state), worker)
+    two_workers.when_left(fail)
+    two_workers.close()
+
+
+def test_a_worker_that_lets_go_after_the_session_is_told_nothing(tmp_path):
+    leave(str(tmp_path / "gone" / "sandbox.json"), "gw0")
+    leave("", "gw0")
