@@ -73,6 +73,7 @@ def test_a_file_that_is_no_python_is_refused_by_name(tmp_path):
     [
         ("models.Product.query", "models.Product.query.options(selectinload(models.Product.s"),
         ("select(models.Product)", "(models.Product).options(selectinload(models.Product.s"),
+        ("select(Other, Product, x)", "(Other, Product, x).options(selectinload(Product.s"),
         ("models.Product.select()", "select().options(selectinload(models.Product.s"),
         ("[p for p in (\n        Product\n        .query\n        .all())]", ".query.options("),
     ],

@@ -82,16 +82,17 @@ def _refuse_loaded(function: ast.AST, relationship: str, place: Place) -> None:
 def _queries(function: ast.AST, model: str) -> Iterator[tuple[ast.expr, ast.expr]]:
     """Yield queries, and the class as they name it.
 
-    They are ``Model.query``, ``Model.select()``, ``select(Model)`` and ``query(Model)``, whatever
-    they stand on.
+    They are ``Model.query``, ``Model.select()``, and ``select(Model)`` and ``query(Model)`` with
+    or without others beside it, whatever they stand on.
     """
     for node in ast.walk(function):
         if isinstance(node, ast.Attribute) and node.attr == "query":
             if _name(node.value) == model:
                 yield node, node.value
         elif isinstance(node, ast.Call) and _name(node.func) in {"select", "query"}:
-            if [_name(each) for each in node.args] == [model] and not node.keywords:
-                yield node, node.args[0]
+            named = [each for each in node.args if _name(each) == model]
+            if len(named) == 1 and not node.keywords:
+                yield node, named[0]
             elif (
                 isinstance(node.func, ast.Attribute)
                 and (_name(node.func.value), node.func.attr) == (model, "select")

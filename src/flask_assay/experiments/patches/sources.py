@@ -145,7 +145,7 @@ def function_at(tree: ast.Module, place: Place) -> ast.FunctionDef | ast.AsyncFu
 def is_named(tree: ast.Module, place: Place) -> bool:
     """Return whether a file still has the function, or the class, of a place."""
     wanted = _names(place.function)
-    return not wanted or any(names[-len(wanted) :] == wanted for names, _ in _functions(tree, ()))
+    return not wanted or any(names[-1] in wanted for names, _ in _functions(tree, ()))
 
 
 def _functions(node: ast.AST, outer: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], ast.AST]]:

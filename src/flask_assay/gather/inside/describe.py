@@ -66,8 +66,8 @@ def _other_host(app: Any, rule: Any) -> str:
 
 
 def _place(view: Any, project_root: str) -> dict[str, Any] | None:
-    function = inspect.unwrap(view) if view is not None else None
-    function = getattr(function, "view_class", function)
+    # as_view() names the class on what its decorators made of the view, not within
+    function = getattr(view, "view_class", None) or (inspect.unwrap(view) if view else None)
     code = getattr(function, "__code__", None)
     try:
         file = code.co_filename if code else inspect.getsourcefile(function)  # type: ignore[arg-type]
