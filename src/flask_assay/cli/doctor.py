@@ -88,6 +88,8 @@ def _checks(ctx: click.Context) -> Iterator[Check]:
     ):
         yield _distribution(name, purpose, extra)
     yield _driver()
+    if resolve({}, os.environ, Path.cwd()).text("sampler") == "py-spy":
+        yield _distribution("py-spy", "CPU stacks", "profile")
     yield from _places()
     yield from _servers()
     yield _app(ctx)

@@ -116,6 +116,14 @@ SETTINGS: tuple[Setting, ...] = (
         help="Send some requests again to learn what is read and where CPU goes.",
     ),
     Setting(
+        "sampler",
+        str,
+        "cpu-timer",
+        "Who samples CPU stacks: cpu-timer (in process) or py-spy (from outside, where the system "
+        "permits it).",
+        choices=("cpu-timer", "py-spy"),
+    ),
+    Setting(
         "growth",
         bool,
         default=True,

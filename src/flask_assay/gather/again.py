@@ -118,7 +118,9 @@ def _first_answer(sender: "Sender", requests: Iterator[Said]) -> int | None:
 
 
 @contextmanager
-def alone(lab: Lab, copy: Copy, name: str, probe: ProbePlan) -> Iterator[tuple["Sender", Path]]:
+def alone(
+    lab: Lab, copy: Copy, name: str, probe: ProbePlan, *, is_observed: bool = False
+) -> Iterator[tuple["Sender", Path]]:
     """Boot a target whose one thread serves one request after the other.
 
     Args:
@@ -126,6 +128,7 @@ def alone(lab: Lab, copy: Copy, name: str, probe: ProbePlan) -> Iterator[tuple["
         copy: Data that nobody else uses.
         name: Of the directory for what its probe writes.
         probe: What it carries; its directory is replaced.
+        is_observed: Whether a sampler outside of the process will look into it.
 
     Yields:
         Who sends to it, and the directory, which is whole when the block has ended.
@@ -137,6 +140,7 @@ def alone(lab: Lab, copy: Copy, name: str, probe: ProbePlan) -> Iterator[tuple["
         directory,
         probe=replace(probe, recording_dir=directory).to_json(),
         gunicorn_overrides={"workers": 1, "threads": 1, "worker_class": "sync"},
+        is_observed=is_observed,
     )
     target = lab.boot(plan)
     sender = Sender(target.address)

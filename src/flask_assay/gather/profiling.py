@@ -7,6 +7,7 @@ samples say where.
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ from typing import Any
 from flask_assay.gather.again import Sender, alone
 from flask_assay.gather.allotment import allotted_s
 from flask_assay.gather.lab import Copy, Lab
+from flask_assay.gather.py_spy import NAME as PY_SPY
+from flask_assay.gather.py_spy import PySpy, spied
 from flask_assay.load.transcript import Said
 from flask_assay.model.clock import Clock
 from flask_assay.model.cpu import mean_cpu_ns, total_cpu_ns
 from flask_assay.model.rows import RequestRow
 from flask_assay.probe.plan import ProbePlan
+from flask_assay.recording.directory import EVENTS, read_lines
 from flask_assay.recording.reader import Recording
 
 __all__ = ["RoutePlan", "plans_of", "profile"]
@@ -88,14 +92,29 @@ def profile(lab: Lab, copy: Copy, plans: Sequence[RoutePlan], clock: Clock) -> d
     )
     wanted_s = BUDGET_QUICK_S if lab.settings.flag("quick") else BUDGET_S
     budget_s = allotted_s(lab, wanted_s, SHARE)
-    with alone(lab, copy, "profile", wanted) as (sender, directory):
+    spies = lab.settings.text("sampler") == PY_SPY
+    with (
+        alone(lab, copy, "profile", wanted, is_observed=spies) as (sender, directory),
+        _watched(lab, directory) if spies else nullcontext(PySpy()) as seen,
+    ):
         end = clock.monotonic_ns() + int(budget_s * 1e9)
         routes = [_Route(plan) for plan in plans]
         # In rounds: if the time does not suffice, all routes have samples of some CPU.
         for part in range(1, ROUNDS + 1):
             for route in routes:
                 route.send(sender, part / ROUNDS, clock, end)
-    return _document(directory)
+    # Both samplers are at work: where one is refused, the other's samples are there.
+    found = _document(directory)
+    if not spies:
+        return found
+    return seen.document(Path.cwd()) or found | {"reason": seen.reason or "py-spy saw no sample"}
+
+
+def _watched(lab: Lab, directory: Path) -> AbstractContextManager[PySpy]:
+    """Return what samples the only worker of a target from outside."""
+    events = read_lines(directory, EVENTS)
+    pid = next(int(str(one["pid"])) for one in events if one.get("event") == "worker-ready")
+    return spied(lab.supervisor, pid, directory)
 
 
 class _Route:

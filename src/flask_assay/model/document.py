@@ -224,9 +224,9 @@ class Profile:
     """Sampled CPU stacks by endpoint; they explain, exact shares come from the threads' clocks.
 
     Attributes:
-        sampler: "cpu-timer" (the kernel interrupts the main thread by its CPU time) or "none"; ""
-            if none was asked for.
-        reason: Why there is none.
+        sampler: "cpu-timer" (the kernel interrupts the main thread by its CPU time), "py-spy" (from
+            outside) or "none"; "" if none was asked for.
+        reason: Why there is none, or not the one that was asked for.
         interval_s: Between two samples.
         sample_count: Samples inside of requests.
         unattributed_ratio: Share of these samples that belong to no known endpoint.

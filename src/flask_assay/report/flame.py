@@ -20,7 +20,7 @@ _LINES_SHOWN = 4
 _LEFT_OUT = ProfileFrame("(left out)", "other")
 _SAMPLERS = {
     "cpu-timer": "the kernel's CPU timer, which interrupts the thread that serves",
-    "thread": "a thread that looks at those that serve: calls that wait look too large by a little",
+    "py-spy": "py-spy, from outside of the process",
     "none": "no sampler: none was possible",
 }
 

@@ -1,6 +1,6 @@
 """Let a process of the same user look into this one.
 
-Where Yama's ``ptrace_scope`` is 1, as on Ubuntu, only ancestors may; a sampler from outside is none.
+Where Yama's ``ptrace_scope`` is 1, as on Ubuntu, only ancestors may, and a sampler is none.
 """
 
 import ctypes
