@@ -58,6 +58,7 @@ wheel-check: $(VENV)/.dev  ## Build the wheel and try it in empty environments
 docs: $(VENV)/.dev  ## Write the generated pages again
 	$(BIN)/python docs/generate_settings.py
 	$(BIN)/python docs/generate_audits.py
+	$(BIN)/python docs/generate_schema.py
 
 format: $(VENV)/.dev  ## Format the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
