@@ -101,7 +101,7 @@ def _measure(
             todo="Print the patch with --no-measure; `assay run` has measured the size.",
         )
     if files := uncommitted(Path.cwd()):  # asked before the load: it needs a repository
-        progress.step(f"{len(files)} files are not committed: both sides have them")
+        progress.step(f"not committed, and in both sides: {len(files)} file(s)")
     with open_lab(app, settings, progress) as lab:
         run = gather(lab, progress)
         with worktree(Path.cwd(), lab.run.private / "worktree") as directory:

@@ -1,6 +1,7 @@
 """A git worktree of the user's project: where a patch can be tried without touching theirs."""
 
 import contextlib
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,13 +12,15 @@ from flask_assay.errors import UsageError
 __all__ = ["uncommitted", "worktree"]
 
 _LONGEST_S = 120.0
+_LEFT_BEHIND = frozenset({".assay", "__pycache__"})
 
 
 @contextlib.contextmanager
 def worktree(project: Path, place: Path) -> Iterator[Path]:
     """Check out the project as it is at another place, and remove it at the end.
 
-    That is HEAD, and on top of it what is not committed: files that git ignores are left out.
+    That is HEAD, and on top of it what is not committed. What git ignores, such as keys, built
+    assets and instance folders, is linked: the app would not be the same without.
 
     Args:
         project: A directory in a git repository.
@@ -37,6 +40,8 @@ def worktree(project: Path, place: Path) -> Iterator[Path]:
     try:
         for each in uncommitted(project):
             _carry(top / each, place / each)
+        for each in _ignored(top):
+            _link(top / each, place / each)
         yield place / project.resolve().relative_to(top.resolve())
     finally:
         with contextlib.suppress(UsageError):
@@ -66,6 +71,19 @@ def _carry(source: Path, target: Path) -> None:
         shutil.copy2(source, target, follow_symlinks=False)
     elif not source.exists() and (target.is_symlink() or target.is_file()):
         target.unlink()
+
+
+def _ignored(top: Path) -> list[str]:
+    """Return what git ignores, folders as one, without what Python and we left there."""
+    words = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
+    found = filter(None, _git(top, *words, strip=False).split("\0"))
+    return [each.rstrip("/") for each in found if not _LEFT_BEHIND & set(Path(each).parts)]
+
+
+def _link(source: Path, target: Path) -> None:
+    if not os.path.lexists(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(source)
 
 
 def _git(project: Path, *words: str, strip: bool = True) -> str:

@@ -35,12 +35,15 @@ def project(tmp_path):
 
 def test_a_worktree_has_the_tree_as_it_is_and_is_removed_at_the_end(project, tmp_path):
     (project / "gone.py").write_text("gone\n")
-    (project / ".gitignore").write_text("ignored.py\n")
+    (project / ".gitignore").write_text("ignored.py\ninstance\n__pycache__\n.assay\n")
     git(project, "add", "-A")
     git(project, *IDENTITY, "commit", "-qm", "two")
     (project / "gone.py").unlink()
     (project / "app.py").write_bytes(b"edited\r\n")
     (project / "ignored.py").write_text("ignored\n")
+    for name in ("instance", "__pycache__", ".assay"):
+        (project / name).mkdir()
+        (project / name / "key").write_text(name)
     (project.parent / "new").mkdir()
     (project.parent / "new" / "caf\u00e9.py").write_bytes(b"x = '\xe9'\n")
     before = git(project, "status", "--porcelain")
@@ -50,12 +53,17 @@ def test_a_worktree_has_the_tree_as_it_is_and_is_removed_at_the_end(project, tmp
         assert (directory / "app.py").read_bytes() == b"edited\r\n"
         assert (directory.parent / "new" / "caf\u00e9.py").read_bytes() == b"x = '\xe9'\n"
         assert not (directory / "gone.py").exists()
-        assert not (directory / "ignored.py").exists()
+        assert (directory / "ignored.py").read_text() == "ignored\n"
+        assert (directory / "instance" / "key").read_text() == "instance"
+        assert not (directory / "__pycache__").exists()
+        assert not (directory / ".assay").exists()
         (directory / "app.py").write_text("patched\n")
     assert not (tmp_path / "w").exists()
     assert len(git(project, "worktree", "list").splitlines()) == 1
     assert (project / "app.py").read_bytes() == b"edited\r\n"
     assert git(project, "status", "--porcelain") == before
+    assert (project / "instance" / "key").read_text() == "instance"
+    assert (project / "ignored.py").read_text() == "ignored\n"
     assert not (tmp_path / "hook-ran").exists()
 
 

@@ -66,10 +66,7 @@ class Patch:
         for each in self.parts:
             path = root / each.file
             if each.before and not path.exists():
-                raise UsageError(
-                    f"{each.file} is not in {root}",
-                    todo="Nothing was written. A worktree has what git does not ignore.",
-                )
+                raise UsageError(f"{each.file} is not in {root}", todo="Nothing was written.")
             now = path.read_bytes() if path.exists() else b""
             if now != _bytes(each, each.before) or (path.exists() and not each.before):
                 raise UsageError(
