@@ -34,12 +34,15 @@ def judge(
     serious = [one for one in findings if one.severity is not Severity.NOTE]
     if requests < REQUESTS_MIN:
         return "inconclusive", (
-            f"Inconclusive: {requests} requests in the steady state are too few to judge by."
+            f"Inconclusive: {requests} requests in the steady state are too few to judge by, "
+            f"{REQUESTS_MIN} are the least. What is listed was seen; what is not may be there all "
+            "the same. Load longer: --duration-s."
         )
     if not serious and reach.answered_count < ANSWERED_RATIO * reach.total_count:
         return "inconclusive", (
             f"Inconclusive: {reach.answered_count} of {reach.total_count} GET routes answered; "
-            "of the others nothing is known."
+            "of the others nothing is known. Sign in (the setting login), or say with a locustfile "
+            "how they are asked."
         )
     if not serious:
         passed = sum(1 for result in results if not result.findings)

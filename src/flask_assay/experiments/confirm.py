@@ -15,6 +15,7 @@ from flask_assay.experiments.rehearsal import rehearse
 from flask_assay.experiments.writes import writing_routes
 from flask_assay.gather.inside.target_plan import PLAN_VARIABLE
 from flask_assay.gather.lab import Copy, Databases, Lab
+from flask_assay.gather.told import preparation_error
 from flask_assay.model.clock import Clock
 from flask_assay.model.deadline import Deadline
 from flask_assay.model.effect import Trial
@@ -69,7 +70,8 @@ def confirm(
         if schema:
             on_step("upgrade a copy of the database")
             target = Copy(changed, base.valkey)
-            if schema == "alembic" and lab.plan(lab.route(), lab.recording).schema == "create_all":
+            migrates = schema in {"alembic", "patch"}
+            if migrates and lab.plan(lab.route(), lab.recording).schema == "create_all":
                 # what the models made has no version yet, and begins at the one before the patch
                 _upgrade(lab, target, Path.cwd(), "stamp")
             _upgrade(lab, target, directory, schema)
@@ -131,10 +133,11 @@ def _upgrade(lab: Lab, copy: Copy, directory: Path, schema: str) -> None:
         env=lab.environment({PLAN_VARIABLE: str(path)}),
         cwd=directory,
     )
-    if process.wait(timeout_s=300.0) != 0:
+    if (code := process.wait(timeout_s=300.0)) != 0:
+        error = preparation_error(plan, process.log_path.read_text(errors="replace"), code)
         raise TargetError(
-            "the migration failed on a copy of the database",
-            why=process.log_path.read_text(errors="replace")[-2000:],
+            f"the migration failed on a copy of the database: {error.what}",
+            why=error.why,
             todo="Nothing of yours was changed.",
         )
 

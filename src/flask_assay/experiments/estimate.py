@@ -132,7 +132,11 @@ def judge(
             )
             and abs(expm1(_mean(known[key], share))) > EQUIVALENT_RATIO
         ]
-        found[arm] = _judged(shown, [key[1] for key in claimed], is_last=is_last)
+        doubts = {
+            key[1]: _doubt(scale.size(known[key]), bars.get(key[1], 0.0), len(tails))
+            for key in keys if arm != NULL and key not in claimed
+        }  # fmt: skip
+        found[arm] = _judged(shown, [key[1] for key in claimed], doubts, is_last=is_last)
     return found
 
 
@@ -149,7 +153,23 @@ class _Shown:
         return max(abs(expm1(self.within.low)), abs(expm1(self.within.high)))
 
 
-def _judged(shown: Sequence[_Shown], claimed: Sequence[str], *, is_last: bool) -> Judgement:
+def _doubt(size: float, bar: float, count: int) -> str:
+    """Return why a change is not claimed although its own interval excludes zero."""
+    if size <= bar:
+        return (
+            f"Meanwhile the unchanged app differed from itself by up to {expm1(bar) * 100:.0f} % "
+            "there, and no smaller change is claimed."
+        )
+    return f"Among {count} comparisons in one experiment that may still be chance."
+
+
+def _judged(
+    shown: Sequence[_Shown],
+    claimed: Sequence[str],
+    doubts: Mapping[str, str],
+    *,
+    is_last: bool,
+) -> Judgement:
     real = [each.effect for each in shown if each.effect.route in claimed]
     rest = [each.effect for each in shown if each.effect.route not in claimed]
     effects = tuple(sorted(real, key=lambda each: each.change_s) + rest)
@@ -173,6 +193,8 @@ def _judged(shown: Sequence[_Shown], claimed: Sequence[str], *, is_last: bool) -
         f"On {widest.effect.route} anything from {expm1(widest.within.low) * 100:+.0f} to "
         f"{expm1(widest.within.high) * 100:+.0f} % is possible."
     )
+    if widest.effect.high_s < 0 or widest.effect.low_s > 0:
+        reason = f"{reason} {doubts.get(widest.effect.route, '')}".strip()
     open_ended = could < -EQUIVALENT_RATIO if not is_last else False
     return Judgement(TrialOutcome.INCONCLUSIVE, effects, reason, is_promising=open_ended)
 

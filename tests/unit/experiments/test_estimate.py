@@ -85,6 +85,8 @@ def test_what_the_null_arm_shows_is_the_bar_of_its_route():
     found = judge(made, {"0a": 1.0, "1a": 1.0})
     assert found["null"].outcome is TrialOutcome.FASTER
     assert found["0a"].outcome is TrialOutcome.INCONCLUSIVE
+    assert found["0a"].effects[0].high_s < 0  # why it is not claimed has to be said
+    assert "the unchanged app differed from itself by up to" in found["0a"].reason
     assert found["1a"].outcome is TrialOutcome.FASTER
 
 

@@ -266,14 +266,16 @@ def test_a_migration_comes_with_the_model_that_states_its_index(tmp_path):
     finding = Finding("missing-index", "k", Severity.ERROR, "t", remedies=(remedy,))
     made = write_patch(tmp_path, finding, remedy, {})
     assert [part.file.rpartition("/")[0] for part in made.parts] == ["shop/migrations", ""]
-    assert (made.schema, made.note) == ("alembic", "")
+    assert (made.schema, made.note) == ("patch", "")
     by_git(tmp_path, made)
     assert "        index=True," in (tmp_path / "models.py").read_text()
     with pytest.raises(UsageError, match="makes ix_stock_f already"):
         index.patch(tmp_path, remedy.parameters)
     (tmp_path / "models.py").unlink()
     elsewhere = Remedy("index", {"table": "stock", "columns": ["a"]}, "Index it.")
-    assert "State the index in your models" in write_patch(tmp_path, finding, elsewhere, {}).note
+    made = write_patch(tmp_path, finding, elsewhere, {})
+    assert made.schema == "alembic"
+    assert "State the index in your models" in made.note
 
 
 def test_a_pools_line_that_is_gone_is_told(tmp_path):

@@ -227,7 +227,7 @@ def test_models_get_the_index_only_where_no_migrations_do(project):
     nested.mkdir(parents=True)
     (nested / "aa.py").write_text('revision = "aa"\ndown_revision = None\n')
     made = write_patch(project, finding, remedy, {})
-    assert made.schema == "alembic"
+    assert made.schema == "patch"
     assert made.file.startswith("shop/migrations/versions/")
 
 

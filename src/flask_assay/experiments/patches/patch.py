@@ -42,10 +42,15 @@ class Patch:
 
     @property
     def schema(self) -> str:
-        """How the database of the patched code is brought up to it; "" if it is as it was."""
-        if any(each.migrates for each in self.parts):
-            return "alembic"
-        return "indexes" if any(each.adds_indexes for each in self.parts) else ""
+        """How the database of the patched code is brought up to it; "" if it is as it was.
+
+        "alembic", "indexes" (those of the models), or "patch": whichever of both can be done.
+        """
+        migrates = any(each.migrates for each in self.parts)
+        indexes = any(each.adds_indexes for each in self.parts)
+        if migrates and indexes:
+            return "patch"
+        return "alembic" if migrates else "indexes" if indexes else ""
 
     def diff(self) -> str:
         """Return it as a unified diff to be read; ``diff_bytes`` is for programs."""

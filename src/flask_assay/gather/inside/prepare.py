@@ -101,9 +101,9 @@ def _make_schema(app: Any, plan: TargetPlan) -> None:
         with app.app_context():
             _call(resolve_hook(plan.schema), app, plan)
         return
-    if plan.schema in {"indexes", "stamp"}:
+    if plan.schema in _CHANGES:
         with app.app_context():
-            (_create_indexes if plan.schema == "indexes" else _stamp)(app)
+            _CHANGES[plan.schema](app)
         return
     upgrade = _migrations(app)
     if plan.schema == "alembic" and upgrade is None:
@@ -126,6 +126,11 @@ def _stamp(app: Any) -> None:
         stamp()
 
 
+def _upgrade_or_index(app: Any) -> None:
+    """Run the migrations, or make what they would where they are run in a way unknown to us."""
+    (_migrations(app) or functools.partial(_create_indexes, app))()
+
+
 def _create_indexes(app: Any) -> None:
     """Create the indexes that the models state and the database lacks."""
     db = flask_sqlalchemy_of(app)
@@ -139,6 +144,14 @@ def _create_indexes(app: Any) -> None:
         for table in metadata.tables.values():
             for index in table.indexes if there.has_table(table.name, schema=table.schema) else ():
                 index.create(engine, checkfirst=True)
+
+
+# What is done with a schema that is there.
+_CHANGES: Mapping[str, Callable[[Any], None]] = {
+    "indexes": _create_indexes,
+    "stamp": _stamp,
+    "patch": _upgrade_or_index,
+}
 
 
 def _flask_migrate(app: Any, step: str) -> Callable[[], None] | None:
