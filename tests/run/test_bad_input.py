@@ -429,7 +429,7 @@ def test_a_disk_that_fills_up_stops_the_load_in_time(tmp_path, base):
 
 
 REPORTS = {
-    "nothing": (None, 3, ".assay/latest is not a recording"),
+    "nothing": (None, 3, "there is no recording .assay/latest"),
     "another version's": (
         '{"schema_version": 99}',
         3,

@@ -1,15 +1,14 @@
 """``flask assay doctor``: what is found, missing or wrong here, and how to mend it."""
 
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,7 +19,6 @@ from flask_assay.probe.compilation import COMPILED
 
 __all__ = ["Check", "command"]
 
-_LEAST_FREE_BYTES = 1_000_000_000
 _MASKED = ("env",)
 
 
@@ -134,6 +132,9 @@ def _driver() -> Check:
 
 
 def _places() -> Iterator[Check]:
+    from flask_assay.gather.opening import NEEDED_FOR_RECORDING
+    from flask_assay.services.space import free_bytes
+
     settings = resolve({}, os.environ, Path.cwd())
     output = Path.cwd() / settings.text("output")
     nearest = next(place for place in (output, *output.parents) if place.exists())
@@ -144,56 +145,40 @@ def _places() -> Iterator[Check]:
             "Name another directory: ASSAY_OUTPUT, or `output` in [tool.assay].",
         )
     else:
-        yield _space("recordings", nearest)
-    yield _space("servers", Path(tempfile.gettempdir()))
-
-
-def _space(purpose: str, place: Path) -> Check:
-    free = shutil.disk_usage(place).free
-    text = f"{free / 1e9:.1f} GB free for {purpose} in {place}"
-    if free < _LEAST_FREE_BYTES:
-        return Check("wrong", text, "A run needs 1 GB: free some, or set TMPDIR.")
-    return Check("ok", text)
+        free = free_bytes(nearest)
+        found = f"{free / 1e9:.1f} GB free for recordings in {nearest}"
+        todo = "Free some space, or name a directory on another disk: ASSAY_OUTPUT."
+        yield Check("ok", found) if free >= NEEDED_FOR_RECORDING else Check("wrong", found, todo)
 
 
 def _servers() -> Iterator[Check]:
     from flask_assay.services.postgres import provision_postgres
     from flask_assay.services.reaper import reap
-    from flask_assay.services.run_dir import RunDirectory, default_base
-    from flask_assay.services.supervisor import Supervisor
+    from flask_assay.services.run_dir import default_base
+    from flask_assay.services.space import free_bytes, require_space
     from flask_assay.services.valkey import provision_valkey
 
-    reaped = reap(default_base())
+    try:
+        base = default_base()
+        reaped = reap(base)
+        require_space(base)
+    except AssayError as error:
+        yield Check("wrong", error.what, f"{error.why}\n{error.todo}")
+        return
     if reaped:
         yield Check("ok", f"left over from {len(reaped)} runs that died: removed")
-
-    def start(run: RunDirectory, provision: Callable[[Supervisor], str]) -> str:
-        with Supervisor(run) as supervisor:
-            return provision(supervisor)
-
-    with _run_directory() as run:
-        yield _tried(
-            "PostgreSQL",
-            lambda: start(run, lambda each: provision_postgres(each, purpose="tests").version),
-        )
-    with _run_directory() as run:
-        yield _tried("Valkey", lambda: start(run, lambda each: provision_valkey(each).version))
+    yield Check("ok", f"{free_bytes(base) / 1e9:.1f} GB free for servers in {base}")
+    yield _started("PostgreSQL", lambda each: provision_postgres(each, purpose="tests").version)
+    yield _started("Valkey", lambda each: provision_valkey(each).version)
 
 
-@contextmanager
-def _run_directory() -> Iterator["RunDirectory"]:  # type: ignore[name-defined]  # noqa: F821 - a lazy import
+def _started(name: str, provision: Callable[[Any], str]) -> Check:
     from flask_assay.services.run_dir import RunDirectory
+    from flask_assay.services.supervisor import Supervisor
 
-    run = RunDirectory.create()
     try:
-        yield run
-    finally:
-        run.close()
-
-
-def _tried(name: str, start: Callable[[], str]) -> Check:
-    try:
-        return Check("ok", f"{name} {start()} starts and answers")
+        with closing(RunDirectory.create()) as run, Supervisor(run) as supervisor:
+            return Check("ok", f"{name} {provision(supervisor)} starts and answers")
     except AssayError as error:
         return Check("wrong", f"{name} does not start: {error.what}", f"{error.why}\n{error.todo}")
 

@@ -27,6 +27,8 @@ MAX_NAMES = 20_000
 _OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep  # noqa: PTH120 - as code objects spell it
 _ENTRY = os.path.join(_OURS, "probe", "sensors", "requests.py")  # noqa: PTH118 - likewise
 _STDLIB = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120 - likewise
+# C code decodes by calling these: who is interrupted in it seems to be there, at their first step.
+_CODECS = _STDLIB + "encodings" + os.sep
 
 _SERVER = (".handle_request", "WSGIRequestHandler.run_wsgi")  # of Gunicorn's workers, of Werkzeug
 
@@ -79,7 +81,7 @@ class Stacks:
                     break
                 if not frames:  # between the app's frames ours are of no interest
                     frames.append((code, 0))
-            else:
+            elif frames or not file.startswith(_CODECS):
                 kind = kind_of(file)
                 frames.append((code, 0 if kind == FOREIGN else _line(frame, kind)))
             frame = frame.f_back

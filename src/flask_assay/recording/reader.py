@@ -82,6 +82,11 @@ def open_recording(path: Path) -> Recording:
         RecordingError: If there is none, or it is of another schema version.
     """
     manifest = directory.read_document(path, directory.MANIFEST)
+    if not path.exists():
+        raise RecordingError(
+            f"there is no recording {path}",
+            todo="`flask --app X assay run` makes one, and prints its path at its end.",
+        )
     if not isinstance(manifest, dict):
         raise RecordingError(
             f"{path} is not a recording: it has no {directory.MANIFEST}.json",

@@ -154,7 +154,9 @@ def _findings(page: _Page, d: Diagnosis, *, total: int) -> None:
         _finding(page, number, finding, d)
     if total > _FULL_FINDINGS:
         page.line()
-        page.line(page.style("bold", f"{figures.count(total - _FULL_FINDINGS)} more findings"))
+        more = total - _FULL_FINDINGS
+        noun = "finding" if more == 1 else "findings"
+        page.line(page.style("bold", f"{figures.count(more)} more {noun}"))
         for finding in d.findings[_FULL_FINDINGS : 2 * _FULL_FINDINGS]:
             place = f"{finding.place}  " if finding.place else ""
             text = _shorten(f"{place}{finding.title}", page.width - 5)

@@ -1,6 +1,7 @@
 """Raw samples become words."""
 
 import sys
+from encodings import utf_8
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,13 @@ def test_deep_stacks_keep_their_outermost_frames(stacks):
     named_dive(dive)
     frames = next(iter(stacks.take())).split(";")[1:]
     assert len(frames) == subject.MAX_DEPTH
+
+
+def test_a_codec_that_c_code_calls_is_charged_to_who_called_the_c_code(stacks):
+    source = "import sys\ndef decode(add, work):\n    add(sys._getframe(), work, 1)"
+    module = {}
+    exec(compile(source, utf_8.__file__, "exec"), module)
+    module["decode"](stacks.add, request("e"))
+    ((text, weight),) = stacks.take().items()
+    assert text.endswith(" test_a_codec_that_c_code_calls_is_charged_to_who_called_the_c_code")
+    assert weight == 1
