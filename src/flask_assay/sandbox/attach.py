@@ -254,7 +254,7 @@ class Attachment:
         ):
             event.listen(owner, name, listener)
             self._undo.append(partial(event.remove, owner, name, listener))
-        for owner, name, value in patched_create_engine():
+        for owner, name, value in patched_create_engine(lambda: self._target is not None):
             self._replace(owner, name, value)
         for owner, name, value in patched_pings(self._is_current):
             self._replace(owner, name, value)

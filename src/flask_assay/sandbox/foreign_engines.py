@@ -5,7 +5,7 @@ and can not be changed when it connects. Where the connection leads is decided t
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -25,8 +25,13 @@ def placeholder_url(database: str = "app") -> str:
     return f"postgresql+{installed_driver()}://assay@{_HOST}/{database}"
 
 
-def patched_create_engine() -> Iterator[tuple[Any, str, Any]]:
-    """Yield what to replace: owner, name and the value to put there."""
+def patched_create_engine(is_attached: Callable[[], bool]) -> Iterator[tuple[Any, str, Any]]:
+    """Yield what to replace: owner, name and the value to put there.
+
+    Args:
+        is_attached: Whether connections are caught now. A module that imported the function by
+            its name keeps it, and may belong to a test that wants none of this.
+    """
     import sqlalchemy
     from sqlalchemy.engine import create
 
@@ -34,7 +39,7 @@ def patched_create_engine() -> Iterator[tuple[Any, str, Any]]:
 
     def create_engine(url: Any, **arguments: Any) -> Any:
         asked = sqlalchemy.engine.make_url(url)
-        if asked.get_backend_name() == "postgresql":
+        if asked.get_backend_name() == "postgresql" or not is_attached():
             return original(url, **arguments)
         # The directory is left out: it differs between checkouts that share a template.
         name = re.sub(r"[^\w.-]+", "", PurePosixPath(asked.database or "").name)

@@ -10,7 +10,7 @@ from flask_assay.sandbox.foreign_engines import patched_create_engine
 
 @pytest.fixture
 def patched(monkeypatch):
-    for owner, name, value in patched_create_engine():
+    for owner, name, value in patched_create_engine(lambda: True):
         monkeypatch.setattr(owner, name, value)
 
 
@@ -44,3 +44,11 @@ def test_extensions_that_make_engines_of_a_configuration_are_caught(patched):
 def test_a_url_of_postgresql_stays_as_it_is(patched):
     url = "postgresql+psycopg2://shop@db.example/shop"
     assert sqlalchemy.create_engine(url).url.render_as_string() == url
+
+
+def test_who_imported_the_function_by_name_gets_its_own_engines_once_nothing_is_caught():
+    is_attached = True
+    (create_engine,) = {value for _, _, value in patched_create_engine(lambda: is_attached)}
+    assert create_engine("sqlite://").dialect.name == "postgresql"
+    is_attached = False
+    assert create_engine("sqlite://").dialect.name == "sqlite"
