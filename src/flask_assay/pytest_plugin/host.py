@@ -1,4 +1,7 @@
-"""Who owns the server and the sandbox: the process that pytest was started as, or a worker."""
+"""Who owns the server and the sandbox: the process that pytest was started as, or a worker.
+
+What starts a server is imported by whoever does: a worker, which finds one, is not to wait for it.
+"""
 
 import contextlib
 import os
@@ -6,25 +9,28 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from flask_assay.errors import AssayError
 from flask_assay.pytest_plugin.hooks_only import HooksOnly
-from flask_assay.pytest_plugin.resources.redis import RedisServer
 from flask_assay.pytest_plugin.shared import SharedServer, leave, wait_for_server
 from flask_assay.sandbox.active import activate, deactivate
 from flask_assay.sandbox.attach import Attachment
-from flask_assay.sandbox.early import EarlyServer, forget, project_key, remember
+from flask_assay.sandbox.foreign_engines import placeholder_url
 from flask_assay.sandbox.place import Place
-from flask_assay.sandbox.providing import provide
-from flask_assay.sandbox.recipe import Recipe
+from flask_assay.sandbox.provision import Provision
 from flask_assay.sandbox.sandbox import Sandbox
-from flask_assay.sandbox.template import Provision
-from flask_assay.services.run_dir import RunDirectory
-from flask_assay.services.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from flask_assay.pytest_plugin.resources.redis import RedisServer
+    from flask_assay.sandbox.early import EarlyServer
+    from flask_assay.sandbox.recipe import Recipe
+    from flask_assay.services.run_dir import RunDirectory
+    from flask_assay.services.supervisor import Supervisor
 
 __all__ = ["Host"]
 
@@ -32,7 +38,6 @@ STATE_VARIABLE = "ASSAY_SANDBOX_STATE"
 """Path of the file by which xdist's workers find the server."""
 WORKER_VARIABLE = "PYTEST_XDIST_WORKER"
 _MODES = ("auto", "rollback", "clone", "off")
-PLACEHOLDER_HOST = "sandbox.assay.invalid"
 
 
 class Host(HooksOnly):
@@ -45,12 +50,6 @@ class Host(HooksOnly):
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         _check(config)
-        self.recipe = Recipe(
-            app=config.getini("assay_app"),
-            schema=config.getini("assay_schema"),
-            seed=config.getini("assay_seed"),
-            clean=config.getini("assay_clean"),
-        )
         self.lock_wait_s = _seconds(config.getini("assay_lock_wait"))
         self.attachment = Attachment()
         self.provision: Provision | None = None
@@ -64,10 +63,23 @@ class Host(HooksOnly):
         self._redis: RedisServer | None = None
         self._early: EarlyServer | None = None
         self._shared: SharedServer | None = None
-        self._key = project_key(str(config.rootpath), repr(self.recipe))
         self._connected = 0
         self.gate: Callable[[], None] | None = None
         self.listeners: list[Callable[[], None]] = []
+
+    @cached_property
+    def recipe(self) -> "Recipe":
+        """What the template is made of."""
+        from flask_assay.sandbox.recipe import Recipe
+
+        names = ("app", "schema", "seed", "clean")
+        return Recipe(**{name: self.config.getini(f"assay_{name}") for name in names})
+
+    @cached_property
+    def _key(self) -> str:
+        from flask_assay.sandbox.early import project_key
+
+        return project_key(str(self.config.rootpath), repr(self.recipe))
 
     @property
     def is_worker(self) -> bool:
@@ -88,6 +100,8 @@ class Host(HooksOnly):
     def begin(self) -> None:
         """Launch the server that will probably be needed, and do not wait for it."""
         if not self._worker and self.provision is None:
+            from flask_assay.sandbox.early import EarlyServer
+
             with contextlib.suppress(AssayError, OSError):  # told when the server is needed
                 self._early = EarlyServer.launch(self.supervisor, self._key)
 
@@ -106,9 +120,12 @@ class Host(HooksOnly):
             activate(self)
 
     @property
-    def supervisor(self) -> Supervisor:
+    def supervisor(self) -> "Supervisor":
         """Of this process's own run, made on first use."""
         if self._supervisor is None:
+            from flask_assay.services.run_dir import RunDirectory
+            from flask_assay.services.supervisor import Supervisor
+
             self._run = RunDirectory.create()
             self._supervisor = Supervisor(self._run)
             self._supervisor.__enter__()
@@ -140,9 +157,11 @@ class Host(HooksOnly):
         return self._connected + (current.journal.statements if current is not None else 0)
 
     @property
-    def redis(self) -> RedisServer:
+    def redis(self) -> "RedisServer":
         """This process's own Redis server; started on first use."""
         if self._redis is None:
+            from flask_assay.pytest_plugin.resources.redis import RedisServer
+
             self._redis = RedisServer(self.supervisor).__enter__()
         return self._redis
 
@@ -169,6 +188,9 @@ class Host(HooksOnly):
             self.redis.learn_base(path)
 
     def _built(self) -> Provision:
+        from flask_assay.sandbox.early import remember
+        from flask_assay.sandbox.providing import provide
+
         try:
             provision = provide(self.supervisor, self.recipe, self.attachment, early=self._early)
         except AssayError as error:
@@ -205,6 +227,8 @@ class Host(HooksOnly):
             leave(os.environ.get(STATE_VARIABLE, ""), self._worker)
         self._environment.undo()
         if self._early is not None and self._run is not None and self.provision is None:
+            from flask_assay.sandbox.early import forget
+
             forget(self._run.cache, self._key)  # nor will the next session need it
         self._stop_servers()
 
@@ -312,11 +336,3 @@ def _seconds(text: str) -> float:
     if limit_s < 0:
         raise pytest.UsageError(f"assay_lock_wait = {text}: seconds, or 0 to wait for ever")
     return limit_s
-
-
-def placeholder_url() -> str:
-    """Return a URL that chooses the dialect; where it leads is decided at connect time."""
-    import importlib.util
-
-    driver = "psycopg2" if importlib.util.find_spec("psycopg2") else "psycopg"
-    return f"postgresql+{driver}://assay@{PLACEHOLDER_HOST}/app"

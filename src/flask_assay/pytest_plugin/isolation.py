@@ -343,7 +343,7 @@ class Isolation(HooksOnly):
 
     def pytest_report_header(self) -> str:
         """Say that we are here."""
-        where = self.host.recipe.app or "no app named"
+        where = self.config.getini("assay_app") or "no app named"
         return f"assay: tests are isolated on a PostgreSQL of this run ({where})"
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,8 +12,9 @@ from flask_assay.pytest_plugin.host import Host
 from flask_assay.pytest_plugin.marks import stated
 from flask_assay.pytest_plugin.summary import Summary
 from flask_assay.sandbox.checkout import Kept
-from flask_assay.services.binaries import find_postgres
-from flask_assay.services.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from flask_assay.services.supervisor import Supervisor
 
 __all__ = ["KEPT_COUNT", "KeptDatabases", "write_kept"]
 
@@ -65,7 +67,7 @@ class KeptDatabases:
             self._summary.written(test, str(path.relative_to(root)))
 
 
-def write_kept(supervisor: Supervisor, kept: list[Kept], directory: Path) -> dict[str, Path]:
+def write_kept(supervisor: "Supervisor", kept: list[Kept], directory: Path) -> dict[str, Path]:
     """Write each database as SQL, which any PostgreSQL reads.
 
     Args:
@@ -79,6 +81,8 @@ def write_kept(supervisor: Supervisor, kept: list[Kept], directory: Path) -> dic
     Raises:
         ServiceError: ``pg_dump`` failed; with its words.
     """
+    from flask_assay.services.binaries import find_postgres
+
     program = find_postgres(supervisor.run.cache).path("pg_dump")
     directory.mkdir(parents=True, exist_ok=True)
     written = {}

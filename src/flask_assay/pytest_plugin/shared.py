@@ -11,8 +11,8 @@ import pytest
 
 from flask_assay.sandbox.admin import Admin
 from flask_assay.sandbox.attach import Attachment
+from flask_assay.sandbox.provision import Provision, read_provision, write_provision
 from flask_assay.sandbox.ready import prepare
-from flask_assay.sandbox.template import Provision, read_provision, write_provision
 from flask_assay.services.waiting import wait_until
 
 __all__ = ["SharedServer", "leave", "wait_for_server"]

@@ -9,7 +9,7 @@ from flask_assay.sandbox.attach import SERVER_ARGUMENTS, Attachment
 from flask_assay.sandbox.facts import Facts
 from flask_assay.sandbox.links import address
 from flask_assay.sandbox.place import Place
-from flask_assay.sandbox.template import Provision
+from flask_assay.sandbox.provision import Provision
 from flask_assay.services.postgres import PostgresServer
 
 __all__ = ["Builder"]

@@ -15,9 +15,10 @@ from flask_assay.sandbox.attach import Attachment
 from flask_assay.sandbox.builder import Builder
 from flask_assay.sandbox.early import EarlyServer
 from flask_assay.sandbox.kept_templates import KeptTemplates
+from flask_assay.sandbox.provision import Provision
 from flask_assay.sandbox.recipe import Recipe
 from flask_assay.sandbox.start_use import StartUse, is_covered, project_files
-from flask_assay.sandbox.template import Provision, address_of, finish, query_on, resume
+from flask_assay.sandbox.template import address_of, finish, query_on, resume
 from flask_assay.services.postgres import provision_postgres
 from flask_assay.services.supervisor import Supervisor
 

@@ -118,8 +118,30 @@ class IsolationLeakError(AssayError):
     """Something left the sandbox."""
 
 
+def _place(name: str) -> str:
+    """Return where this interpreter has its libraries.
+
+    As ``sysconfig.get_path(name)``, without all that is known of how Python was compiled, which
+    takes longer to import than anything of ours.
+    """
+    known = {
+        "installed_base": sys.base_prefix,
+        "installed_platbase": sys.base_exec_prefix,
+        "base": sys.prefix,
+        "platbase": sys.exec_prefix,
+        "platlibdir": sys.platlibdir,
+        "py_version_short": f"{sys.version_info[0]}.{sys.version_info[1]}",
+        "implementation_lower": sys.implementation.name.replace("cpython", "python"),
+        "abi_thread": "t" if "t" in sys.abiflags else "",
+    }
+    try:
+        return sysconfig.get_path(name, expand=False).format_map(known)
+    except KeyError:  # a scheme of a distribution's own
+        return sysconfig.get_path(name)
+
+
 _LIBRARIES = tuple(
-    str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "platstdlib", "purelib")
+    str(Path(_place(name)).resolve()) for name in ("stdlib", "platstdlib", "purelib")
 )
 _OURS = str(Path(__file__).resolve().parent.parent)
 

@@ -1,17 +1,15 @@
 """Templates: built once, or resumed from what an earlier run kept."""
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from flask_assay.model.owned import OwnedDatabase
 from flask_assay.sandbox.admin import Admin, ServerAddress
 from flask_assay.sandbox.attach import Attachment
 from flask_assay.sandbox.checkout import Template
-from flask_assay.sandbox.facts import from_json, read_facts, to_json
+from flask_assay.sandbox.facts import read_facts
 from flask_assay.sandbox.kept_templates import KeptCluster, KeptTemplates
+from flask_assay.sandbox.provision import Provision, described, templates_in
 from flask_assay.sandbox.ready import marked_sql, ready_name
 from flask_assay.sandbox.start_use import StartUse
 from flask_assay.services.databases import MAINTENANCE, OUR_ROLE
@@ -21,37 +19,10 @@ from flask_assay.services.postgres import PostgresServer, begin_postgres
 from flask_assay.services.psql import SqlError, literal
 from flask_assay.services.supervisor import Supervisor
 
-__all__ = [
-    "Provision",
-    "address_of",
-    "finish",
-    "query_on",
-    "read_provision",
-    "resume",
-    "write_provision",
-]
+__all__ = ["address_of", "finish", "query_on", "resume"]
 
 READY_BYTES = 100_000_000
 """A template larger than this is kept without a copy of it: copying a session's data costs more."""
-
-
-class Provision:
-    """A running server and the templates on it.
-
-    Attributes:
-        server: Its address.
-        templates: The first is where unknown addresses lead.
-        app: The app that the recipe made, None if it has none.
-        is_cached: The templates were there already.
-        digest: Hash of the recipe.
-        postgres: The server itself; None in a worker.
-    """
-
-    def __init__(self, server: ServerAddress, templates: list[Template], digest: str) -> None:
-        self.server, self.templates, self.digest = server, templates, digest
-        self.app: Any = None
-        self.is_cached = False
-        self.postgres: PostgresServer | None = None
 
 
 def address_of(supervisor: Supervisor, postgres: PostgresServer) -> ServerAddress:
@@ -87,7 +58,7 @@ def resume(
     )
     postgres.wait_ready(_asking(connect, postgres))
     server = address_of(supervisor, postgres)
-    templates = _templates(server, found.document)
+    templates = templates_in(found.document, server)
     admin = Admin(server, connect)
     for template in templates:
         admin.query(template.db, marked_sql(server.nonce, server.run_id))
@@ -115,17 +86,6 @@ def _asking(connect: Callable[..., Any], postgres: PostgresServer) -> Query:
             connection.close()
 
     return query
-
-
-def _templates(server: ServerAddress, document: dict[str, Any]) -> list[Template]:
-    return [
-        Template(one["key"], server.database(one["name"]), from_json(one["facts"]))
-        for one in document["templates"]
-    ]
-
-
-def _described(templates: list[Template]) -> list[dict[str, Any]]:
-    return [{"key": one.key, "name": one.db.name, "facts": to_json(one.facts)} for one in templates]
 
 
 def finish(
@@ -191,27 +151,6 @@ def _keep(
     copy_tree(postgres.data, beside)
     digest, use = kept_as
     start_use = use.to_json() if use is not None else None
-    document = {"templates": _described(templates), "start_use": start_use}
+    document = {"templates": described(templates), "start_use": start_use}
     KeptTemplates(supervisor.run.cache).keep(beside, document, digest)
     postgres.start()
-
-
-def write_provision(provision: Provision, path: Path) -> None:
-    """Write what a worker process needs into a file of the run's private directory."""
-    document = {
-        "server": asdict(provision.server),
-        "digest": provision.digest,
-        "templates": _described(provision.templates),
-    }
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(document))
-
-
-def read_provision(path: Path) -> Provision:
-    """Return what `write_provision` wrote, as a worker sees it."""
-    document = json.loads(path.read_text())
-    server = ServerAddress(**document["server"])
-    templates = _templates(server, document)
-    provision = Provision(server, templates, document["digest"])
-    provision.is_cached = True
-    return provision

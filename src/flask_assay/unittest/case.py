@@ -13,10 +13,10 @@ from flask_assay.sandbox.attach import Attachment
 from flask_assay.sandbox.checkout import Checkin, Gear
 from flask_assay.sandbox.early import EarlyServer, forget, project_key, remember
 from flask_assay.sandbox.providing import provide
+from flask_assay.sandbox.provision import Provision
 from flask_assay.sandbox.recipe import Recipe
 from flask_assay.sandbox.sandbox import Sandbox
 from flask_assay.sandbox.signals import IsolationLeakError, Signal, SignalKind
-from flask_assay.sandbox.template import Provision
 from flask_assay.services.run_dir import RunDirectory
 from flask_assay.services.supervisor import Supervisor
 

@@ -7,9 +7,9 @@ import pytest
 
 from flask_assay.errors import ServiceError
 from flask_assay.pytest_plugin.shared import SharedServer, leave, wait_for_server
-from flask_assay.sandbox import template
+from flask_assay.sandbox import provision
 from flask_assay.sandbox.admin import ServerAddress
-from flask_assay.sandbox.template import Provision
+from flask_assay.sandbox.provision import Provision
 
 SERVER = ServerAddress("/sockets", 5432, "nonce", "1", "run")
 
@@ -60,8 +60,8 @@ def test_a_state_is_seen_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 def test_a_provision_reads_as_it_was_written(tmp_path):
-    template.write_provision(Provision(SERVER, [], "digest"), tmp_path / "state")
-    assert template.read_provision(tmp_path / "state").server == SERVER
+    provision.write_provision(Provision(SERVER, [], "digest"), tmp_path / "state")
+    assert provision.read_provision(tmp_path / "state").server == SERVER
 
 
 @pytest.fixture
