@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 from flask_assay.artifacts.steady_state import SteadyState, steady_state
 from flask_assay.artifacts.view import View, artifact
-from flask_assay.model.rows import Phase, RequestFlag, RequestRow, SpanKind
+from flask_assay.model.rows import RequestFlag, RequestRow, SpanKind
 
 __all__ = ["ENOUGH", "CountedRequests", "counted_requests"]
 
@@ -75,21 +75,11 @@ def _latest(rows: list[RequestRow], count: int) -> tuple[RequestRow, ...]:
 
 
 def _earlier(view: View, steady: SteadyState) -> dict[str, tuple[RequestRow, ...]]:
-    """Return requests by route, without the first of each user: an app greets who is new."""
-    clients = view.recording.client_requests
-    looks = {row.request_id for row in clients if row.phase is Phase.SETUP}
-    known: set[int] = set()
+    has_load = bool(view.recording.client_requests)
     found: dict[str, list[RequestRow]] = {}
     for row in view.recording.requests:
-        is_ours = not row.flags & _BACKGROUND and (row.request_id or not clients)
-        if row.start_ns >= steady.start_ns or not is_ours:
-            continue
-        is_new = (
-            row.request_id in looks and row.identity_digest and row.identity_digest not in known
-        )
-        if row.request_id in looks:
-            known.add(row.identity_digest)
-        if not is_new:
+        is_ours = not row.flags & _BACKGROUND and (row.request_id or not has_load)
+        if row.start_ns < steady.start_ns and is_ours:
             found.setdefault(row.route, []).append(row)
     return {route: tuple(rows) for route, rows in found.items()}
 

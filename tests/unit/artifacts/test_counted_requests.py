@@ -79,17 +79,6 @@ def test_of_earlier_requests_those_that_a_memo_answered_count_last(build):
     assert found.earlier_counts == {"GET /memo": ENOUGH - 2}
 
 
-def test_the_first_request_of_each_user_before_the_load_does_not_count(build):
-    build.now_ns -= 900 * MS
-    for user in (7, 8, 7, 0):
-        with build.request("GET /setup", phase=Phase.SETUP, identity_digest=user):
-            pass
-    build.now_ns += 900 * MS
-    send(build, "GET /")
-    rows = counted(build).by_route["GET /setup"]
-    assert [row.identity_digest for row in rows] == [7, 0]
-
-
 @pytest.mark.parametrize("status", [302, 401, 403])
 def test_requests_that_are_turned_away_count_as_none(status, build):
     warm_up(build, ("GET /admin", 200), ("GET /admin", status))

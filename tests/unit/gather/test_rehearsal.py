@@ -15,7 +15,11 @@ from flask_assay.recording.reader import Recording
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    asked = []  # noqa: RUF012
+
     def do_GET(self):
+        number = self.headers["X-Assay-Request"]
+        self.asked.append((self.path, self.headers["Cookie"], bool(number)))
         if self.path == "/hang":
             self.server.released.wait(60)
             return
@@ -43,6 +47,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def target():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Handler.asked.clear()
     server.released, server.behind = threading.Event(), threading.Event()
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -87,6 +92,20 @@ def test_others_are_asked_only_where_who_asks_may_matter(target, tmp_path, path,
     looks.close()
     [file] = Recording(tmp_path).load_files
     assert len(file.clients) == count
+
+
+def test_each_user_comes_once_before_anything_counts(target, tmp_path):
+    looks = Looks(tmp_path, tmp_path)
+    journeys = [
+        Journey(path, "GET", tuple(Exchange(path, {"Cookie": user}) for user in "abab"))
+        for path in ("/long/<id>", "/page", "/x")
+    ]
+    rehearsal.rehearse(journeys, target, looks=looks)
+    looks.close()
+    assert Handler.asked == [
+        ("/x", "a", False), ("/x", "b", False),
+        ("/long/<id>", "a", True), ("/page", "a", True), ("/x", "a", True),
+    ]  # fmt: skip
 
 
 def test_what_was_asked_is_a_part_of_the_recording_and_can_be_asked_again(target, tmp_path):
