@@ -35,8 +35,8 @@ def judge(
     if requests < REQUESTS_MIN:
         return "inconclusive", (
             f"Inconclusive: {requests} requests in the steady state are too few to judge by, "
-            f"{REQUESTS_MIN} are the least. What is listed was seen; what is not may be there all "
-            "the same. Load longer: --duration-s."
+            f"{REQUESTS_MIN} are the least. More than what is listed may be there: load longer "
+            "(--duration-s)."
         )
     if not serious and reach.answered_count < ANSWERED_RATIO * reach.total_count:
         return "inconclusive", (
