@@ -192,4 +192,13 @@ def _path(rule: str, values: Values) -> str:
         safe = "/" if match["converter"] == "path" else ""
         return quote(str(values[match["name"]]), safe=safe)
 
-    return PLACEHOLDER.sub(fill, rule)
+    parts, at = [], 0
+    for match in PLACEHOLDER.finditer(rule):
+        parts += [_literal(rule[at : match.start()]), fill(match)]
+        at = match.end()
+    return "".join([*parts, _literal(rule[at:])])
+
+
+def _literal(text: str) -> str:
+    """Quote what a rule says as it is: umlauts, spaces, per cent signs."""
+    return quote(text, safe="/:@!$&'()*+,;=~")

@@ -43,6 +43,8 @@ def paths(rule, **more):
         ("/products/<float:price>", ["/products/1.5"]),
         ("/invoice/<uuid:id>", ["/invoice/6f2c1f3e-8f7a-4d5b-9b1a-2f3c4d5e6f70"]),
         ("/<any(about, 'help us'):page>", ["/about", "/help%20us"]),
+        ("/naïve rule/100%/<int:order_id>?", ["/na%C3%AFve%20rule/100%25/11%3F", "/na%C3%AFve%20rule/100%25/12%3F", "/na%C3%AFve%20rule/100%25/13%3F"]),
+        ("/v1:find(x)/@me", ["/v1:find(x)/@me"]),
         ("/orders/<code>", ["/orders/c%20d", "/orders/%C3%A9"]),
         ("/orders/<path:code>", ["/orders/a/b", "/orders/c%20d", "/orders/%C3%A9"]),
         ("/users/<int:user_id>/orders/<int:order_id>", ["/users/1/orders/11", "/users/2/orders/12", "/users/1/orders/13"]),
