@@ -4,12 +4,11 @@ So an app gets a first load with no configuration. Whatever cannot be derived is
 with its reason; no row is invented.
 """
 
-import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from flask_assay.load.parameters import Parameter, ParameterError, ParameterSource, Table
 from flask_assay.load.plan import Exchange, Journey
@@ -57,32 +56,25 @@ def derive(
     routes: Iterable[Mapping[str, Any]],
     parameter_values: Mapping[str, Table],
     *,
-    examples: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
-    methods: Collection[str] = SAFE_METHODS,
     exchange_limit: int = EXCHANGE_LIMIT,
 ) -> Journeys:
-    """Return a journey for each route whose parameters can be filled.
+    """Return a journey for each route that only reads and whose parameters can be filled.
 
     Args:
         routes: As in ``app.json``: "rule", "endpoint", "methods", "other_host".
         parameter_values: Table → column → values of real rows. Where all columns of a table
             are equally long, the same position is the same row.
-        examples: Endpoint → requests by hand, each with any of "arguments" (URL parameters),
-            "query", "json", "form" and "headers"; they come before derived values.
-        methods: Methods that may be sent. Those that write need an example.
         exchange_limit: Most concrete requests per route.
 
     Returns:
-        One journey per route and method; GET is preferred to HEAD.
+        One journey per route; GET is preferred to HEAD.
     """
     source = ParameterSource(parameter_values)
-    allowed = {method.upper() for method in methods}
     found: list[Journey] = []
     skipped: list[Skipped] = []
     for route in routes:
-        given = (examples or {}).get(str(route["endpoint"]), ())
         for method in _methods(route):
-            made = _journey(route, method, (allowed, given, source, exchange_limit))
+            made = _journey(route, method, source, exchange_limit)
             if isinstance(made, Journey):
                 found.append(made)
             else:
@@ -101,22 +93,18 @@ def ends_session(name: str) -> bool:
 
 
 def _journey(
-    route: Mapping[str, Any],
-    method: str,
-    how: tuple[set[str], Sequence[Mapping[str, Any]], ParameterSource, int],
+    route: Mapping[str, Any], method: str, source: ParameterSource, limit: int
 ) -> Journey | str:
-    allowed, examples, source, limit = how
     if unwanted := _unwanted(route):
         return unwanted
-    if method not in allowed:
-        return f"{method} was not asked for: by default only {' and '.join(SAFE_METHODS)} are sent"
-    if method not in SAFE_METHODS and not examples:
-        return f"{method} needs an example of what to send"
+    if method not in SAFE_METHODS:
+        return f"{method} is sent by a locustfile only"
+    rule = str(route["rule"])
     try:
-        exchanges = _exchanges(str(route["rule"]), examples, source, limit)
+        filled = source.fill(_parameters(rule), limit)
     except ParameterError as error:
         return str(error)
-    return Journey(str(route["rule"]), method, tuple(exchanges))
+    return Journey(rule, method, tuple(Exchange(_path(rule, values)) for values in filled))
 
 
 def _unwanted(route: Mapping[str, Any]) -> str:
@@ -139,34 +127,6 @@ def _methods(route: Mapping[str, Any]) -> list[str]:
         for method in sorted(methods)
         if method != "OPTIONS" and not (method == "HEAD" and "GET" in methods)
     ]
-
-
-def _exchanges(
-    rule: str, examples: Sequence[Mapping[str, Any]], source: ParameterSource, limit: int
-) -> list[Exchange]:
-    parameters = _parameters(rule)
-    if not examples:
-        return [Exchange(_path(rule, values)) for values in source.fill(parameters, limit)]
-    found = []
-    for example in examples[:limit]:
-        arguments = dict(example.get("arguments", {}))
-        missing = [each for each in parameters if each.name not in arguments]
-        filled = source.fill(missing, limit) if missing else [{}]
-        found += [_by_example(example, _path(rule, {**values, **arguments})) for values in filled]
-    return found[:limit]
-
-
-def _by_example(example: Mapping[str, Any], path: str) -> Exchange:
-    headers = {str(key): str(value) for key, value in example.get("headers", {}).items()}
-    body = ""
-    if "json" in example:
-        body = json.dumps(example["json"])
-        headers.setdefault("Content-Type", "application/json")
-    elif "form" in example:
-        body = urlencode(example["form"], doseq=True)
-        headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
-    query = urlencode(example.get("query", {}), doseq=True)
-    return Exchange(f"{path}?{query}" if query else path, headers, body)
 
 
 def _parameters(rule: str) -> list[Parameter]:

@@ -109,14 +109,14 @@ class ParameterSource:
                 return numbers
             raise ParameterError(
                 f"no values for {parameter}: no table or column is named like it; "
-                "give an example for its endpoint"
+                "a locustfile can send some"
             )
         table, column = place
         fitting = [value for value in self._tables[table][column] if _fits(parameter, value)]
         if not fitting:
             raise ParameterError(
                 f"no values for {parameter}: {table}.{column} has none that fit it; "
-                "give an example for its endpoint"
+                "a locustfile can send some"
             )
         return list(dict.fromkeys(fitting))
 

@@ -93,13 +93,10 @@ def test_a_parameter_without_values_is_skipped_with_its_reason(rule, reason):
     assert reason in made.skipped[0].reason
 
 
-def test_only_safe_methods_are_sent_unless_others_are_asked_for():
-    both = route("/orders", "GET", "POST", endpoint="orders")
-    made = derive([both], TABLES)
+def test_only_what_reads_is_sent():
+    made = derive([route("/orders", "GET", "POST", endpoint="orders")], TABLES)
     assert [each.name for each in made.journeys] == ["GET /orders"]
-    assert "POST was not asked for" in made.skipped[0].reason
-    made = derive([both], TABLES, methods=["GET", "POST"])
-    assert "needs an example" in made.skipped[0].reason
+    assert made.skipped[0].reason == "POST is sent by a locustfile only"
 
 
 def test_a_head_is_sent_only_where_there_is_no_get():
@@ -116,31 +113,6 @@ def test_static_files_are_skipped_in_blueprints_too():
     made = derive(rules, TABLES)
     assert made.journeys == ()
     assert {each.reason for each in made.skipped} == {"serves files, not the app's work"}
-
-
-def test_an_example_fills_what_no_row_can():
-    examples = {"search": [{"query": {"q": "red lamp"}}], "home": [{"arguments": {"lang": "de"}}]}
-    routes = [route("/search", endpoint="search"), route("/<lang>/home", endpoint="home")]
-    made = derive(routes, TABLES, examples=examples)
-    assert [each.exchanges[0].path for each in made.journeys] == ["/search?q=red+lamp", "/de/home"]
-
-
-def test_an_example_with_a_body_is_sent_for_each_value_of_the_open_parameters():
-    examples = {"rate": [{"json": {"stars": 5}, "headers": {"X-Key": "k"}}]}
-    rule = route("/products/<int:product_id>/rate", "POST", endpoint="rate")
-    (made,) = derive([rule], TABLES, examples=examples, methods=["POST"]).journeys
-    assert [each.path for each in made.exchanges] == ["/products/5/rate", "/products/6/rate"]
-    assert made.exchanges[0].body == '{"stars": 5}'
-    assert made.exchanges[0].headers == {"X-Key": "k", "Content-Type": "application/json"}
-
-
-def test_a_form_is_encoded():
-    examples = {"login": [{"form": {"user": "a b"}}]}
-    (made,) = derive(
-        [route("/login", "POST", endpoint="login")], {}, examples=examples, methods=["POST"]
-    ).journeys
-    assert made.exchanges[0].body == "user=a+b"
-    assert made.exchanges[0].headers["Content-Type"] == "application/x-www-form-urlencoded"
 
 
 def test_the_number_of_requests_per_route_is_bounded():
