@@ -1,4 +1,5 @@
 import json
+import sqlite3
 import threading
 
 import pytest
@@ -315,6 +316,44 @@ def test_a_dialect_that_is_made_later_is_covered_and_given_back(probed, rows):
     rows()
     assert covered is not Late.do_execute
     assert "__init_subclass__" not in vars(DefaultDialect)
+
+
+@pytest.mark.parametrize("is_mixin", [False, True])
+@pytest.mark.parametrize("how", ["passed on", "with a comment", "its own way"])
+@pytest.mark.parametrize("method", ["do_execute", "do_execute_no_params"])
+def test_an_override_is_counted_once_whether_or_not_it_calls_what_it_overrides(
+    probed, call, rows, engine, method, how, is_mixin
+):
+    """In requests and outside of them."""
+    kind = type(engine.dialect)
+    told = ((),) if method == "do_execute" else ()
+
+    def send(self, cursor, query, *_):
+        if how == "its own way":
+            return cursor.execute(query)
+        query = query if how == "passed on" else f"/* ours */ {query}"
+        return getattr(kind, method)(self, cursor, query, *told)
+
+    def view(session):
+        connection = session.connection().connection.dbapi_connection
+        mixin = (type("Mixin", (), {method: send}),) if is_mixin else ()
+        dialect = type("Theirs", (*mixin, kind), {} if is_mixin else {method: send})()
+        for query in ("SELECT 1", "SELECT 1", "SELECT 2"):
+            getattr(dialect, method)(connection.cursor(), query, *told)
+        with pytest.raises(sqlite3.OperationalError):
+            getattr(dialect, method)(connection.cursor(), "SELECT missing", *told)
+
+    probe = probed()
+    call(view)
+    with Session(engine) as session:
+        view(session)
+    assert probe.counters()["queries"] == 6
+    recorded = rows().requests
+    assert [row.route for row in recorded] == ["GET /view", "(background)"]
+    for row in recorded:
+        sent = [span for span in row.spans if span.kind == SpanKind.QUERY]
+        assert [bool(span.flags & SpanFlag.ERROR) for span in sent] == [False, False, False, True]
+        assert {span.connection for span in sent} == {1}
 
 
 def test_a_refresh_after_a_commit_is_told_from_other_reads(probed, rows, call):

@@ -1,10 +1,12 @@
 """Queries: each statement that SQLAlchemy sends, at the dialect, where no event slows it down."""
 
 from collections.abc import Callable
+from functools import partial
+from itertools import islice
 from types import ModuleType
 from typing import Any
 
-from flask_assay.model.rows import SpanFlag
+from flask_assay.model.rows import SpanFlag, SpanKind
 from flask_assay.probe.compilation import COMPILED
 from flask_assay.probe.recorder import MAX_ROWS, Recorder
 from flask_assay.probe.statements import Shape
@@ -18,6 +20,7 @@ __all__ = ["SENSOR"]
 _ERROR = int(SpanFlag.ERROR)
 _MANY = int(SpanFlag.EXECUTEMANY)
 _NEVER = frozenset({"object", "Dialect", "Generic"})  # protocols and roots
+_STATEMENTS = frozenset({int(SpanKind.QUERY), int(SpanKind.SAVEPOINT)})
 _METHODS = ("do_execute", "do_executemany", "do_execute_no_params", "do_ping")
 
 
@@ -48,6 +51,10 @@ class _Hooks:
         self._under_way: set[int] = set()  # cursors: an override may call what it overrides
         self._record = _recording(wiring.recorder, wiring.switch)
         self._makers = {name: getattr(self, f"_{name}") for name in _METHODS}
+        self._makers_above = {
+            name: partial(self._above, has_parameters=name == "do_execute")
+            for name in ("do_execute", "do_execute_no_params")
+        }
         if COMPILED is not None:
             compiled = COMPILED.Executions(wiring.recorder, wiring.switch, self._record)
             self._makers["do_execute"] = compiled.do_execute
@@ -62,16 +69,17 @@ class _Hooks:
     def cover_class(self, dialect: type) -> None:
         """Cover a dialect with all that it inherits from; once."""
         if dialect not in self._covered:
-            for owner in dialect.__mro__:
-                self._cover(owner)
+            for place, owner in enumerate(dialect.__mro__, 1):
+                self._cover(owner, dialect.__mro__[place:])
 
-    def _cover(self, owner: type) -> None:
+    def _cover(self, owner: type, above: tuple[type, ...]) -> None:
         if owner in self._covered or owner.__name__ in _NEVER:
             return
         self._covered.add(owner)
         for name in _METHODS:
             if name in vars(owner) and callable(vars(owner)[name]):
-                self._wiring.patches.replace(owner, name, self._makers[name])
+                makers = self._makers_above if _is_override(name, above) else self._makers
+                self._wiring.patches.replace(owner, name, makers.get(name, self._makers[name]))
 
     def _do_execute(self, original: Callable[..., Any]) -> Callable[..., Any]:
         switch, clock, record = self._wiring.switch, self._wiring.recorder.clock, self._record
@@ -139,6 +147,35 @@ class _Hooks:
 
         return do_execute_no_params
 
+    def _above(self, original: Callable[..., Any], *, has_parameters: bool) -> Callable[..., Any]:
+        """Return what stands in for an override of ``do_execute`` or ``do_execute_no_params``.
+
+        It may call what it overrides, which records the statement itself. Whether it did is looked
+        for here, afterwards, so that the way of every other dialect has nothing to ask.
+        """
+        switch, begin, record = self._wiring.switch, self._wiring.recorder.start, self._record
+        trail = _Trail(self._wiring.recorder, switch)
+
+        def do_execute(self: Any, cursor: Any, statement: Any, *others: Any, **named: Any) -> Any:
+            start = begin(switch)
+            if not start:
+                return original(self, cursor, statement, *others, **named)
+            parameters = named.get("parameters")
+            if others and has_parameters:
+                parameters = others[0]
+            passed = trail.follow(cursor, start)
+            try:
+                result = original(self, cursor, statement, *others, **named)
+            except BaseException:
+                if not passed():
+                    record(cursor, statement, parameters, start, _ERROR, 0)
+                raise
+            if not passed():
+                record(cursor, statement, parameters, start, 0, 1)
+            return result
+
+        return do_execute
+
     def _do_ping(self, original: Callable[..., Any]) -> Callable[..., Any]:
         switch, begin, record = self._wiring.switch, self._wiring.recorder.start, self._record
 
@@ -157,6 +194,44 @@ class _Hooks:
             return result
 
         return do_ping
+
+
+def _is_override(name: str, above: tuple[type, ...]) -> bool:
+    return any(name in vars(one) for one in above if one.__name__ not in _NEVER)
+
+
+class _Trail:
+    """Tells whether a statement has been recorded by what was called meanwhile."""
+
+    def __init__(self, recorder: Recorder, switch: Switch) -> None:
+        self._recorder, self._switch = recorder, switch
+
+    def follow(self, cursor: Any, start: int) -> Callable[[], bool]:
+        """Return what tells whether a statement on a cursor has been recorded since a moment."""
+        work = CURRENT.get()
+        if work is None or not work.is_open:
+            work = self._recorder.background
+        count, dropped = len(work.spans), work.dropped
+
+        def has_passed() -> bool:
+            try:
+                return work.dropped != dropped or self._is_among(work, count, cursor, start)
+            except Exception as error:
+                self._switch.fail(error)
+                return True
+
+        return has_passed
+
+    def _is_among(self, work: Work, count: int, cursor: Any, start: int) -> bool:
+        """Look for it by connection: the background is shared by threads, a connection is not."""
+        connection = getattr(cursor, "connection", cursor)
+        number = self._recorder.connections.get(id(connection), 0)
+        # Those of the background may have been written out meanwhile.
+        new = islice(tuple(work.spans), count if len(work.spans) >= count else 0, None)
+        return any(
+            kind in _STATEMENTS and connection == number and begun >= start
+            for kind, _, connection, _, _, _, begun, *_ in map(SPAN.unpack, new)
+        )
 
 
 def _recording(recorder: Recorder, switch: Switch) -> Callable[..., None]:
