@@ -69,11 +69,9 @@ class AttributeReads:
     """What the learning pass saw.
 
     Attributes:
-        request_counts: Requests by route.
         groups: Objects by the way they came.
     """
 
-    request_counts: Mapping[str, int]
     groups: tuple[LoadedRows, ...]
 
     def parents_of(self, rows: LoadedRows) -> list[LoadedRows]:
@@ -94,13 +92,7 @@ def attribute_reads(view: View) -> AttributeReads:
     """
     document = view.document("learning", "no requests were repeated to learn what is read")
     readers = _strings(document.get("dict_readers"))
-    counts = document.get("requests")
-    return AttributeReads(
-        {str(route): int(count) for route, count in counts.items()}
-        if isinstance(counts, dict)
-        else {},
-        tuple(_rows(entry, readers) for entry in _dicts(document.get("groups"))),
-    )
+    return AttributeReads(tuple(_rows(entry, readers) for entry in _dicts(document.get("groups"))))
 
 
 @artifact("lazy-load-origins")

@@ -24,7 +24,6 @@ class CacheCalls:
         trip_count: Round trips; a pipeline is one.
         wall_ns: Their wall time.
         hit_count: Reads that found something.
-        miss_count: Reads that did not.
         hit_request_count: Requests with at least one hit and no miss.
         singles_by_command: Single trips per request of each command, one figure a request.
         single_wall_ns: Wall time of single trips by command.
@@ -34,7 +33,6 @@ class CacheCalls:
     trip_count: int = 0
     wall_ns: int = 0
     hit_count: int = 0
-    miss_count: int = 0
     hit_request_count: int = 0
     singles_by_command: dict[str, list[int]] = field(default_factory=dict)
     single_wall_ns: Counter[str] = field(default_factory=Counter)
@@ -70,7 +68,6 @@ def _add(calls: CacheCalls, row: RequestRow) -> None:
             calls.single_wall_ns[command] += span.wall_ns
             calls.sites_by_command.setdefault(command, Counter())[span.site] += 1
     calls.hit_count += hits
-    calls.miss_count += misses
     calls.hit_request_count += hits > 0 and not misses
     for command, count in singles.items():
         calls.singles_by_command.setdefault(command, []).append(count)

@@ -31,14 +31,11 @@ class ParsedStatement:
         main_tables: Tables of the outermost FROM, derived tables looked through; without those of a
             LEFT JOIN, which add to rows and select none.
         has_limit: LIMIT or FETCH FIRST in the outermost select.
-        has_offset: OFFSET there.
-        has_order_by: ORDER BY there.
         limits_unordered: LIMIT without ORDER BY in the outermost select or a derived table, other
             than of the one row that has a unique key.
         has_where: WHERE there or in a derived table that it only wraps.
         is_count: Its result is one row with a count.
         is_aggregate: Its result is one row, or grouped.
-        is_distinct: DISTINCT in the outermost select.
         equal_columns: Columns compared for equality with a parameter, in the outermost select.
         is_locking: FOR UPDATE or FOR SHARE.
         outer_join_count: LEFT JOINs of the outermost FROM.
@@ -49,13 +46,10 @@ class ParsedStatement:
     tables: tuple[str, ...]
     main_tables: tuple[str, ...]
     has_limit: bool = False
-    has_offset: bool = False
-    has_order_by: bool = False
     limits_unordered: bool = False
     has_where: bool = False
     is_count: bool = False
     is_aggregate: bool = False
-    is_distinct: bool = False
     equal_columns: frozenset[str] = frozenset()
     is_locking: bool = False
     outer_join_count: int = 0
@@ -111,8 +105,6 @@ def parse_sql(sql: str, tables: Mapping[str, Table]) -> ParsedStatement | None:
         named,
         named[:1],
         has_limit=bool(has.get("limit")),
-        has_offset=bool(has.get("offset")),
-        has_order_by=bool(has.get("order")),
     )
 
 
@@ -142,8 +134,6 @@ def _select(
         tables=named,
         main_tables=tuple(t.name.lower() for t in _leading(inner) if isinstance(t, exp.Table)),
         has_limit=_limits(tree),
-        has_offset=_limits(tree) and bool(tree.args.get("offset")),
-        has_order_by=bool(tree.args.get("order")),
         limits_unordered=any(
             _limits(one) and not one.args.get("order") and not _is_one_by_key(one, tables)
             for one in tree.find_all(exp.Select)
@@ -154,7 +144,6 @@ def _select(
         and isinstance(tree.expressions[0].unalias(), exp.Count)
         and not tree.args.get("group"),
         is_aggregate=_is_aggregate(tree),
-        is_distinct=bool(tree.args.get("distinct")),
         equal_columns=_equal_columns(inner),
         is_locking=bool(tree.args.get("locks")),
         outer_join_count=len(_sources(tree)) - len(_leading(tree)),

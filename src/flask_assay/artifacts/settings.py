@@ -14,7 +14,6 @@ class Engine:
     """One SQLAlchemy engine."""
 
     bind: str
-    pool_class: str
     pool_size: int | None
     max_overflow: int | None
     driver: str = ""
@@ -91,7 +90,6 @@ def settings(view: View) -> ServerSettings:
         engines=tuple(
             Engine(
                 str(engine.get("bind") or ""),
-                str(engine.get("pool_class", "")),
                 _count(engine.get("pool_size")),
                 _count(engine.get("max_overflow")),
                 str(engine.get("driver") or ""),

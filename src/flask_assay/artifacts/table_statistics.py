@@ -15,7 +15,6 @@ class Index:
     name: str
     columns: tuple[str, ...]
     is_unique: bool
-    is_primary: bool = False
     is_partial: bool = False
 
 
@@ -87,7 +86,6 @@ def _table(entry: Mapping[str, object]) -> Table:
                 str(index.get("name", "")),
                 tuple(str(column) for column in _list(index.get("columns"))),
                 bool(index.get("unique") or index.get("primary")),
-                bool(index.get("primary")),
                 bool(index.get("partial")),
             )
             for index in _dicts(entry, "indexes")

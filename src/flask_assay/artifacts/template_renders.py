@@ -19,7 +19,6 @@ class TemplateRenders:
 
     Attributes:
         render_count: Renderings.
-        render_ns: Their wall time, what they query included.
         compile_request_count: Requests that compiled at least one template.
         compile_count: Compilations.
         compile_ns: Their wall time.
@@ -28,7 +27,6 @@ class TemplateRenders:
     """
 
     render_count: int = 0
-    render_ns: int = 0
     compile_request_count: int = 0
     compile_count: int = 0
     compile_ns: int = 0
@@ -55,7 +53,6 @@ def _add(renders: TemplateRenders, row: RequestRow, seen: set[tuple[int, str]]) 
     for span in row.spans:
         if span.kind is SpanKind.TEMPLATE:
             renders.render_count += 1
-            renders.render_ns += span.wall_ns
             if span.site:
                 renders.compile_sites.setdefault(span.site, 0)
         elif span.kind is SpanKind.COMPILE and (row.pid, span.name) not in seen:

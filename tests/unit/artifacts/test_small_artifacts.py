@@ -126,7 +126,7 @@ def test_a_pipeline_is_one_trip(build):
         request.cache("GET", hit=True)
         request.cache("GET", hit=False)
     calls = View(build.write())[cache_calls]["GET /a"]
-    assert (calls.trip_count, calls.hit_count, calls.miss_count) == (3, 1, 1)
+    assert (calls.trip_count, calls.hit_count, calls.hit_request_count) == (3, 1, 0)
     assert calls.singles_by_command == {"GET": [2]}
 
 
@@ -157,9 +157,7 @@ def test_who_opens_a_connection_does_not_wait_for_those_of_others(build):
             request.query("SELECT ?", ms=5)
     use = View(build.write())[pool_timeline]["GET /a"]
     assert use.wait_s == pytest.approx(0.001, abs=1e-5)
-    assert use.connect_s == pytest.approx(0.009)
     assert use.use_s == pytest.approx(0.005)
-    assert use.checkout_count == 1
 
 
 def test_reads_after_a_commit_count_if_they_only_refresh(build):
