@@ -11,7 +11,13 @@ __all__ = ["Scan", "StatementPlan", "query_plans"]
 _JOIN_CONDITIONS = ("Hash Cond", "Merge Cond", "Join Filter")
 _SCANS = {"Seq Scan", "Index Scan", "Bitmap Heap Scan", "Index Only Scan"}
 _NAME = r'(?:"[^"]+"|[A-Za-z_]\w*)'
-_COLUMN = rf"\(*(?:(?P<{{0}}table>{_NAME})\.)?(?P<{{0}}column>{_NAME})\)*(?:::[\w ]+(?:\[\])?)?\)*"
+# An index serves a column that is read as text; a moment as its date is another value.
+_CAST = r"::(?:text|name|bpchar|citext|varchar|character(?: varying)?)(?:\(\d+\))?(?:\[\])?(?!\w)"
+_WHOLE = r"(?<![\w:])(?<!double )(?<!time )(?<!character )"  # neither a type nor a part of one
+_COLUMN = (
+    rf"\(*{_WHOLE}(?:(?P<{{0}}table>{_NAME})\.)?(?P<{{0}}column>{_NAME})"
+    rf"\)*(?:{_CAST})?\)*(?!\w|\)*::)"
+)
 _VALUE = r"\(*(?:\$\d+|\?|'[^']*'|-?[\d.]+|true|false|ANY\b|\(InitPlan)"
 _COMPARE = r"\s*(?P<op>=|<=|>=|<>|<|>)\s*"
 _COLUMN_FIRST = re.compile(_COLUMN.format("") + _COMPARE + _VALUE)
