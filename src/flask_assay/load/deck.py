@@ -12,6 +12,7 @@ __all__ = ["MOVED", "TOO_MANY", "JourneyDeck", "is_served", "is_turned_away"]
 TRIES_BEFORE_JUDGING = 3
 DRAWS_MIN = 4  # of each journey, before the others get more
 DRAWS_S = 5.0  # that these may take together: a slow journey gets fewer
+SLOW_S = 1.0  # alone; what takes longer is drawn less often in proportion
 CHANCE_SHARE = 0.25  # of the draws meanwhile
 TOO_MANY = 429
 MOVED = frozenset({301, 308})  # for good, whoever asks
@@ -48,7 +49,7 @@ class JourneyDeck:
 
     def __init__(self, journeys: Sequence[Journey], *, random: Random) -> None:
         self._journeys = list(journeys)
-        self._weights = [journey.weight for journey in journeys]
+        self._weights = [_weight(journey) for journey in journeys]
         self._random = random
         self._counts: Counter[str] = Counter()
         self._rare = [journey for journey in journeys if self._charge(journey) <= DRAWS_S]
@@ -101,7 +102,7 @@ class JourneyDeck:
         if len(hopeless) == len(self._journeys):
             return []
         self._journeys = [journey for journey in self._journeys if journey not in hopeless]
-        self._weights = [journey.weight for journey in self._journeys]
+        self._weights = [_weight(journey) for journey in self._journeys]
         self._fresh = [journey for journey in self._fresh if journey not in hopeless]
         self._rare = [journey for journey in self._rare if journey not in hopeless]
         return [
@@ -145,6 +146,11 @@ class JourneyDeck:
     def _rights(self) -> Counter[_Identity]:
         """Return how many journeys served each user and turned others away."""
         return Counter(user for name in self._turned_away for user in self._served.get(name, ()))
+
+
+def _weight(journey: Journey) -> float:
+    """Return how often a journey is drawn: a slow one less often, for as much time as others."""
+    return journey.weight * SLOW_S / max(journey.look_s, SLOW_S)
 
 
 def _identity(exchange: Exchange) -> _Identity:

@@ -176,8 +176,13 @@ class ParameterSource:
             return None
         if wanted in self._by_name:
             return self._by_name[wanted]
-        endings = [name for known, name in self._by_name.items() if known.endswith(f"_{wanted}")]
-        return endings[0] if len(endings) == 1 else None
+        found = {
+            known: name for known, name in self._by_name.items() if known.endswith(f"_{wanted}")
+        }
+        # "shop_product" is the products' table where "shop_sale_product" connects them to another
+        fewest = min((known.count("_") for known in found), default=0)
+        shortest = [name for known, name in found.items() if known.count("_") == fewest]
+        return shortest[0] if len(shortest) == 1 else None
 
     def _anywhere(self, name: str) -> tuple[str, str] | None:
         """Return the one table that has a column of this name, but never a bare ``id``."""

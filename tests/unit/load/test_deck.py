@@ -162,3 +162,12 @@ def test_what_has_moved_for_good_is_not_asked_for_again_and_again():
         drawn.append(dealt.draw()[0].name)
     assert drawn.count("GET /account") <= 3
     assert drawn.count("GET /") >= DRAWS_MIN
+
+
+def test_a_journey_that_takes_seconds_is_drawn_less_often_in_proportion():
+    slow, quick = (Journey(f"/{s}", "GET", (Exchange("/"),), look_s=s) for s in (4.0, 0.5))
+    dealt = JourneyDeck([slow, quick], random=Random(1))
+    while dealt.has_rare:
+        dealt.draw()
+    drawn = Counter(dealt.draw()[0].rule for _ in range(2_000))
+    assert 0.15 < drawn["/4.0"] / drawn.total() < 0.25

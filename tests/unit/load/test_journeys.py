@@ -124,6 +124,17 @@ def test_missing_values_in_a_row_are_not_sent():
     assert [each.path for each in made.journeys[0].exchanges] == ["/orders/4"]
 
 
+def test_of_tables_with_a_prefix_the_one_that_connects_none_is_meant():
+    tables = {
+        name: {"id": [number]}
+        for number, name in enumerate(("shop_sale_product", "shop_product", "shop_set_product"), 1)
+    }
+    [journey] = derive([route("/products/<int:id>")], tables).journeys
+    assert [each.path for each in journey.exchanges] == ["/products/2"]
+    both = {name: {"id": [1]} for name in ("shop_product", "farm_product")}
+    assert derive([route("/products/<int:id>")], both).journeys == ()
+
+
 @pytest.mark.parametrize("rule", ["/logout", "/users/sign-out", "/auth/log_off"])
 def test_a_route_that_ends_the_session_is_left_out(rule):
     route = {"rule": rule, "endpoint": "x", "methods": ["GET"], "arguments": {}}
