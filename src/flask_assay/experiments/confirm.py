@@ -1,5 +1,6 @@
 """Measure a patch: the user's code against the same code with the patch, as real processes."""
 
+import contextlib
 import random
 import sys
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from flask_assay.experiments.estimate import judge
 from flask_assay.experiments.launch import Bench, LaunchResult, run_launch
 from flask_assay.experiments.prove import requests_of
 from flask_assay.experiments.rehearsal import rehearse
-from flask_assay.experiments.writes import writing_routes
+from flask_assay.experiments.writes import has_unsafe_method, writing_routes
 from flask_assay.gather.inside.target_plan import PLAN_VARIABLE
 from flask_assay.gather.lab import Copy, Databases, Lab
 from flask_assay.gather.told import preparation_error
@@ -61,23 +62,20 @@ def confirm(
     finding, remedy = proposal
     directory, schema = patched
     requests = requests_of(lab, recording, finding.routes)
-    writing = writing_routes(recording) & requests.keys()
-    requests = {route: each for route, each in requests.items() if route not in writing}
+    requests = {route: each for route, each in requests.items() if not has_unsafe_method(route)}
     routes = frozenset(requests)
-    base = lab.copy("base")
-    changed = lab.clone_databases("patched")
-    try:
+    with contextlib.ExitStack() as stack:
+        base = lab.copy("base")
+        stack.callback(lab.discard, base)
+        changed = _copy(lab, "patched", stack)
+        # what a page notes while it is read, it notes in data of its own on every side
+        is_noting = bool(writing_routes(recording) & routes)
+        null = _copy(lab, "null", stack) if is_noting else base.databases
         if schema:
-            on_step("upgrade a copy of the database")
-            target = Copy(changed, base.valkey)
-            migrates = schema in {"alembic", "patch"}
-            if migrates and lab.plan(lab.route(), lab.recording).schema == "create_all":
-                # what the models made has no version yet, and begins at the one before the patch
-                _upgrade(lab, target, Path.cwd(), "stamp")
-            _upgrade(lab, target, directory, schema)
+            _bring_up(lab, Copy(changed, base.valkey), patched, on_step)
         arms = (
             ArmPlan(BASE, (), routes, base.databases),
-            ArmPlan(NULL, (), routes, base.databases),
+            ArmPlan(NULL, (), routes, null),
             ArmPlan(_PATCHED, (), routes, changed, directory=str(directory)),
         )
         bench = Bench(lab, base, (), arms, requests, clock, is_apart=True)
@@ -86,12 +84,10 @@ def confirm(
         if not bench.requests:
             raise UsageError(
                 f"no request to {', '.join(finding.routes)} could be sent again",
-                todo="The patch was not measured. Requests that write are not repeated.",
+                todo="The patch was not measured. What is sent to be written (POST, PUT …) is not "
+                "repeated.",
             )
         results = _launches(bench, lab.settings.integer("random_seed"), on_step)
-    finally:
-        lab.discard(base)
-        _drop(lab, changed)
     return _trial(finding, remedy, results)
 
 
@@ -142,6 +138,21 @@ def _upgrade(lab: Lab, copy: Copy, directory: Path, schema: str) -> None:
         )
 
 
-def _drop(lab: Lab, databases: Databases) -> None:
+def _bring_up(
+    lab: Lab, target: Copy, patched: tuple[Path, str], on_step: Callable[[str], None]
+) -> None:
+    """Bring a copy of the data up to the patched code."""
+    directory, schema = patched
+    on_step("upgrade a copy of the database")
+    is_of_models = lab.plan(lab.route(), lab.recording).schema == "create_all"
+    if schema != "indexes" and is_of_models:
+        # what the models made has no version yet, and begins at the one before the patch
+        _upgrade(lab, target, Path.cwd(), "stamp")
+    _upgrade(lab, target, directory, schema)
+
+
+def _copy(lab: Lab, label: str, stack: contextlib.ExitStack) -> Databases:
+    databases = lab.clone_databases(label)
     for each in databases.all():
-        lab.postgres.drop_database(each)
+        stack.callback(lab.postgres.drop_database, each)
+    return databases
