@@ -192,9 +192,8 @@ def _load_notes(view: View) -> tuple[str, ...]:
         found += [str(note) for note in (notes if isinstance(notes, list) else [])]
         for entry in (errors if isinstance(errors, list) else [])[:_TASK_ERRORS_SHOWN]:
             if isinstance(entry, list) and len(entry) == 3:
-                found.append(
-                    f"A task of the load failed {entry[2]:,} times at {entry[0]}: {entry[1]}"
-                )
+                place = f" at {entry[0]}" if entry[0] else ""  # none if Locust itself refused
+                found.append(f"A task of the load failed {entry[2]:,} times{place}: {entry[1]}")
     return tuple(dict.fromkeys(found))
 
 

@@ -136,10 +136,27 @@ def test_what_the_load_says_of_itself_is_kept(tmp_path):
         tmp_path,
         counters={
             "notes": ["POST /x was set aside: it answered 400 always."],
-            "task_errors": [["locustfile.py:8 browse", "KeyError: 'id'", 12]],
+            "task_errors": [
+                ["locustfile.py:8 browse", "KeyError: 'id'", 12],
+                ["", "Exception: No tasks defined on Shopper.", 3],
+            ],
         },
     )
     assert found.load_notes == (
         "POST /x was set aside: it answered 400 always.",
         "A task of the load failed 12 times at locustfile.py:8 browse: KeyError: 'id'",
+        "A task of the load failed 3 times: Exception: No tasks defined on Shopper.",
     )
+
+
+def test_a_route_that_was_asked_once_and_left_out_is_told_with_its_reason(tmp_path):
+    build = RecordingBuilder(tmp_path)
+    for route in ("GET /a", "GET /events"):
+        with build.request(route):
+            pass
+    routes = [{"rule": rule, "methods": ["GET"]} for rule in ("/a", "/events")]
+    build.document("app", {"routes": routes})
+    build.document("left-out-routes", {"routes": [{"route": "GET /events", "reason": "a stream"}]})
+    found = View(build.write())[coverage]
+    assert found.unexercised_routes == ("GET /events",)
+    assert found.left_out == {"a stream": ("GET /events",)}
