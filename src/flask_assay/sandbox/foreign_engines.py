@@ -41,6 +41,8 @@ def patched_create_engine(is_attached: Callable[[], bool]) -> Iterator[tuple[Any
         asked = sqlalchemy.engine.make_url(url)
         if asked.get_backend_name() == "postgresql" or not is_attached():
             return original(url, **arguments)
+        if asked.get_dialect().is_async:  # no driver of the sandbox is
+            return original(url, **arguments)
         # The directory is left out: it differs between checkouts that share a template.
         name = re.sub(r"[^\w.-]+", "", PurePosixPath(asked.database or "").name)
         return original(placeholder_url(name or "app"), **without_foreign(arguments))

@@ -3,6 +3,7 @@
 import pytest
 import sqlalchemy
 from sqlalchemy import engine_from_config
+from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
 from sqlalchemy.pool import StaticPool
 
 from flask_assay.sandbox.foreign_engines import patched_create_engine
@@ -39,6 +40,15 @@ def test_what_is_about_the_other_kind_is_left_out(patched):
 def test_extensions_that_make_engines_of_a_configuration_are_caught(patched):
     engine = engine_from_config({"sqlalchemy.url": "sqlite:///shop.db"})
     assert engine.dialect.name == "postgresql"
+
+
+def test_an_async_engine_stays_what_it_is(patched, monkeypatch):
+    def asked():
+        raise LookupError("its own driver is asked for")
+
+    monkeypatch.setattr(SQLiteDialect_aiosqlite, "import_dbapi", asked)
+    with pytest.raises(LookupError):
+        sqlalchemy.create_engine("sqlite+aiosqlite:///x.db")
 
 
 def test_a_url_of_postgresql_stays_as_it_is(patched):
