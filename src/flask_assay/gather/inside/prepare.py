@@ -35,7 +35,7 @@ def main() -> None:
     """Prepare the database of this process's plan."""
     plan = TargetPlan.read()
     step = "load the app"
-    router = EngineRouter(plan.route, _create_database)
+    router = _router(plan)
     app: Any = None
     try:
         attach_routing(plan, router)
@@ -54,6 +54,15 @@ def main() -> None:
         _fail(plan, step, error, {"databases": router.databases} | _way_out(app, plan, step))
         leave(1)
     leave(0)
+
+
+def _router(plan: TargetPlan) -> EngineRouter:
+    """Return what leads the app's engines to our databases, and makes those that lack.
+
+    Where a schema is only changed, none lacks: an unknown URL is that of a file which lies
+    elsewhere in a worktree.
+    """
+    return EngineRouter(plan.route, None if plan.schema in _CHANGES else _create_database)
 
 
 def _say(plan: TargetPlan, step: str) -> None:
