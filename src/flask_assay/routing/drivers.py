@@ -11,8 +11,8 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from flask_assay.routing.engines import neutral
 from flask_assay.routing.plan import RoutePlan
+from flask_assay.routing.server_arguments import neutral
 
 __all__ = ["DriverRouter"]
 

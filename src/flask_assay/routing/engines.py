@@ -11,18 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask_assay.routing.plan import RoutePlan
+from flask_assay.routing.server_arguments import neutral
 
-__all__ = ["EngineRouter", "installed_driver", "neutral", "url_key", "without_foreign"]
+__all__ = ["EngineRouter", "installed_driver", "url_key", "without_foreign"]
 
-# What belongs to the app's own server and would fail or mislead on ours.
-_SERVER_ARGUMENTS = frozenset(
-    {
-        "host", "hostaddr", "port", "user", "username", "password", "passwd", "dbname",
-        "database", "db", "service", "sslmode", "sslrootcert", "sslcert", "sslkey", "ssl",
-        "ssl_context", "unix_socket", "channel_binding", "gssencmode", "target_session_attrs",
-        "passfile", "servicefile", "sslcrl", "sslpassword", "requirepeer", "require_auth",
-    }
-)  # fmt: skip
 # Of an engine on another kind of database, these are about that kind only.
 _FOREIGN_ARGUMENTS = frozenset({"connect_args", "poolclass", "native_datetime", "creator"})
 _POSTGRES_DRIVERS = ("psycopg2", "psycopg", "pg8000", "asyncpg")
@@ -118,7 +110,7 @@ class EngineRouter:
     def _url(self, url: Any, database: str) -> Any:
         from sqlalchemy.engine import URL
 
-        query = {name: value for name, value in url.query.items() if name not in _SERVER_ARGUMENTS}
+        query = neutral(url.query)
         is_socket = self.plan.host.startswith("/")
         if url.get_backend_name() != "postgresql":
             query = {}
@@ -152,11 +144,6 @@ class EngineRouter:
         )
         if self.plan.password:
             cparams["password"] = self.plan.password
-
-
-def neutral(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return connection arguments without those that belong to the app's own server."""
-    return {name: value for name, value in arguments.items() if name not in _SERVER_ARGUMENTS}
 
 
 def without_foreign(arguments: Mapping[str, Any]) -> dict[str, Any]:

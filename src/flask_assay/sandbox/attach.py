@@ -20,23 +20,14 @@ from types import FrameType
 from typing import Any, Protocol
 
 from flask_assay.errors import AssayError, UsageError
+from flask_assay.routing.server_arguments import neutral
 from flask_assay.sandbox.foreign_engines import patched_create_engine
 from flask_assay.sandbox.on_import import on_import
 from flask_assay.sandbox.pings import patched_pings
 from flask_assay.sandbox.place import Place
 from flask_assay.sandbox.rebuilds import patched_rebuilds
 
-__all__ = ["SERVER_ARGUMENTS", "Attachment", "Target", "startup_settings"]
-
-SERVER_ARGUMENTS = frozenset(
-    {
-        "host", "hostaddr", "port", "user", "username", "password", "passwd", "passfile",
-        "dbname", "database", "service", "sslmode", "sslrootcert", "sslcert", "sslkey",
-        "sslpassword", "channel_binding", "gssencmode", "target_session_attrs", "dsn",
-        "require_auth", "load_balance_hosts", "sslcrl", "sslnegotiation",
-    }
-)  # fmt: skip
-"""What belongs to the app's own server and would fail or mislead on ours."""
+__all__ = ["Attachment", "Target", "startup_settings"]
 
 _IGNORED = frozenset(
     {"application_name", "connect_timeout", "keepalives", "fallback_application_name"}
@@ -295,7 +286,7 @@ class Attachment:
         source = dict(cparams)
         self.target.connect(str(dialect.driver), source, is_pooled=True)
         place = self.target.place(source)
-        kept = {name: value for name, value in cparams.items() if name not in SERVER_ARGUMENTS}
+        kept = neutral(cparams)
         cparams.clear()
         cparams.update(kept, user=place.user, database=place.database)
         if dialect.driver == "pg8000":

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any, Literal
 from weakref import WeakSet
 
+from flask_assay.routing.server_arguments import neutral
 from flask_assay.sandbox.admin import Admin
-from flask_assay.sandbox.attach import SERVER_ARGUMENTS, Attachment
+from flask_assay.sandbox.attach import Attachment
 from flask_assay.sandbox.facts import Facts
 from flask_assay.sandbox.links import address
 from flask_assay.sandbox.place import Place
@@ -97,7 +98,7 @@ class Builder:
         """Return a real connection."""
         if driver not in {"psycopg2", "psycopg"}:
             return None
-        kept = {n: v for n, v in source.items() if n not in SERVER_ARGUMENTS and v is not None}
+        kept = {name: value for name, value in neutral(source).items() if value is not None}
         kept |= self.place(source).parameters()
         connection = self._attachment.originals[driver](**kept)
         self._made.add(connection)

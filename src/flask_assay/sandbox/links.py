@@ -6,7 +6,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-from flask_assay.sandbox.attach import SERVER_ARGUMENTS
+from flask_assay.routing.server_arguments import neutral
 from flask_assay.sandbox.checkout import Template
 from flask_assay.sandbox.link import Link
 from flask_assay.sandbox.place import Place
@@ -67,11 +67,7 @@ def close_all(connections: MutableSet[Any]) -> None:
 
 def real_arguments(driver: str, source: dict[str, Any], place: Place) -> dict[str, Any]:
     """Return what to call a driver's own connect function with, for a clone."""
-    kept = {
-        name: value
-        for name, value in source.items()
-        if name not in SERVER_ARGUMENTS and value is not None
-    }
+    kept = {name: value for name, value in neutral(source).items() if value is not None}
     factory = kept.pop("connection_factory", None)
     if factory is not None and driver == "psycopg2":
         kept["connection_factory"] = factory
