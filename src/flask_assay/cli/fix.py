@@ -140,13 +140,18 @@ def _chosen(wanted: str, findings: Any) -> Any:
             by_route.setdefault(f"{each.audit}:{route}", []).append(each)
     if wanted in names:
         return names[wanted]
-    if len(by_route.get(wanted, ())) == 1:
-        return by_route[wanted][0]
-    near = difflib.get_close_matches(wanted, [*names, *by_route], n=3, cutoff=0.3)
+    several = by_route.get(wanted, [])
+    if len(several) == 1:
+        return several[0]
+    near = [f"{each.audit}:{each.key}" for each in several] or difflib.get_close_matches(
+        wanted, [*names, *by_route], n=3, cutoff=0.3
+    )
     raise UsageError(
-        f"no finding, or several, named {wanted!r}",
-        why="\n".join(near),
-        todo=f"Give its number, 1 to {len(findings)}, or audit:key as in the report.",
+        f"{len(several) or 'no'} findings are named {wanted!r}",
+        why="\n".join(["The nearest are:" if not several else "They are:", *near] if near else []),
+        todo=f"Give its number, 1 to {len(findings)}, or audit:key as in the report."
+        if findings
+        else "The recording has no findings.",
     )
 
 

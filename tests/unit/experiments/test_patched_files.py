@@ -121,6 +121,11 @@ def test_a_view_that_is_a_class_is_mended_in_the_method_that_answers(tmp_path):
     assert "Products." not in told.value.why
 
 
+def test_another_directory_is_told(tmp_path):
+    with pytest.raises(UsageError, match=r"views\.py is not in"):
+        eager_load.patch(tmp_path, SUPPLIER, (Place("shop/views.py", 1),))
+
+
 def test_what_is_loaded_already_is_not_loaded_again(tmp_path):
     for loaded in (OPTION, ".options(orm.joinedload(models.Product.supplier))"):
         with pytest.raises(UsageError, match=r"views\.py:6 loads Product\.supplier already"):

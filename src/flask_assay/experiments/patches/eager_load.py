@@ -58,6 +58,10 @@ def patch(root: Path, parameters: Mapping[str, object], places: tuple[Place, ...
                 f"{place.file}: several queries may load {model} (lines {lines})",
                 todo=f"Add .options(selectinload({relationship})) to the right one by hand.",
             )
+    if places and not any((root / each.file).is_file() for each in places):
+        raise UsageError(
+            f"{places[0].file} is not in {root}", todo="Run it in the directory of the project."
+        )
     raise UsageError(
         f"no query for {model} was found in the functions concerned",
         why="".join(f"{each} is no longer in {each.function}. " for each in moved).strip(),
