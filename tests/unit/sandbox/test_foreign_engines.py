@@ -1,5 +1,7 @@
 """An engine on another kind of database is one on PostgreSQL in a test."""
 
+import importlib.util
+
 import pytest
 import sqlalchemy
 from sqlalchemy import engine_from_config
@@ -62,3 +64,13 @@ def test_who_imported_the_function_by_name_gets_its_own_engines_once_nothing_is_
     assert create_engine("sqlite://").dialect.name == "postgresql"
     is_attached = False
     assert create_engine("sqlite://").dialect.name == "sqlite"
+
+
+@pytest.mark.parametrize("installed", ["psycopg2", "psycopg"])
+def test_a_url_that_leaves_the_driver_open_gets_one_that_is_there(patched, monkeypatch, installed):
+    there = importlib.util.find_spec
+    missing = {"psycopg2", "psycopg"} - {installed}
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name in missing else there(name)
+    )
+    assert sqlalchemy.create_engine("postgresql://shop@db.example/shop").driver == installed
