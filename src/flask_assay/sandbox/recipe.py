@@ -14,8 +14,9 @@ from flask_assay.errors import TargetError, UsageError
 from flask_assay.routing.extension import flask_sqlalchemy_of
 from flask_assay.routing.schemas import schemas_are_made
 from flask_assay.sandbox.foreign_engines import placeholder_url
+from flask_assay.sandbox.named import load_object, told
 
-__all__ = ["Recipe", "load_object"]
+__all__ = ["Recipe"]
 
 FORMAT = "4"
 """Changes whenever what is stored with a template does."""
@@ -57,9 +58,9 @@ class Recipe:
             return found
         try:
             return found(*arguments, **named)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise TargetError(
-                f"assay_app: {self.app} failed: {error}",
+                f"assay_app: {self.app} failed: {told(error)}",
                 why="The app is made once to learn its schema.",
                 todo="Name a factory that works without arguments, or write its arguments as "
                 'literals: shop:create_app("TestingConfig").',
@@ -148,7 +149,7 @@ def _step(what: str) -> Iterator[None]:
         yield
     except (Exception, SystemExit) as error:  # Flask-Migrate exits where it finds no migrations
         raise TargetError(
-            f"the test template could not be built: {what}: {error}",
+            f"the test template could not be built: {what}: {told(error)}",
             why="Every test starts from a copy of one database, which is built once.",
             todo="Run the same step against an empty PostgreSQL database to see it fail alone.",
         ) from error
@@ -178,28 +179,6 @@ def _call_in(text: str) -> tuple[str, list[Any], dict[str, Any]]:
             todo='Write it as shop:create_app("TestingConfig"), or name a factory of the suite.',
         ) from error
     return f"{module}:{path.strip()}", arguments, named
-
-
-def load_object(text: str, setting: str) -> Any:
-    """Import "module:attribute".
-
-    Raises:
-        UsageError: It is not of that form, or not there.
-    """
-    module, _, name = text.partition(":")
-    if not name:
-        raise UsageError(f'{setting} = "{text}": write it as "module:name"')
-    try:
-        found = importlib.import_module(module)
-        for part in name.removesuffix("()").split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(
-            f'{setting} = "{text}": {error}',
-            why="It is imported as Python would import it from the project's root.",
-            todo='Check the name, and pytest\'s "pythonpath" setting.',
-        ) from error
-    return found
 
 
 def _call(function: Callable[..., Any], app: Any) -> None:
