@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg2
@@ -94,6 +95,18 @@ def test_a_clone_is_refused_while_somebody_is_connected_and_says_who(shared):
     assert shared.disconnect(db) == 1
     assert shared.create_database("busy_copy", template=db).name == "busy_copy"
     connection.close()
+
+
+def test_a_clone_waits_for_a_statement_of_our_own(shared):
+    db = shared.create_database("asked")
+    shared.sql(db, "CREATE TABLE t (id int)")
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}'".format(db.name)
+    with ThreadPoolExecutor(1) as beside:
+        ours = beside.submit(shared.sql, db, "SELECT pg_sleep(0.4)")
+        wait_until(lambda: shared.sql(None, asked) == [("1",)], timeout_s=20, what="it runs")
+        clone = shared.create_database("asked_copy", template=db)
+        assert ours.done()
+    assert shared.sql(clone, "SELECT count(*) FROM t") == [("0",)]
 
 
 def test_a_statement_that_fails_says_what_the_server_said(shared):

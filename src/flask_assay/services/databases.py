@@ -5,6 +5,7 @@
 target's preparation): ``handle()`` there, ``attach()`` here.
 """
 
+import contextlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from flask_assay.errors import ServiceError
 from flask_assay.model.owned import OwnedDatabase
 from flask_assay.services.ownership import Query, Server, marker_sql, prove, refused
 from flask_assay.services.psql import Psql, quoted
+from flask_assay.services.waiting import WaitTimeoutError, wait_until
 
 __all__ = ["APP_ROLE", "MAINTENANCE", "OUR_ROLE", "Coordinates", "PostgresDatabases"]
 
@@ -23,6 +25,7 @@ APP_ROLE = "assay_app"
 MAINTENANCE = "postgres"
 NAME_LIMIT = 63
 
+_LEAVE_S = 5.0  # as long as PostgreSQL itself waits for others
 _SERVERS_OWN = frozenset({MAINTENANCE, "template0", "template1"})
 
 
@@ -209,7 +212,16 @@ class PostgresDatabases:
         return [row[1:] for row in rows if row[0] == db.name]
 
     def _require_quiet(self, db: OwnedDatabase) -> None:
-        clients = self._clients(db)
+        clients: list[tuple[str, ...]] = []
+
+        def others_only() -> bool:
+            nonlocal clients
+            clients = self._clients(db)
+            return all(user != OUR_ROLE for _, user, *_ in clients)
+
+        # A backend ends some time after its client: our own last statement's may still be there.
+        with contextlib.suppress(WaitTimeoutError):
+            wait_until(others_only, timeout_s=_LEAVE_S, what="our own connections end")
         if not clients:
             return
         who = "\n".join(
