@@ -100,7 +100,7 @@ def test_a_clone_is_refused_while_somebody_is_connected_and_says_who(shared):
 def test_a_clone_waits_for_a_statement_of_our_own(shared):
     db = shared.create_database("asked")
     shared.sql(db, "CREATE TABLE t (id int)")
-    asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}'".format(db.name)
+    asked = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{db.name}'"
     with ThreadPoolExecutor(1) as beside:
         ours = beside.submit(shared.sql, db, "SELECT pg_sleep(0.4)")
         wait_until(lambda: shared.sql(None, asked) == [("1",)], timeout_s=20, what="it runs")
