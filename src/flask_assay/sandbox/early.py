@@ -75,7 +75,17 @@ class EarlyServer:
 
 def remember(cache: Path, key: str, digest: str) -> None:
     """Note which template a project's session needed, for its next one."""
-    _write(_note(cache, key), digest)
+    if _write(_note(cache, key), digest):
+        _sweep(cache, digest)
+
+
+def _sweep(cache: Path, current: str) -> None:
+    """Remove the notes of projects whose template has made room for others."""
+    kept = {place.name.split("-")[1] for place in cache.glob("template-*-*")} | {current}
+    for note in cache.glob("last-*.txt"):
+        with contextlib.suppress(OSError):  # another session removes it
+            if kept.isdisjoint(note.read_text().split()[:1]):
+                note.unlink()
 
 
 def forget(cache: Path, key: str) -> None:
@@ -86,13 +96,15 @@ def forget(cache: Path, key: str) -> None:
         _write(note, f"{digest} {_UNUSED}")
 
 
-def _write(note: Path, text: str) -> None:
+def _write(note: Path, text: str) -> bool:
+    """Write a note, and return whether it says something else than before."""
     with contextlib.suppress(OSError):
         if note.exists() and note.read_text() == text:
-            return
+            return False
         beside = note.with_name(f".{note.name}-{os.getpid()}")
         beside.write_text(text)
         beside.replace(note)
+    return True
 
 
 def _note(cache: Path, key: str) -> Path:

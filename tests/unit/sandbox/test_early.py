@@ -145,3 +145,17 @@ def test_a_template_of_another_postgresql_is_no_template(kept, monkeypatch):
     assert KeptTemplates(kept).find("abc") is not None
     monkeypatch.setattr(kept_templates, "postgres_version", lambda: "19.1")
     assert KeptTemplates(kept).find("abc") is None
+
+
+def test_notes_of_templates_that_made_room_are_removed(kept):
+    remember(kept, "gone", "xyz")
+    (kept / "last-empty.txt").touch()
+    remember(kept, "shop", "abc")
+    assert sorted(path.name for path in kept.glob("last-*")) == ["last-shop.txt"]
+
+
+def test_what_is_noted_again_removes_nothing(kept):
+    remember(kept, "shop", "abc")
+    (kept / "last-other.txt").write_text("xyz")
+    remember(kept, "shop", "abc")
+    assert (kept / "last-other.txt").exists()
