@@ -47,9 +47,9 @@ def test_it_finds_the_endpoint_on_the_stack(supervisor, tmp_path):
         pytest.skip(f"the system does not permit it: {seen.reason}")
     stacks, _, _ = stacks_of(seen.lines, tmp_path)
     assert seen.reason == ""
-    assert stacks
     assert {key.split(";")[0] for key in stacks} == {"shop.list"}
-    assert all(";busy.py:5 view" in key for key in stacks)
+    # a sample between two calls of the view has no frame of it
+    assert any(";busy.py:5 view" in key for key in stacks)
 
 
 def test_a_process_that_is_gone_is_told_and_raises_nothing(supervisor, tmp_path):
