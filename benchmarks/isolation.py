@@ -19,6 +19,7 @@ from pathlib import Path
 from time import perf_counter_ns, sleep
 
 import sqlalchemy as sa
+from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from flask_assay.sandbox.admin import ServerAddress
@@ -223,7 +224,7 @@ def recipes(engine, orm: Orm, metadata: sa.MetaData) -> list[Way]:
 
 def sqlite(metadata: sa.MetaData, orm: Orm) -> Way:
     def test() -> None:
-        engine = sa.create_engine("sqlite://")
+        engine = create_engine("sqlite://")  # by its own name: attached, the module's is ours
         metadata.create_all(engine)
         orm.request(engine)
         engine.dispose()
