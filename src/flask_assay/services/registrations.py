@@ -36,9 +36,15 @@ def register(directory: Path, registration: Registration) -> None:
 
 
 def read_registrations(directory: Path) -> list[Registration]:
-    """Return the processes that a run wrote down; what is not readable is left out."""
-    found = []
-    for path in directory.glob("*.json"):
+    """Return the processes that a run wrote down; what is not readable is left out.
+
+    The directory may vanish meanwhile: whoever else ends the run removes it.
+    """
+    found: list[Registration] = []
+    paths: list[Path] = []
+    with contextlib.suppress(OSError):
+        paths += directory.glob("*.json")
+    for path in paths:
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             document = json.loads(path.read_text())
             identity = Identity(**document.pop("identity"))

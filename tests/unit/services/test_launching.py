@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from flask_assay.services import extinction, fork_guard, launcher, watchdog
 from flask_assay.services.launcher import LaunchOrder
 from flask_assay.services.processes import Identity, ProcessRow, boot_id
 from flask_assay.services.registrations import Registration, read_registrations, register
+from flask_assay.services.segments import release_segments
 from flask_assay.services.watchdog import Watch
 
 ME = Identity(10, "5", boot_id())
@@ -124,3 +126,13 @@ def test_a_guarded_descriptor_is_closed_in_a_forked_child_and_open_here():
     fork_guard.release(writing)
     assert os.read(reading, 1) == b""
     os.close(reading)
+
+
+def test_a_run_that_somebody_else_removes_meanwhile_has_no_processes(tmp_path, monkeypatch):
+    def vanishing(self, pattern):
+        raise FileNotFoundError(self)
+        yield
+
+    monkeypatch.setattr(Path, "glob", vanishing)
+    assert read_registrations(tmp_path) == []
+    assert release_segments(tmp_path) == 0
