@@ -1,9 +1,11 @@
 """One suite, run on our PostgreSQL, on in-memory SQLite and the usual ways, in turn.
 
-    python -m benchmarks.suite_speed [--tests 300] [--tables 20] [--rounds 5] [--workers 2]
+    python -m benchmarks.suite_speed [--tests 300] [--tables 20] [--rows 0] [--rounds 5]
 
 A Flask-SQLAlchemy app and its tests are written into a directory and run by pytest in a process
-of their own, way after way, round after round. Printed per way: seconds of the whole run and of
+of their own, way after way, round after round. With `--rows` each test also has that many rows
+written and summed up by the database: from some thousands on the suite is bound by it, where it
+is bound by Flask and the ORM without. Printed per way: seconds of the whole run and of
 the tests alone (fastest and median round), and their ratio to SQLite in memory, taken within
 each round. The machine's other work hits all ways alike; the fastest round is hit least.
 Processor seconds are those of pytest and all its children, our server among them; the server of
@@ -30,15 +32,26 @@ from time import perf_counter
 
 from benchmarks.isolation import real_server
 
-APP = """
+APP = '''
 import os
 
 from flask import Flask, jsonify, request
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import text
 from sqlalchemy.pool import StaticPool
 
 db = SQLAlchemy()
 TABLES = int(os.environ["SUITE_TABLES"])
+IMPORT = """
+    INSERT INTO other_0 (name, author_id)
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows)
+    SELECT 'name ' || i, :number FROM n
+"""
+SUMMARY = """
+    SELECT sum(n) FROM (
+        SELECT name, count(*) AS n FROM other_0 WHERE author_id = :number GROUP BY name
+    ) AS names
+"""
 
 
 class Author(db.Model):
@@ -91,17 +104,25 @@ def create_app():
         found = db.session.query(Book).join(Author).order_by(Book.title)
         return jsonify([[book.title, book.author.name] for book in found])
 
+    @app.post("/authors/<int:number>/imports")
+    def add_rows(number):
+        known = {"number": number, "rows": request.json["rows"]}
+        db.session.execute(text(IMPORT), known)
+        db.session.commit()
+        return jsonify(int(db.session.execute(text(SUMMARY), known).scalar_one()))
+
     @app.delete("/authors/<int:number>")
     def remove(number):
         author = db.get_or_404(Author, number)
         for book in author.books:
             db.session.delete(book)
+        db.session.execute(text("DELETE FROM other_0 WHERE author_id = :id"), {"id": number})
         db.session.delete(author)
         db.session.commit()
         return "", 204
 
     return app
-"""
+'''
 
 TESTS = """
 import pytest
@@ -114,6 +135,9 @@ def test_authors_and_their_books(client, turn):
         path = f"/authors/{{number}}/books"
         assert client.post(path, json={{"title": f"book {{book}}"}}).json["n"] == book + 1
     assert len(client.get("/books").json) == 3
+    if {rows}:
+        imported = client.post(f"/authors/{{number}}/imports", json={{"rows": {rows}}})
+        assert imported.json == {rows}
     assert client.delete(f"/authors/{{number}}").status_code == 204
     assert client.get("/books").json == []
 """
@@ -229,12 +253,12 @@ def _processor_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def write_suite(directory: Path, tests: int) -> None:
+def write_suite(directory: Path, tests: int, rows: int) -> None:
     (directory / "app.py").write_text(APP)
     (directory / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
     files = 8
     for number in range(files):
-        (directory / f"test_{number}.py").write_text(TESTS.format(count=tests // files))
+        (directory / f"test_{number}.py").write_text(TESTS.format(count=tests // files, rows=rows))
 
 
 def all_ways(url: str, workers: int) -> list[Way]:
@@ -296,6 +320,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tests", type=int, default=300)
     parser.add_argument("--tables", type=int, default=20)
+    parser.add_argument("--rows", type=int, default=0, help="that the database writes per test")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", nargs="*", help="ways whose names begin so")
@@ -304,7 +329,7 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         _, postgres = stack.enter_context(real_server())
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="suite-")))
-        write_suite(directory, chosen.tests)
+        write_suite(directory, chosen.tests, chosen.rows)
         plain = postgres.create_database("plain")
         ways = all_ways(postgres.url(plain, driver="psycopg2"), chosen.workers)
         ours = next(way for way in ways if way.name == "ours")
@@ -316,7 +341,10 @@ def main() -> None:
         for _ in range(chosen.rounds):
             for way in ways:
                 way.run(directory, chosen.tables)
-    print(f"{chosen.tests} tests, {chosen.tables} tables, {chosen.rounds} rounds\n")
+    print(
+        f"{chosen.tests} tests, {chosen.tables} tables, {chosen.rows} more rows per test, "
+        f"{chosen.rounds} rounds\n"
+    )
     found = report(ways, chosen.workers)
     if chosen.json:
         chosen.json.write_text(json.dumps(found, indent=1))
