@@ -4,7 +4,7 @@ import functools
 
 from flask_assay.gather.catalog import Catalog
 from flask_assay.gather.plans import explain
-from flask_assay.gather.real_rows import sample_rows
+from flask_assay.gather.real_rows import own_rows, sample_rows
 from flask_assay.gather.ties import count_ties
 
 
@@ -88,5 +88,33 @@ def test_rows_with_equal_keys_are_counted_among_those_that_the_statement_chooses
             {"statement": "ID", "keys": ["word", "id"], "types": ["text", "integer"],
              "row_count": 9, "tied_count": 0},
         ]  # fmt: skip
+    finally:
+        shared.drop_database(database)
+
+
+def test_a_users_own_rows_are_found_by_foreign_keys_by_names_and_by_the_users_key(shared):
+    database = shared.create_database("own")
+    try:
+        ask = functools.partial(shared.sql, database)
+        ask(
+            "CREATE TABLE shop_users (id int PRIMARY KEY, name text);"
+            "CREATE TABLE bill (token text PRIMARY KEY, payer int REFERENCES shop_users);"
+            "CREATE TABLE parcel (id int PRIMARY KEY, user_id bigint);"
+            "CREATE TABLE note (id int PRIMARY KEY, writer int);"
+            "INSERT INTO shop_users SELECT k, 'u' || k FROM generate_series(1, 60) k;"
+            "INSERT INTO bill SELECT 'b' || k, k % 60 + 1 FROM generate_series(1, 6000) k;"
+            "INSERT INTO parcel SELECT k, k % 60 + 1 FROM generate_series(1, 120) k;"
+            "INSERT INTO note SELECT k, 7 FROM generate_series(1, 9) k; ANALYZE"
+        )
+        name = ask("SELECT current_database()")[0][0]
+        catalog = Catalog({name: ask}, functools.partial(shared.sql, None))
+        users = [[["shop_users", "id", key], ["shop_role", "id", "1"]] for key in ("7", "9", "x")]
+        seventh, ninth, nobody = own_rows({name: ask}, catalog.tables()["tables"], users)
+        assert seventh["shop_users"] == {"id": [7], "name": ["u7"]}
+        assert sorted(ninth["parcel"]["id"]) == [8, 68]
+        assert set(seventh["bill"]["payer"]) == {7}
+        assert len(set(seventh["bill"]["token"])) == 8
+        assert {"note"}.isdisjoint(seventh)
+        assert nobody == {}
     finally:
         shared.drop_database(database)

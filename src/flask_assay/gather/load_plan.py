@@ -1,8 +1,9 @@
 """Decide what the load is: the user's locustfile, else journeys derived from the routes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,14 @@ from flask_assay.gather.allotment import steady_s
 from flask_assay.gather.lab import Lab
 from flask_assay.gather.looks import Looks
 from flask_assay.gather.preflight import find_locustfile
-from flask_assay.gather.real_rows import Query, sample_rows
+from flask_assay.gather.real_rows import Query, Sample, own_rows, sample_rows
 from flask_assay.gather.rehearsal import rehearse
 from flask_assay.gather.target import Target
 from flask_assay.load.journeys import derive
 from flask_assay.load.plan import Exchange, Journey, LoadPlan
 from flask_assay.recording.directory import read_document, write_document
 
-__all__ = ["plan_load", "signed_in"]
+__all__ = ["own_requests", "plan_load", "signed_in"]
 
 _PATIENCE_S = 40.0  # for the slowest routes, when each is asked once before the load
 
@@ -68,17 +69,19 @@ def _journeys(
 ) -> tuple[Journey, ...]:
     app = read_document(lab.recording, "app", {})
     assert isinstance(app, dict)
-    derived = derive(app.get("routes", []), sample_rows(asks, tables))
-    asked = signed_in(derived.journeys, lab.run.private)
+    routes, sample, private = app.get("routes", []), sample_rows(asks, tables), lab.run.private
+    derived = derive(routes, sample)
+    asked = signed_in(derived.journeys, private)
+    own = own_requests(routes, sample, own_rows(asks, tables, _users(private)), private)
     patience_s = _PATIENCE_S if lab.deadline is None else 0.0
     looks = Looks(lab.recording, lab.run.private)
     try:
-        journeys, faults = rehearse(asked, target.address, patience_s, looks=looks)
+        journeys, faults = rehearse(asked, target.address, patience_s, own=own, looks=looks)
     finally:
         looks.close()
     left_out = {each.route: each.reason for each in derived.skipped} | faults
-    routes = [{"route": route, "reason": reason} for route, reason in left_out.items()]
-    write_document(lab.recording, "left-out-routes", {"routes": routes})
+    without = [{"route": route, "reason": reason} for route, reason in left_out.items()]
+    write_document(lab.recording, "left-out-routes", {"routes": without})
     if not journeys:
         reasons = "\n".join(f"  {route}: {reason}" for route, reason in left_out.items())
         raise LoadError(
@@ -94,10 +97,9 @@ def signed_in(journeys: tuple[Journey, ...], private: Path) -> tuple[Journey, ..
 
     Not always the same user goes first, and none meets every second row only.
     """
-    path = private / "identities.json"
-    if not path.is_file():
+    identities = _kept(private, "identities")
+    if not identities:
         return journeys
-    identities = json.loads(path.read_text(encoding="utf-8"))
     count = len(identities)
     return tuple(
         replace(
@@ -110,6 +112,43 @@ def signed_in(journeys: tuple[Journey, ...], private: Path) -> tuple[Journey, ..
         )
         for turn, journey in enumerate(journeys)
     )
+
+
+def own_requests(
+    routes: Sequence[Mapping[str, Any]], sample: Sample, own: Sequence[Sample], private: Path
+) -> dict[str, tuple[Exchange, ...]]:
+    """Return name of a journey → requests by which users ask for rows of their own, in turn.
+
+    Args:
+        routes: Of the document ``app.json``.
+        sample: Rows of anybody.
+        own: Per signed-in user the tables of which some rows are the user's.
+        private: Where the headers of the users are.
+    """
+    found: dict[str, list[list[Exchange]]] = {}
+    for headers, rows in zip(_kept(private, "identities"), own, strict=False):
+        if not rows:
+            continue
+        anybodys = {each.name: each.exchanges for each in derive(routes, sample).journeys}
+        for journey in derive(routes, {**sample, **rows}).journeys:
+            if journey.exchanges != anybodys.get(journey.name):
+                asked = [replace(each, headers=headers) for each in journey.exchanges]
+                found.setdefault(journey.name, []).append(asked)
+    return {
+        name: tuple(each for turn in zip_longest(*users) for each in turn if each is not None)
+        for name, users in found.items()
+    }
+
+
+def _users(private: Path) -> list[list[list[str]]]:
+    """Return per signed-in user the rows that were loaded to sign in."""
+    return _kept(private, "identity-rows")
+
+
+def _kept(private: Path, name: str) -> list[Any]:
+    path = private / f"{name}.json"
+    kept: list[Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    return kept
 
 
 def _at_least(exchanges: tuple[Exchange, ...], count: int) -> tuple[Exchange, ...]:

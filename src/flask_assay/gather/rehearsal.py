@@ -4,12 +4,13 @@ A stream that never ends would hold a worker for the whole run; one slow look te
 slowest pages are those that a run is for, so there is some patience for them; and a page that waits
 behind another one is not called slow.
 Who is turned away says nothing about a route: others are tried, and who is served comes first.
+Where users are served for rows of their own and turned away for others', the own are the load.
 """
 
 import http.client
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from flask_assay.gather.looks import Looks
@@ -30,6 +31,9 @@ _STREAMS = "text/event-stream"
 _MOST_TRIES = 8  # of one journey, each by somebody else
 _GREETING_S = 4.0  # of all users together
 _TRYING_S = 8.0  # of all journeys together, beyond the first request of each
+_MOST_OWNERS = 3  # who ask for a row of their own
+_MOST_STRANGERS = 2  # rows of others that each of them asks for
+_OWN_PER_OTHER = 3  # requests for own rows beside one for another's, where only those are served
 
 
 def rehearse(
@@ -37,6 +41,7 @@ def rehearse(
     target: AllowedTarget,
     patience_s: float = 0.0,
     *,
+    own: Mapping[str, Sequence[Exchange]] | None = None,
     looks: Looks | None = None,
 ) -> tuple[tuple[Journey, ...], dict[str, str]]:
     """Return the journeys whose requests end, and why the others do not.
@@ -45,6 +50,7 @@ def rehearse(
         journeys: Derived journeys.
         target: The booted app.
         patience_s: What slow answers may take together, beyond a few seconds each.
+        own: Name of a journey → requests by which users ask for rows of their own.
         looks: Keeps what was asked.
 
     Returns:
@@ -77,9 +83,8 @@ def rehearse(
             continue
         began = time.monotonic()
         if not is_served(status) and status < 500 and status not in _SAME_FOR_ALL:
-            # once the time is up, only those are asked who were served elsewhere
-            most = _MOST_TRIES - 1 if trying_s > 0 else min(1, len(welcome))
-            journey = _served_first(journey, asker, welcome, most)
+            mine = (own or {}).get(journey.name, ())
+            journey = _welcomed(journey, asker, mine, welcome, has_time=trying_s > 0)
             trying_s -= time.monotonic() - began
         kept.append(replace(journey, look_s=took_s))
     return tuple(kept), left_out
@@ -99,6 +104,43 @@ def _greet(journeys: Sequence[Journey], asker: "_Asker") -> None:
             asker.greet(first, exchange, _LONGEST_S)
 
 
+def _welcomed(
+    journey: Journey,
+    asker: "_Asker",
+    owners: Sequence[Exchange],
+    welcome: Counter[str],
+    *,
+    has_time: bool,
+) -> Journey:
+    """Return the journey with requests in front that are served, if there are any."""
+    # once the time is up, only those are asked who were served elsewhere
+    most = _MOST_TRIES - 1 if has_time else min(1, len(welcome))
+    of_owners = _by_owners(journey, asker, owners) if has_time else None
+    return of_owners or _served_first(journey, asker, welcome, most)
+
+
+def _by_owners(journey: Journey, asker: "_Asker", owners: Sequence[Exchange]) -> Journey | None:
+    """Return the journey with the users' own rows in front, None if it is not these that decide.
+
+    Args:
+        journey: Whose first request was turned away.
+        asker: Of the booted app.
+        owners: Requests by which users ask for rows of their own.
+    """
+    own = {(str(each.headers), each.path) for each in owners}
+    others = [each for each in journey.exchanges if (str(each.headers), each.path) not in own]
+    firsts = list({str(each.headers): each for each in reversed(owners)}.values())[::-1]
+    for first in firsts[:_MOST_OWNERS]:
+        strangers = [each for each in others if each.headers == first.headers][:_MOST_STRANGERS]
+        if strangers and asker.is_served(journey, first):
+            if any(asker.is_served(journey, each) for each in strangers):
+                return None  # it is who asks, and not for what
+            rest = [each for each in owners if each is not first]
+            few = others[: len(owners) // _OWN_PER_OTHER + 1]
+            return replace(journey, exchanges=(first, *rest, *few))
+    return None
+
+
 def _served_first(journey: Journey, asker: "_Asker", welcome: Counter[str], most: int) -> Journey:
     """Return the journey with the first request in front that anybody is served.
 
@@ -110,8 +152,7 @@ def _served_first(journey: Journey, asker: "_Asker", welcome: Counter[str], most
     """
     others = sorted(_by_others(journey), key=lambda each: -welcome[str(each.headers)])[:most]
     for exchange in others:
-        status, fault = asker.ask(journey, exchange, _LONGEST_S)
-        if is_served(status) and not fault:
+        if asker.is_served(journey, exchange):
             welcome[str(exchange.headers)] += 1
             others = [each for each in journey.exchanges if each is not exchange]
             return replace(journey, exchanges=(exchange, *others))
@@ -144,6 +185,11 @@ class _Asker:
         if self._looks is not None:
             self._looks.end(journey, exchange, max(0, status), size)
         return status, fault
+
+    def is_served(self, journey: Journey, exchange: Exchange) -> bool:
+        """Ask, and tell whether the route did its work."""
+        status, fault = self.ask(journey, exchange, _LONGEST_S)
+        return is_served(status) and not fault
 
     def greet(self, journey: Journey, exchange: Exchange, longest_s: float) -> None:
         """Ask and forget the answer: it is no part of the recording."""

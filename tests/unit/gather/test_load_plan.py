@@ -2,7 +2,7 @@
 
 import json
 
-from flask_assay.gather.load_plan import signed_in
+from flask_assay.gather.load_plan import own_requests, signed_in
 from flask_assay.load.plan import Exchange, Journey
 
 
@@ -36,3 +36,17 @@ def test_every_user_asks_each_route(tmp_path):
 def test_without_users_nobody_is_signed_in(tmp_path):
     journeys = (Journey("/", "GET", (Exchange("/"),)),)
     assert signed_in(journeys, tmp_path) is journeys
+
+
+def test_users_ask_for_rows_of_their_own_in_turn(tmp_path):
+    users = [{"Cookie": "a"}, {"Cookie": "b"}, {"Cookie": "c"}]
+    (tmp_path / "identities.json").write_text(json.dumps(users))
+    rules = ("/", "/orders/<int:id>", "/items/<int:id>")
+    routes = [{"rule": rule, "endpoint": "x", "methods": ["GET"]} for rule in rules]
+    sample = {"orders": {"id": [1, 2, 3]}, "items": {"id": [1, 2]}}
+    own = [{"orders": {"id": [7, 8]}}, {}, {"orders": {"id": [9]}}]
+    found = own_requests(routes, sample, own, tmp_path)
+    assert {
+        name: [(each.path, each.headers["Cookie"]) for each in asked]
+        for name, asked in found.items()
+    } == {"GET /orders/<int:id>": [("/orders/7", "a"), ("/orders/9", "c"), ("/orders/8", "a")]}

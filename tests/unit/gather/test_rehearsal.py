@@ -34,6 +34,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"data")
 
     def status(self):
+        kind, _, owner = self.path.removeprefix("/").partition("-")
+        if owner and self.headers["Cookie"] != {"own": owner, "staff": "staff"}.get(kind):
+            return 404
         if self.path == "/staff" and self.headers["Cookie"] != "staff":
             return 403
         return {"/fails": 500, "/nobody": 302, "/moved": 308, "/limited": 429, "/rows/1": 404}.get(
@@ -82,6 +85,21 @@ def test_who_is_served_comes_first_and_everybody_stays(target):
     for kept, derived in ((staff, journeys[0]), (nobody, journeys[1]), (rows, journeys[2])):
         assert sorted(map(str, kept.exchanges)) == sorted(map(str, derived.exchanges))
     assert rows.exchanges[0].path == "/rows/2"
+
+
+@pytest.mark.parametrize(
+    ("kind", "first"),
+    [("own", ["own-a", "own-b", "own-staff", "own-x"]), ("staff", ["staff-x"]), ("nobody", [])],
+)
+def test_users_ask_for_their_own_rows_where_they_are_refused_those_of_others(target, kind, first):
+    users = ("a", "b", "staff")
+    asked = [Exchange(f"/{kind}-{whose}", {"Cookie": user}) for whose in "xyz" for user in users]
+    own = [Exchange(f"/{kind}-{user}", {"Cookie": user}) for user in users]
+    journey = Journey("/<row>", "GET", tuple(asked))
+    [kept], _ = rehearsal.rehearse([journey], target, own={"GET /<row>": own})
+    paths = [each.path.removeprefix("/") for each in kept.exchanges]
+    assert paths[: len(first)] == first
+    assert len(paths) == (5 if kind == "own" else len(asked))
 
 
 @pytest.mark.parametrize(("path", "count"), [("/nobody", 3), ("/moved", 1), ("/limited", 1)])

@@ -17,6 +17,7 @@ from typing import Any
 
 from flask_assay.gather.inside.describe import describe_app
 from flask_assay.gather.inside.leaving import leave
+from flask_assay.gather.inside.loaded import first_rows, rows_loaded
 from flask_assay.gather.inside.loading import attach_routing, load_app, resolve_hook
 from flask_assay.gather.inside.metadata import find_engines, find_metadata
 from flask_assay.gather.inside.target_plan import TargetPlan
@@ -240,13 +241,21 @@ def _sign_in(app: Any, plan: TargetPlan) -> None:
     if not plan.login:
         return
     hook = resolve_hook(plan.login)
-    with app.app_context():
-        headers = [_call(hook, app, plan, number=n) for n in range(plan.identity_count)]
+    headers, loaded = [], []
+    for number in range(plan.identity_count):
+        # each in a context of its own: a row that a session still holds is not loaded again
+        with app.app_context(), rows_loaded() as rows:
+            headers.append(_call(hook, app, plan, number=number))
+        loaded.append(first_rows(rows))
     for each in headers:
         if not isinstance(each, Mapping):
             raise TypeError(f"login = {plan.login!r} returned {type(each).__name__}, no mapping")
-    path = Path(plan.private) / "identities.json"
-    path.write_text(json.dumps([dict(each) for each in headers]), encoding="utf-8")
+    for name, document in (
+        ("identities", [dict(each) for each in headers]),
+        ("identity-rows", loaded),
+    ):
+        path = Path(plan.private) / f"{name}.json"
+        path.write_text(json.dumps(document), encoding="utf-8")
 
 
 def _call(hook: Any, app: Any, plan: TargetPlan, **further: Any) -> Any:
