@@ -82,7 +82,7 @@ BINDS = (
 app.config["SQLALCHEMY_DATABASE_URI"] = "postgresql://u@127.0.0.1:{port}/main"
 app.config["SQLALCHEMY_BINDS"] = {{
     "audit": "postgresql://u@127.0.0.1:{port}/audit",
-    "reader": "postgresql://reader@127.0.0.1:{port}/main",
+    "reader": "postgresql://reader@replica.example.invalid/main",
 }}
 from flask_sqlalchemy import SQLAlchemy
 db = SQLAlchemy(app)
@@ -97,6 +97,7 @@ def where():
     for bind in (None, "audit", "reader"):
         with db.engines[bind].connect() as connection:
             found[str(bind)] = connection.execute(sa.text("SELECT current_database()")).scalar()
+    found["events"] = Event.query.count()
     db.session.add(Event()); db.session.commit()
     return found
 """
@@ -159,6 +160,7 @@ def test_the_app_reaches_the_runs_database(way, answers):
 
 def test_two_binds_on_one_url_share_a_database_and_another_url_has_its_own(answers):
     (found,) = answers(BINDS, "/")
+    assert found.pop("events") > 100, "a further database is filled as well"
     assert found["None"] == found["reader"] != found["audit"]
     assert all(name == "app" or name.startswith("app_") for name in found.values())
 

@@ -23,11 +23,14 @@ _POSTGRES_DRIVERS = ("psycopg2", "psycopg", "pg8000", "asyncpg")
 def url_key(url: Any) -> str:
     """Return a short key by which two URLs of the same database are one.
 
+    The name tells: the same one at another host or port is a replica or the way through a pooler,
+    which would be without tables as a database of its own.
+
     Args:
         url: A ``sqlalchemy.engine.URL``.
     """
-    place = f"{url.get_backend_name()}|{url.host}|{url.port}|{url.database}"
-    return hashlib.sha256(place.encode()).hexdigest()[:8]
+    place = url.database or f"{url.host}|{url.port}"
+    return _digest(f"{url.get_backend_name()}|{place}")
 
 
 class EngineRouter:
@@ -82,7 +85,8 @@ class EngineRouter:
         """Return the URL and engine arguments to use in place of the app's."""
         was_postgres = url.get_backend_name() == "postgresql"
         if was_postgres and self._is_ours(url.host or url.query.get("host"), url.database):
-            self.databases.setdefault(url_key(url), url.database)
+            # not by the key of URLs: the app may have a database of that name, which is another
+            self.databases.setdefault(_digest(f"of this run|{url.database}"), url.database)
             return url, arguments
         routed = self._url(url, self._database(url))
         kept = dict(arguments)
@@ -144,6 +148,10 @@ class EngineRouter:
         )
         if self.plan.password:
             cparams["password"] = self.plan.password
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def without_foreign(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,6 +51,23 @@ def test_two_binds_on_one_url_share_a_database_and_another_url_gets_its_own():
     assert len(made) == 1
 
 
+def test_a_replica_and_a_pooler_lead_to_the_database_whose_name_they_share():
+    router = EngineRouter(PLAN, lambda key, plan: f"app_{key}")
+    urls = ("postgresql://primary:5432/shop", "postgresql+psycopg://ro@replica/shop",
+            "postgresql://primary:6432/shop", "postgresql://primary:5432")  # fmt: skip
+    databases = [router.routed(make_url(url), {})[0].database for url in urls]
+    assert databases[:3] == ["app", "app", "app"]
+    assert databases[3] != "app"
+
+
+def test_a_database_that_is_called_like_ours_is_not_taken_for_it():
+    router = EngineRouter(PLAN, lambda key, plan: f"app_{key}")
+    ours = make_url("postgresql://assay_app@/app?host=/sockets&port=5433")
+    assert router.routed(ours, {})[0].database == "app"
+    theirs, _ = router.routed(make_url("postgresql://db/app"), {})
+    assert theirs.database == f"app_{url_key(make_url('postgresql://db/app'))}"
+
+
 def test_a_plan_that_knows_the_urls_sends_each_to_its_database():
     key = url_key(make_url("postgresql://db/audit"))
     plan = RoutePlan(host="/s", port=1, user="u", database="app", further={key: "app_audit"})

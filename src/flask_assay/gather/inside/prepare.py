@@ -12,6 +12,7 @@ import json
 import random
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def main() -> None:
         for step, action in (
             ("describe the app", _describe),
             ("make the schema", _make_schema),
-            ("fill the database", _fill),
+            ("fill the database", functools.partial(_fill, databases=router.databases)),
             ("sign in", _sign_in),
         ):
             _say(plan, step)
@@ -209,21 +210,29 @@ def _create_all(app: Any, plan: TargetPlan) -> None:
 
 
 def _own_engine(route: RoutePlan, **arguments: Any) -> Any:
-    """Return an engine on the first database, through a driver that is installed."""
+    """Return an engine on the route's first database, through a driver that is installed."""
     import sqlalchemy
 
     url = EngineRouter(route).routed(sqlalchemy.engine.make_url("postgresql:///x"), {})[0]
     return sqlalchemy.create_engine(url, **arguments)
 
 
-def _fill(app: Any, plan: TargetPlan) -> None:
+def _fill(app: Any, plan: TargetPlan, databases: Mapping[str, str]) -> None:
     if plan.seed:
         with app.app_context():
             _call(resolve_hook(plan.seed), app, plan)
         return
+    # each of the app's: which engine was made first says nothing about where the rows belong
+    names = dict.fromkeys((plan.route.database, *databases.values()))
+    tables = [entry for name in names for entry in _filled(plan, name)]
+    write_document(Path(plan.recording), "seeded", {"tables": tables})
+
+
+def _filled(plan: TargetPlan, database: str) -> list[list[Any]]:
+    """Fill a database of the app; return what became of each of its tables."""
     from flask_assay.gather import autoseed
 
-    engine = _own_engine(plan.route)
+    engine = _own_engine(replace(plan.route, database=database, further={}))
     with engine.begin() as connection:
         seeded = autoseed.fill(
             connection,
@@ -232,8 +241,7 @@ def _fill(app: Any, plan: TargetPlan) -> None:
             metadata=find_metadata(),
         )
     engine.dispose()
-    tables = [[each.table, each.row_count, each.skipped_reason] for each in seeded]
-    write_document(Path(plan.recording), "seeded", {"tables": tables})
+    return [[each.table, each.row_count, each.skipped_reason] for each in seeded]
 
 
 def _sign_in(app: Any, plan: TargetPlan) -> None:
