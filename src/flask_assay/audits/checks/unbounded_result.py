@@ -2,14 +2,17 @@
 
 ## What it detects
 Statements without a LIMIT that return at least `ROWS_MIN` rows on average, and at least
-`TABLE_RATIO` of a table that has `TABLE_ROWS_MIN` rows or more.
+`TABLE_RATIO` of a table that has `TABLE_ROWS_MIN` rows or more. Of a GROUP BY, at least `ROWS_MIN`
+groups, which are at least `GROUP_RATIO` of the rows of a table: where a group has few rows, new
+rows make new groups.
 
 ## Why it matters
 Time, memory and response grow with the table. The page works until the customer has been
 with you for three years; then a worker runs out of memory.
 
 ## How it is detected
-Rows are counted per execution and compared with the rows of the largest table in the FROM.
+Rows are counted per execution and compared with the rows of the largest table in the FROM; groups
+with those of any, as the groups of orders by customer are as many as the customers.
 
 ## Known problems
 Growth is inferred from one size of the data: a table that will stay as it is may be fetched
@@ -40,6 +43,7 @@ from flask_assay.model.finding import Evidence, Finding, Severity
 ROWS_MIN = 500  # per execution, on average
 TABLE_ROWS_MIN = 1_000  # smaller ones are taken to be reference tables
 TABLE_RATIO = 0.2  # of the table's rows in one result
+GROUP_RATIO = 0.05  # groups in one result, of the table's rows
 
 META = Meta(
     audit_id="unbounded-result",
@@ -71,15 +75,16 @@ def audit(given: Given) -> Sequence[Finding]:
 def _unbounded(use: QueryUse, facts: ParsedStatement, tables: Mapping[str, Table]) -> Table | None:
     """Return the table that a result grows with, None if the result is bounded."""
     rows = use.rows_mean or 0
-    if facts.kind != "select" or facts.has_limit or facts.is_aggregate or rows < ROWS_MIN:
+    if facts.kind != "select" or facts.has_limit or rows < ROWS_MIN:
         return None
     known = [tables[name] for name in facts.main_tables if name in tables]
-    if not known:
-        return None
-    largest = max(known, key=lambda table: table.row_count)
-    if largest.row_count < TABLE_ROWS_MIN or rows < TABLE_RATIO * largest.row_count:
-        return None
-    return largest
+    known.sort(key=lambda table: table.row_count)
+    compared = known if facts.is_aggregate else known[-1:]
+    ratio = GROUP_RATIO if facts.is_aggregate else TABLE_RATIO
+    for table in compared:  # the smallest of those that fit is the one that groups are made of
+        if table.row_count >= TABLE_ROWS_MIN and rows >= ratio * table.row_count:
+            return table
+    return None
 
 
 def _finding(group: list[tuple[QueryUse, Table]], given: Given) -> Finding:
@@ -91,6 +96,7 @@ def _finding(group: list[tuple[QueryUse, Table]], given: Given) -> Finding:
     routes, cost, place = tuple(costs), sum(costs.values()), place_of(use.site)
     subject = name_routes(tuple(dict.fromkeys(one.name for _, one in group)), "table")
     rows = use.rows_mean or 0.0
+    what = "groups" if given[parsed_statements][use.statement].is_aggregate else "rows"
     severity = severity_of(costs, counted)
     bodies = [row.body_bytes for route in routes for row in counted.by_route[route]]
     return Finding(
@@ -98,7 +104,7 @@ def _finding(group: list[tuple[QueryUse, Table]], given: Given) -> Finding:
         key=key_of(place, table.name),
         severity=Severity.WARNING if severity is Severity.NOTE else severity,
         title=(
-            f"{name_routes(routes)} {agree(routes, 'fetches', 'fetch')} {rows:,.0f} rows of "
+            f"{name_routes(routes)} {agree(routes, 'fetches', 'fetch')} {rows:,.0f} {what} of "
             f"{subject} without a limit"
         ),
         routes=routes,
