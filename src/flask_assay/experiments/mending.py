@@ -21,8 +21,11 @@ __all__ = ["STALLED_S", "TIMEOUT_S", "try_mending"]
 TIMEOUT_S = 0.5
 """The timeout that a call is given in the trial, whatever is proposed: it shortens the trial."""
 
-STALLED_S = 2.0
-"""So long an answer is waited for before it is said that there is none."""
+STALLED_S = 3.0
+"""So long an answer is waited for before it is said that there is none.
+
+More than four times the timeout: urllib3 tries four times, if it is not told otherwise.
+"""
 
 _MOST_REQUESTS = 4
 _MOST_IDENTITIES = 8

@@ -103,7 +103,8 @@ class Psql:
             "PGCLIENTENCODING": "UTF8",
             "PGAPPNAME": "flask-assay",
             "PGCONNECT_TIMEOUT": "10",
-            "PGPASSFILE": os.devnull,
+            # nothing at all: of a device libpq would say that it is no plain file
+            "PGPASSFILE": os.path.join(os.devnull, "none"),  # noqa: PTH118 - no path to use
             "PGSERVICEFILE": os.devnull,
             RUN_VARIABLE: self.run_id,
             **self.extra,

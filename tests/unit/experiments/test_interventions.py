@@ -25,6 +25,8 @@ from flask_assay.experiments.interventions import (
     skip_eager_load,
     stand_in,
 )
+from flask_assay.gather.lab import Databases
+from flask_assay.model.owned import OwnedDatabase
 
 
 class Base(DeclarativeBase):
@@ -304,3 +306,29 @@ def test_an_eager_load_is_taken_back_whatever_the_code_asks_for(engine, statemen
     statements.clear()
     client.get("/")
     assert len(statements) == 2
+
+
+class Servers:
+    """Databases by the tables that each has; notes what is sent to which."""
+
+    def __init__(self, tables):
+        self._tables, self.sent = tables, []
+        self.postgres = self
+
+    def next_number(self):
+        return 1
+
+    def sql(self, database, text):
+        self.sent.append((database.name, text.split()[0]))
+        if "to_regclass" in text:
+            return [("1",)] if self._tables[database.name] in text else []
+        return [("1.0",), ("2.0",)]
+
+
+@pytest.mark.parametrize(("table", "database"), [("note", "app"), ("event", "app_audit")])
+def test_an_index_is_built_in_the_database_that_has_the_table(table, database):
+    main, further = (OwnedDatabase(name, None, "", 0, "", "", "") for name in ("app", "app_audit"))
+    lab = Servers({"app": '"public"."note"', "app_audit": '"public"."event"'})
+    databases = Databases(main, {"k": main, "l": further})
+    index.change_database(lab, databases, None, {"table": table, "columns": ["a"]})
+    assert {name for name, verb in lab.sent if verb == "VACUUM"} == {database}

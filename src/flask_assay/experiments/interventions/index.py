@@ -50,7 +50,7 @@ def change_database(
     Raises:
         ServiceError: If PostgreSQL refuses the index.
     """
-    database = databases.main
+    database = _home(lab, databases, parameters)
     name = f"assay_candidate_{lab.next_number()}"
     build_s = _timed(lab, database, statement(parameters, name))
     lab.postgres.sql(database, f"VACUUM ANALYZE {_table(parameters)}")
@@ -59,7 +59,16 @@ def change_database(
     relation = f"{_quoted(str(parameters.get('schema') or 'public'))}.{_quoted(name)}"
     size = lab.postgres.sql(database, f"SELECT pg_relation_size({literal(relation)})")
     prices = {"index_bytes": float(size[-1][0]), "build_s": round(build_s, 4)}
-    return prices | _write_costs(lab, unchanged.main, database, parameters)
+    return prices | _write_costs(lab, _home(lab, unchanged, parameters), database, parameters)
+
+
+def _home(lab: Lab, databases: Databases, parameters: Mapping[str, object]) -> OwnedDatabase:
+    """Return the first of the app's databases that has the table; the main one if none has."""
+    if len(databases.all()) == 1:
+        return databases.main
+    asked = f"SELECT 1 WHERE to_regclass({literal(_table(parameters))}) IS NOT NULL"
+    found = (each for each in databases.all() if lab.postgres.sql(each, asked))
+    return next(found, databases.main)
 
 
 def _timed(lab: Lab, database: OwnedDatabase, sql: str) -> float:

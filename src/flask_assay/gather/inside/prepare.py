@@ -143,18 +143,25 @@ def _upgrade_or_index(app: Any) -> None:
 
 
 def _create_indexes(app: Any) -> None:
-    """Create the indexes that the models state and the database lacks."""
-    db = flask_sqlalchemy_of(app)
-    engine = db.engine if db is not None else next(iter(find_engines()), None)
-    if engine is None:
-        return
+    """Create the indexes that the models state wherever the table is and they are not."""
     import sqlalchemy
 
-    there = sqlalchemy.inspect(engine)
-    for metadata in find_metadata():
-        for table in metadata.tables.values():
-            for index in table.indexes if there.has_table(table.name, schema=table.schema) else ():
-                index.create(engine, checkfirst=True)
+    for engine in _engines(app):
+        there = sqlalchemy.inspect(engine)
+        for metadata in find_metadata():
+            for table in metadata.tables.values():
+                if table.indexes and there.has_table(table.name, schema=table.schema):
+                    for index in table.indexes:
+                        index.create(engine, checkfirst=True)
+
+
+def _engines(app: Any) -> list[Any]:
+    """Return Flask-SQLAlchemy's engines, one for each bind, or the first that was made."""
+    db = flask_sqlalchemy_of(app)
+    if db is None:
+        return list(find_engines())[:1]
+    # before version 3 there is no such list
+    return list(db.engines.values()) if hasattr(db, "engines") else [db.engine]
 
 
 # What is done with a schema that is there.
