@@ -2,8 +2,9 @@
 
 ## What it detects
 A `count(*)` beside a statement with a LIMIT of several rows on the same table, in the same route
-and both with or both without a condition, that looks at at least `ROWS_MIN` rows, or at a whole
-table of `TABLE_ROWS_MIN`, which is noted only.
+and with the same columns compared, that looks at at least `ROWS_MIN` rows, or at a whole table of
+`TABLE_ROWS_MIN`, which is noted only. A count of other rows, as of the unread ones, is a number
+that the page shows.
 
 ## Why it matters
 The page reads 20 rows, the pager reads all of them: its cost grows with the table and is paid on
@@ -61,12 +62,12 @@ META = Meta(
 def audit(given: Given) -> Sequence[Finding]:
     """Return one finding per place and table, or per statement where no place is known."""
     parsed = given[parsed_statements]
-    paged: set[tuple[str, str, bool]] = set()
+    paged: set[tuple[str, ...]] = set()
     for (route, statement, _), use in given[request_queries].items():
         facts = parsed.get(statement)
         is_page = use.row_max >= PAGE_ROWS_MIN
         if facts is not None and is_page and facts.has_limit and facts.kind == "select":
-            paged.update((route, table, facts.has_where) for table in facts.main_tables[:1])
+            paged.add((route, *_counted(facts)))
     groups: dict[tuple[str, str], list[tuple[QueryUse, float]]] = {}
     for (route, statement, _), use in given[request_queries].items():
         facts = parsed.get(statement)
@@ -74,10 +75,16 @@ def audit(given: Given) -> Sequence[Finding]:
             continue
         rows = _rows_counted(given, statement, facts)
         least = ROWS_MIN if facts.has_where else TABLE_ROWS_MIN
-        if (route, facts.main_tables[0], facts.has_where) in paged and rows >= least:
+        if (route, *_counted(facts)) in paged and rows >= least:
             known = use.site if place_of(use.site) is not None else statement
             groups.setdefault((facts.main_tables[0], known), []).append((use, rows))
     return [_finding(given, table, group) for (table, _), group in groups.items()]
+
+
+def _counted(facts: ParsedStatement) -> tuple[str, ...]:
+    """Return the table that rows are taken of and what decides which: the same for their count."""
+    where = "where" if facts.has_where else ""
+    return (*facts.main_tables[:1], where, *sorted(facts.equal_columns))
 
 
 def _rows_counted(given: Given, statement: str, facts: ParsedStatement) -> float:
