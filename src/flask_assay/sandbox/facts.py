@@ -9,7 +9,7 @@ from flask_assay.sandbox.place import SequenceFact, TemplateFacts
 
 __all__ = ["NOT_OURS", "VERSION", "Facts", "from_json", "read_facts", "to_json"]
 
-VERSION = 2
+VERSION = 3
 """Of facts that are kept beside a template; rises whenever their meaning does."""
 
 Query = Callable[[str], Sequence[Sequence[Any]]]
@@ -59,6 +59,9 @@ SELECT format('%I.%I', nspname, relname), lower(relname),
                AND pg_get_expr(adbin, adrelid) ~* 'now\\(|current_|localtime|transaction_timestamp')
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind IN ('r', 'p') AND {NOT_OURS} ORDER BY 1"""
+_VIEWS = f"""
+SELECT DISTINCT lower(relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+WHERE relkind IN ('v', 'm', 'f') AND {NOT_OURS} ORDER BY 1"""
 _FUNCTIONS = f"""
 SELECT DISTINCT lower(proname) FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace
 WHERE {NOT_OURS}
@@ -112,6 +115,7 @@ def read_facts(query: Query) -> Facts:
         has_deferrable=bool(constraints),
         initially_deferred=tuple(name for name, deferred in constraints if deferred),
         tables=frozenset(row[1] for row in tables),
+        views=frozenset(row[0] for row in query(_VIEWS)),
         functions=frozenset(row[0] for row in query(_FUNCTIONS)),
         clock_tables=frozenset(row[1] for row in tables if row[2]),
     )
@@ -198,7 +202,7 @@ def to_json(facts: Facts) -> dict[str, Any]:
 def from_json(data: dict[str, Any]) -> Facts:
     """Return the facts that `to_json` described."""
     link = dict(data["link"])
-    for name in ("tables", "functions", "clock_tables", "unpredictable"):
+    for name in ("tables", "views", "functions", "clock_tables", "unpredictable"):
         link[name] = frozenset(link[name])
     link["sequences"] = tuple(
         SequenceFact(**{**one, "words": tuple(one["words"])}) for one in link["sequences"]

@@ -26,6 +26,7 @@ from flask_assay.sandbox.signals import (
     current_thread,
 )
 from flask_assay.sandbox.statements import Kind, Statement, shape
+from flask_assay.sandbox.unfaithful import functions_made, unfaithful
 from flask_assay.sandbox.universe import NotFaithfulError, Universe
 
 __all__ = ["Link"]
@@ -42,7 +43,6 @@ SELECT string_agg(format('%I.%I', nspname, conname), ', ') INTO names
 FROM pg_constraint c JOIN pg_namespace n ON n.oid = connamespace WHERE condeferred;
 IF names IS NOT NULL THEN EXECUTE 'SET CONSTRAINTS ' || names || ' DEFERRED'; END IF;
 END $assay$"""
-_TEMPORARY = re.compile(r"\bon\s+commit\s+(?:drop|delete)\b", re.IGNORECASE)
 _SET_CONFIG = re.compile(
     r"set_config\(\s*'([\w.]+)'\s*,.*?,\s*(true|false|'t'|'f'|'true'|'false')\s*\)",
     re.IGNORECASE | re.DOTALL,
@@ -83,6 +83,7 @@ class Link(ABC):
         self._is_begin_sent = False
         self._interruption = ""
         self._settings: set[str] = set()
+        self._functions: frozenset[str] = frozenset()
         self._last: Statement | None = None
         self._doubts = Doubts(self)
 
@@ -251,29 +252,16 @@ class Link(ABC):
             raise IsolationLeakError(f"the sandbox's connection is lost{self._interruption}")
 
     def _refuse(self, logical: Logical, statement: Statement) -> None:
-        match statement.kind:
-            case Kind.READ | Kind.WRITE:
-                self._refuse_by_words(statement)
-            case Kind.END if not logical.is_autocommit:
-                self._leak("literal-commit", statement)
-            case Kind.END | Kind.BEGIN:
-                self._hard("literal-begin", "SQL text manages the transaction", statement)
-            case Kind.LISTEN:
-                self._hard("listen", "notifications are delivered by a real commit", statement)
-            case Kind.PREPARE_TRANSACTION:
-                self._hard("two-phase", "a two-phase commit needs a real commit", statement)
-            case Kind.SET_TRANSACTION if "isolation" in statement.words:
-                self._hard("isolation", "isolation needs a real transaction", statement)
-            case _:
-                pass
+        if statement.kind is Kind.END and not logical.is_autocommit:
+            self._leak("literal-commit", statement)
+        found = unfaithful(statement)
+        if found is not None:
+            self._hard(*found, statement)
 
-    def _refuse_by_words(self, statement: Statement) -> None:
-        words = statement.words
-        is_temporary = "temp" in words or "temporary" in words
-        if is_temporary and _TEMPORARY.search(statement.text):
-            self._hard("on-commit", "ON COMMIT needs a real commit", statement)
-        if "pg_export_snapshot" in words:
-            self._hard("snapshot", "an exported snapshot needs a real commit", statement)
+    def refuse(self, reason: str, text: str) -> NoReturn:
+        """Stop what a driver does without a statement and the rollback gear cannot show."""
+        self._refuse_what_is_doomed()
+        self._hard(reason, text, None)
 
     def _session_commands(self, logical: Logical, *, is_new: bool) -> list[str]:
         """Make the connection's own settings those in effect."""
@@ -306,7 +294,7 @@ class Link(ABC):
             self.universe.rolled_back_to(ident, statement.name)
             self._doubt_settings(logical, statement)
         elif statement.kind in {Kind.SET, Kind.SET_LOCAL}:
-            self._note_setting(logical, statement.kind, statement.name, statement.text)
+            self._note_settings(logical, statement)
         if "set_config" in statement.words:
             self._note_set_config(logical, statement)
         if writes:
@@ -315,15 +303,21 @@ class Link(ABC):
             # The catalog is not the template's any more: which constraints there are must be
             # looked up, and new ones may be deferrable.
             self.universe.deferrable, self.universe.redefer = True, _REDEFER
+            self._functions |= functions_made(statement)
         self.check_watch()
 
     def _writes(self, statement: Statement) -> bool:
-        return statement.is_write or not statement.words.isdisjoint(self.facts.functions)
+        words = statement.words
+        return statement.is_write or not words.isdisjoint(self.facts.functions | self._functions)
 
     def _doubt_settings(self, logical: Logical, statement: Statement) -> None:
         if logical.session.pending or logical.session.local:
             text = "a rollback to a savepoint may have undone a SET before it"
             self.note(SignalKind.DOUBT, "set-and-savepoint", text, statement)
+
+    def _note_settings(self, logical: Logical, statement: Statement) -> None:
+        for name in (statement.name, *statement.also):
+            self._note_setting(logical, statement.kind, name, statement.text)
 
     def _note_setting(self, logical: Logical, kind: Kind, name: str, text: str) -> None:
         if name in {"application_name", "all"}:

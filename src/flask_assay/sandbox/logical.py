@@ -8,6 +8,7 @@ from typing import Protocol
 __all__ = ["FailedTransactionError", "Logical", "Session", "next_ident"]
 
 _idents = count(1)
+_LEVEL = re.compile(r"(?:=|\bto\b)\s*'?(serializable|repeatable\s+read)'?\s*;?\s*$", re.IGNORECASE)
 _IS_ON = re.compile(r"(?:=|\bto\b)\s*'?(?:on|true|yes|1)'?\s*;?\s*$", re.IGNORECASE)
 
 
@@ -54,6 +55,12 @@ class Session:
         """Whether ``default_transaction_read_only`` is on: at start-up or by ``SET``."""
         text = self.current.get("default_transaction_read_only", "")
         return _IS_ON.search(text) is not None
+
+    @property
+    def isolation(self) -> str:
+        """What ``default_transaction_isolation`` says, if other than READ COMMITTED, or ""."""
+        found = _LEVEL.search(self.current.get("default_transaction_isolation", ""))
+        return " ".join(found.group(1).upper().split()) if found else ""
 
     def merge(self) -> None:
         """Keep what the transaction set."""

@@ -75,6 +75,7 @@ class TemplateFacts:
         has_deferrable: It has deferrable constraints or constraint triggers.
         initially_deferred: Quoted, qualified names of those that are initially deferred.
         tables: Lower-case table names.
+        views: Lower-case names of views and foreign tables, which show what others hold.
         functions: Lower-case names of functions that are not PostgreSQL's own.
         clock_tables: Tables with a column default that reads the clock.
     """
@@ -86,5 +87,6 @@ class TemplateFacts:
     has_deferrable: bool = False
     initially_deferred: tuple[str, ...] = ()
     tables: frozenset[str] = frozenset()
+    views: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
     clock_tables: frozenset[str] = frozenset()

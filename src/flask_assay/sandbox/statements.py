@@ -6,7 +6,7 @@ the words.  Where it cannot tell, it says ``WRITE``, which is the safe answer.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import lru_cache
 
@@ -38,6 +38,7 @@ class Statement:
         text: As it was sent.
         kind: What it does.
         name: Savepoint or setting that it names, else "".
+        also: Further settings of a text that sets several and does nothing else.
         words: Lower-case words outside of literals and comments.
         is_ddl: It changes the catalog.
         locks: It takes advisory locks or row locks.
@@ -49,6 +50,7 @@ class Statement:
     text: str
     kind: Kind
     name: str = ""
+    also: tuple[str, ...] = ()
     words: frozenset[str] = frozenset()
     is_ddl: bool = False
     locks: bool = False
@@ -68,7 +70,8 @@ _SKIP = re.compile(
     | /\*.*?\*/
     | \b[eE]'(?:[^'\\]|\\.|'')*'
     | '(?:[^']|'')*'
-    | \$(?P<tag>[A-Za-z_]*)\$.*?\$(?P=tag)\$
+    | \$(?P<tag>(?:[A-Za-z_][A-Za-z0-9_]*)?)\$.*?\$(?P=tag)\$
+    | "[^"]*"
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -80,11 +83,16 @@ _ROLLBACK_TO = re.compile(
     re.IGNORECASE,
 )
 _SET = re.compile(
-    r"(?:set\s+(?P<scope>local\s+|session\s+)?(?P<name>time\s+zone|[\w.]+)\s*(?:=|\bto\b|\s)"
-    r"|reset\s+(?P<reset>[\w.]+))",
+    r"(?:set\s+(?P<scope>local\s+|session\s+(?!authorization\b))?"
+    r"(?P<name>time\s+zone|session\s+authorization|[\w.]+)\s*(?:=|\bto\b|\s|$)"
+    r"|reset\s+(?P<reset>time\s+zone|session\s+authorization|[\w.]+))",
     re.IGNORECASE,
 )
-_SET_CONFIG = re.compile(r"set_config\s*\(")
+_SETTINGS = {"time zone": "timezone", "schema": "search_path", "names": "client_encoding"}
+_OF_ONE_TRANSACTION = re.compile(
+    r"set\s+(session\s+characteristics|transaction\b|((local|session)\s+)?transaction_)"
+)
+_TWO_PHASE = re.compile(r"prepare\s+transaction\b", re.IGNORECASE)
 _READS = frozenset({"select", "show", "explain", "values", "table", "fetch", "move", "close"})
 _CHANGES = frozenset({"insert", "update", "delete", "merge", "into"})
 _DDL = frozenset({"create", "alter", "drop", "truncate", "comment", "grant", "revoke", "reindex"})
@@ -102,7 +110,11 @@ _CLOCK = frozenset(
 _SEQUENCES = frozenset({"nextval", "setval"})
 _OPAQUE = frozenset({"do", "call", "execute"})
 _WRITING_FUNCTIONS = frozenset(
-    {"set_config", "pg_notify", "dblink", "lo_create", "lo_creat", "lo_import", "lo_unlink"}
+    {
+        *("set_config", "pg_notify", "dblink", "dblink_exec"),
+        *("lo_create", "lo_creat", "lo_import", "lo_unlink", "lo_from_bytea", "lo_put"),
+        *("lo_open", "lowrite", "lo_truncate", "lo_truncate64"),
+    }
 )
 
 
@@ -123,7 +135,7 @@ def classify(text: str) -> Statement:
         >>> classify("INSERT INTO t VALUES (1); COMMIT").kind
         <Kind.END: 10>
     """
-    bare = _SKIP.sub(" ", text).strip().rstrip(";").strip()
+    bare = _SKIP.sub(_bare, text).strip().rstrip(";").strip()
     words = frozenset(_WORD.findall(bare.lower()))
     if ";" not in bare:
         kind, name = _kind_of(bare, words)
@@ -131,7 +143,9 @@ def classify(text: str) -> Statement:
     parts = [part.strip() for part in bare.split(";") if part.strip()]
     kinds = [_kind_of(part, frozenset(_WORD.findall(part.lower()))) for part in parts]
     kind, name = max(kinds, key=lambda found: _CONSEQUENCE.get(found[0], 1))
-    return _with_flags(text, kind, name, words)
+    is_one_kind = kind in {Kind.SET, Kind.SET_LOCAL} and all(found[0] is kind for found in kinds)
+    also = tuple(found[1] for found in kinds[1:]) if is_one_kind else ()
+    return replace(_with_flags(text, kind, name, words), also=also)
 
 
 @lru_cache(maxsize=4096)
@@ -146,7 +160,16 @@ def shape(text: str) -> str:
 
 
 def _placeholder(match: re.Match[str]) -> str:
-    return " " if match.group().startswith(("--", "/*")) else "?"
+    found = match.group()
+    if found.startswith('"'):
+        return found
+    return " " if found.startswith(("--", "/*")) else "?"
+
+
+def _bare(match: re.Match[str]) -> str:
+    """Leave out a literal; keep a quoted name, whose semicolons end no statement."""
+    found = match.group()
+    return found.replace(";", " ") if found.startswith('"') else " "
 
 
 _CONSEQUENCE = {
@@ -161,7 +184,7 @@ _CONSEQUENCE = {
 
 
 def _with_flags(text: str, kind: Kind, name: str, words: frozenset[str]) -> Statement:
-    found = [_WORD.search(part) for part in _SKIP.sub(" ", text).lower().split(";")]
+    found = [_WORD.search(part) for part in _SKIP.sub(_bare, text).lower().split(";")]
     firsts = frozenset(one.group() for one in found if one is not None)
     return Statement(
         text=text,
@@ -227,22 +250,21 @@ def _identifier(text: str) -> str:
     return text[1:-1] if text.startswith('"') else text.lower()
 
 
-def _prepare(_bare: str, words: frozenset[str]) -> tuple[Kind, str]:
-    return (Kind.PREPARE_TRANSACTION, "") if "transaction" in words else (Kind.WRITE, "")
+def _prepare(bare: str, _words: frozenset[str]) -> tuple[Kind, str]:
+    return Kind.PREPARE_TRANSACTION if _TWO_PHASE.match(bare) else Kind.WRITE, ""
 
 
 def _set(bare: str, words: frozenset[str]) -> tuple[Kind, str]:
     lowered = bare.lower()
-    if re.match(r"set\s+(session\s+characteristics|transaction\b)", lowered):
+    if _OF_ONE_TRANSACTION.match(lowered):
         return Kind.SET_TRANSACTION, ""
     if re.match(r"set\s+constraints\b", lowered):
         return Kind.WRITE, ""
     match = _SET.match(lowered)
     if match is None:
         return Kind.WRITE, ""
-    if match.group("reset"):
-        return Kind.SET, match.group("reset")
-    name = "timezone" if match.group("name").startswith("time ") else match.group("name")
+    name = " ".join((match.group("reset") or match.group("name")).split())
+    name = _SETTINGS.get(name, name)
     scope = (match.group("scope") or "").strip()
     return (Kind.SET_LOCAL if scope == "local" else Kind.SET), name
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from flask_assay.errors import ServiceError
-from flask_assay.sandbox import early, kept_templates
+from flask_assay.sandbox import early, facts, kept_templates
 from flask_assay.sandbox.early import EarlyServer, forget, project_key, remember
 from flask_assay.sandbox.kept_templates import KeptTemplates
 from flask_assay.sandbox.start_use import StartUse
@@ -54,7 +54,7 @@ def test_a_session_launches_what_the_last_one_of_its_project_used(kept, launched
     remember(kept, "shop", "abc")
     server = EarlyServer.launch(Supervisor(kept), "shop")
     assert server.digest == "abc"
-    assert [each["cluster"].name for each in launched] == ["template-abc-2-18-6"]
+    assert [each["cluster"].name for each in launched] == [f"template-abc-{facts.VERSION}-18-6"]
     assert launched[0]["size_bytes"] == 3
 
 

@@ -21,3 +21,16 @@ def test_a_session_knows_whether_its_transactions_are_read_only(text, expected):
 
 def test_a_session_writes_by_default():
     assert not Session(current={"search_path": "SET search_path TO on"}).is_read_only
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("SET default_transaction_isolation = 'serializable'", "SERIALIZABLE"),
+        ("SET default_transaction_isolation TO 'repeatable  read';", "REPEATABLE READ"),
+        ("SET default_transaction_isolation TO 'read committed'", ""),
+        ("SET default_transaction_isolation TO DEFAULT", ""),
+    ],
+)
+def test_a_session_knows_the_isolation_of_its_transactions(text, expected):
+    assert Session(current={"default_transaction_isolation": text}).isolation == expected

@@ -6,7 +6,7 @@ wrapped by ``Psycopg2Patches``.
 """
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import psycopg2
 import psycopg2.extensions as ext
@@ -137,7 +137,7 @@ class Psycopg2Logical:
     @property
     def isolation(self) -> str:
         """An isolation level other than READ COMMITTED, or ""."""
-        return _LEVELS.get(self._level or 0, "")
+        return _LEVELS.get(self._level, "") if self._level else self.session.isolation
 
     # -- DB-API ---------------------------------------------------------------------------
 
@@ -260,6 +260,11 @@ class Psycopg2Logical:
         else:
             self.rollback()
 
+    def lobject(self, *_arguments: Any, **_keywords: Any) -> NoReturn:
+        """Leave it to a clone: the driver begins and ends transactions of its own around it."""
+        text = "psycopg2 sends what a large object needs past every cursor"
+        self._assay_link.refuse("large-object", text)
+
     def cancel(self) -> None:
         """Cancel what runs on the physical connection."""
         self._assay_link.raw.cancel()
@@ -267,6 +272,8 @@ class Psycopg2Logical:
     def reset(self) -> None:
         """Roll back and return to the defaults."""
         self.rollback()
+        if self.session.current:
+            self._assay_link.refuse("reset", "RESET ALL would reset every connection of the test")
         self._autocommit, self._level = False, None
         self._read_only = self._deferrable = None
 

@@ -187,7 +187,8 @@ class Psycopg3Logical(psycopg.Connection[Any]):
     @property
     def isolation(self) -> str:
         """An isolation level other than READ COMMITTED, or ""."""
-        return _LEVELS.get(self._isolation_level, "") if self._isolation_level else ""
+        level = self._isolation_level
+        return _LEVELS.get(level, "") if level else self.session.isolation
 
     @property
     def logical_status(self) -> pq.TransactionStatus:
