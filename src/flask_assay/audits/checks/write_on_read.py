@@ -2,7 +2,8 @@
 
 ## What it detects
 GET routes of which at least `REQUESTS_RATIO` of the requests write rows and commit them, in at
-least `REQUESTS_MIN` requests by one line.
+least `REQUESTS_MIN` requests by one line. Requests that were turned away for want of rights, where
+others were served, read nothing and do not count.
 
 ## Why it matters
 A write takes locks, waits for the disk, makes work for vacuum and keeps the page from being
@@ -57,16 +58,17 @@ class _Writes:
 
 def audit(given: Given) -> Sequence[Finding]:
     """Return one finding per writing line and table."""
+    served = given[counted_requests].served_counts
     reads = {
         route: entry
         for route, entry in given[transaction_timeline].items()
         if route.startswith("GET ")
-        and entry.committed_write_count >= REQUESTS_RATIO * entry.request_count
+        and entry.committed_write_count >= REQUESTS_RATIO * served.get(route, entry.request_count)
     }
     by_statement: dict[str, dict[str, Write]] = {}
     for route, entry in reads.items():
         for statement, write in entry.writes.items():
-            if write.request_count >= REQUESTS_RATIO * entry.request_count:
+            if write.request_count >= REQUESTS_RATIO * served.get(route, entry.request_count):
                 by_statement.setdefault(statement, {})[route] = write
     groups: dict[tuple[str, str], _Writes] = {}
     for statement, writes in by_statement.items():
