@@ -6,6 +6,8 @@ from tests.recordings.scenarios import growth, record
 from flask_assay.diagnosis import diagnose
 from flask_assay.model.finding import Severity
 
+SECOND = "SELECT c.id FROM customers c ORDER BY random() LIMIT ?"
+
 
 def findings(path, **counts):
     recording = record(path, lambda build: growth(build, **counts))
@@ -37,3 +39,29 @@ def test_what_does_not_grow_in_step_is_left_alone(blocks, rows, tmp_path):
 def test_rows_count_as_well_as_blocks_and_little_is_a_note(tmp_path):
     [finding] = findings(tmp_path, blocks=(10, 20, 40), rows=(100, 200, 400))
     assert finding.severity is Severity.NOTE
+
+
+def two_statements(build, *, blocks):
+    growth(build, blocks=(600, 1_200, 2_400))
+    route = build.documents["growth"]["routes"][0]
+    with build.request("GET /totals") as request:
+        request.query(SECOND, rows=12, ms=2, site="shop/totals.py:15 draw")
+    route["statements"] += [
+        {"statement": SECOND, "row_counts": [12, 12, 12], "block_counts": list(blocks)},
+    ]
+
+
+def test_a_further_statement_that_grows_by_itself_is_told_at_its_own_line(tmp_path):
+    recording = record(tmp_path, lambda build: two_statements(build, blocks=(75, 150, 300)))
+    grown = [one for one in diagnose(recording).findings if one.audit == "growth-with-data"]
+    assert {str(one.place) for one in grown} == {"shop/totals.py:8", "shop/totals.py:15"}
+    [second] = [one for one in grown if one.sql == SECOND]
+    assert [one.value for one in second.evidence[1:4]] == [75, 150, 300]
+    assert second.severity is Severity.NOTE
+
+
+@pytest.mark.parametrize("blocks", [(300, 300, 300), (40, 80, 160)], ids=["flat", "small"])
+def test_a_further_statement_that_does_not_is_left_alone(tmp_path, blocks):
+    recording = record(tmp_path, lambda build: two_statements(build, blocks=blocks))
+    grown = [one for one in diagnose(recording).findings if one.audit == "growth-with-data"]
+    assert [str(one.place) for one in grown] == ["shop/totals.py:8"]

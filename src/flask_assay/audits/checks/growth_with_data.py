@@ -2,7 +2,8 @@
 
 ## What it detects
 Routes whose rows or blocks per request grow like the data, with an exponent of at least
-`EXPONENT_MIN`, and come to at least `ROWS_MIN` rows or `BLOCKS_MIN` blocks of 8 KiB.
+`EXPONENT_MIN`, and come to at least `ROWS_MIN` rows or `BLOCKS_MIN` blocks of 8 KiB. Beside the
+statement that grows most, others of the route that do so by themselves are told of.
 
 ## Why it matters
 It is fast today and slow in a year, without a change to the code. Where the exponent is 1, twice
@@ -27,6 +28,7 @@ S. Goldsmith, A. Aiken, D. Wilkerson, "Measuring Empirical Computational Complex
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from flask_assay.artifacts.counted_requests import counted_requests
 from flask_assay.artifacts.places import key_of, most_frequent, place_of
@@ -60,16 +62,37 @@ def audit(given: Given) -> Sequence[Finding]:
     sizes = [size.row_count for size in growth.sizes]
     found = []
     for route in growth.routes:
-        rows = _exponent(sizes, [point.row_count for point in route.points])
-        blocks = _exponent(sizes, [point.block_count for point in route.points])
-        last = route.points[-1]
-        exponent = max(
-            rows if last.row_count >= ROWS_MIN else 0.0,
-            blocks if last.block_count >= BLOCKS_MIN else 0.0,
+        exponent = _largest_exponent(
+            sizes,
+            [point.row_count for point in route.points],
+            [point.block_count for point in route.points],
         )
-        if exponent >= EXPONENT_MIN:
-            found.append(_finding(route, exponent, growth, given))
+        if exponent < EXPONENT_MIN:
+            continue
+        cause = _cause(route)
+        found.append(_finding(route, cause, exponent, growth, given))
+        for one in route.statements:
+            own = _largest_exponent(sizes, one.row_counts, one.block_counts)
+            if one is not cause and own >= EXPONENT_MIN:
+                found.append(_finding(_alone(route, one), one, own, growth, given))
     return found
+
+
+def _largest_exponent(
+    sizes: Sequence[int], rows: Sequence[float], blocks: Sequence[float]
+) -> float:
+    """Return the larger one of what grows to an amount that matters."""
+    return max(
+        _exponent(sizes, rows) if rows and rows[-1] >= ROWS_MIN else 0.0,
+        _exponent(sizes, blocks) if blocks and blocks[-1] >= BLOCKS_MIN else 0.0,
+    )
+
+
+def _alone(route: RouteGrowth, statement: StatementGrowth) -> RouteGrowth:
+    """Return the route as if it sent this statement only."""
+    counts = zip(route.points, statement.row_counts, statement.block_counts, strict=True)
+    points = (replace(point, row_count=rows, block_count=blocks) for point, rows, blocks in counts)
+    return replace(route, points=tuple(points))
 
 
 def _exponent(sizes: Sequence[int], counts: Sequence[float]) -> float:
@@ -81,9 +104,14 @@ def _exponent(sizes: Sequence[int], counts: Sequence[float]) -> float:
     return growth_exponent(sizes, counts).point
 
 
-def _finding(route: RouteGrowth, exponent: float, growth: Growth, given: Given) -> Finding:
+def _finding(
+    route: RouteGrowth,
+    statement: StatementGrowth | None,
+    exponent: float,
+    growth: Growth,
+    given: Given,
+) -> Finding:
     first, last = route.points[0], route.points[-1]
-    statement = _cause(route)
     uses = [
         use
         for (one, shape, _), use in given[request_queries].items()
