@@ -50,7 +50,7 @@ def try_mending(
         clock: Source of time.
         on_step: Told what is going on.
     """
-    on_step(f"experiment: {each.remedy.summary}")
+    on_step(f"experiment: {each.remedy.summary} ({', '.join(sorted(each.routes))})")
     tried = [one for route in sorted(each.routes) for one in requests.get(route, ())]
     arms = _ARMS[each.remedy.intervention](each.remedy.parameters)
     begin = clock.monotonic_ns()

@@ -6,7 +6,7 @@ It runs on a copy of the data that is thrown away, and none of its times is kept
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median_low
 from typing import Any
@@ -15,6 +15,7 @@ from flask_assay.gather.again import alone, candidates, send_again
 from flask_assay.gather.allotment import allotted_s
 from flask_assay.gather.lab import Copy, Lab
 from flask_assay.gather.profiling import plans_of, profile
+from flask_assay.gather.progress import Telling
 from flask_assay.load.deck import is_served
 from flask_assay.load.transcript import Said
 from flask_assay.model.clock import Clock
@@ -35,13 +36,15 @@ FIRST_ROUND = 3  # times the budget: one request of each route, the quickest fir
 _PAST_ATTRIBUTES = re.compile(r"\.__dict__\b|\bvars\(|\borjson\b|\bmsgspec\b")
 
 
-def learn(lab: Lab, clock: Clock) -> None:
+def learn(lab: Lab, clock: Clock, on_step: Callable[[str], None]) -> None:
     """Write ``learning.json`` and ``profile.json``; what goes wrong costs these and nothing else.
 
     Args:
         lab: Of a run whose load is over; no target is connected.
         clock: Source of time.
+        on_step: Told what is going on, every few seconds.
     """
+    tell = Telling(on_step, clock)
     recording = Recording(lab.recording)
     wanted = candidates(lab.run.private, recording)
     if not wanted:
@@ -49,8 +52,8 @@ def learn(lab: Lab, clock: Clock) -> None:
     try:
         copy = lab.copy("learning")
         try:
-            write_document(lab.recording, "learning", _learn(lab, copy, wanted, clock))
-            found = profile(lab, copy, plans_of(wanted, recording), clock)
+            write_document(lab.recording, "learning", _learn(lab, copy, wanted, clock, tell))
+            found = profile(lab, copy, plans_of(wanted, recording), clock, tell)
             write_document(lab.recording, "profile", found)
         finally:
             lab.discard(copy)
@@ -59,7 +62,9 @@ def learn(lab: Lab, clock: Clock) -> None:
         append_line(lab.recording, EVENTS, {"event": "incident", "kind": "learning", "text": text})
 
 
-def _learn(lab: Lab, copy: Copy, wanted: Mapping[str, list[Said]], clock: Clock) -> dict[str, Any]:
+def _learn(
+    lab: Lab, copy: Copy, wanted: Mapping[str, list[Said]], clock: Clock, tell: Telling
+) -> dict[str, Any]:
     probe = ProbePlan(Path(), Path.cwd(), sensors=("requests", *DEEP_SENSORS))
     is_quick = lab.settings.flag("quick")
     most = REQUESTS_PER_ROUTE_QUICK if is_quick else REQUESTS_PER_ROUTE
@@ -67,13 +72,13 @@ def _learn(lab: Lab, copy: Copy, wanted: Mapping[str, list[Said]], clock: Clock)
         wanted_s = BUDGET_QUICK_S if is_quick else BUDGET_S
         end = Deadline.after(clock, allotted_s(lab, wanted_s, SHARE))
         first = Deadline.after(clock, allotted_s(lab, FIRST_ROUND * wanted_s, SHARE))
-        sent = send_again(
-            sender,
-            quickest_first(wanted, Recording(lab.recording)),
-            most,
-            lambda number: (end if number else first).is_over,
-        )
-        answered = Counter(route for route, _ in sent)
+
+        def is_late(number: int) -> bool:
+            tell(f"learn what is read: round {number + 1} of {most} over {len(wanted)} routes")
+            return (end if number else first).is_over
+
+        by_time = quickest_first(wanted, Recording(lab.recording))
+        answered = Counter(route for route, _ in send_again(sender, by_time, most, is_late))
     learned = [*directory.glob("learned-*.json"), *directory.glob("grown-*.json")]
     found = merged(json.loads(path.read_text()) for path in learned)
     return {

@@ -15,6 +15,7 @@ from typing import Any
 from flask_assay.gather.again import Sender, alone
 from flask_assay.gather.allotment import allotted_s
 from flask_assay.gather.lab import Copy, Lab
+from flask_assay.gather.progress import Telling
 from flask_assay.gather.py_spy import NAME as PY_SPY
 from flask_assay.gather.py_spy import PySpy, spied
 from flask_assay.load.transcript import Said
@@ -73,7 +74,9 @@ def plans_of(wanted: Mapping[str, Sequence[Said]], recording: Recording) -> list
     return found
 
 
-def profile(lab: Lab, copy: Copy, plans: Sequence[RoutePlan], clock: Clock) -> dict[str, Any]:
+def profile(
+    lab: Lab, copy: Copy, plans: Sequence[RoutePlan], clock: Clock, tell: Telling
+) -> dict[str, Any]:
     """Return the document ``profile.json``.
 
     Args:
@@ -81,6 +84,7 @@ def profile(lab: Lab, copy: Copy, plans: Sequence[RoutePlan], clock: Clock) -> d
         copy: Data that nobody else uses.
         plans: What to send.
         clock: Source of time.
+        tell: Told how far it is.
     """
     wanted = ProbePlan(
         Path(),
@@ -102,6 +106,7 @@ def profile(lab: Lab, copy: Copy, plans: Sequence[RoutePlan], clock: Clock) -> d
         # In rounds: if the time does not suffice, all routes have samples of some CPU.
         for part in range(1, ROUNDS + 1):
             for route in routes:
+                tell(f"sample where CPU goes: round {part} of {ROUNDS} over {len(routes)} routes")
                 route.send(sender, part / ROUNDS, clock, end)
     # Both samplers are at work: where one is refused, the other's samples are there.
     found = _document(directory)

@@ -5,8 +5,11 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from flask_assay.load.status import LoadProgress
+from flask_assay.model.clock import Clock
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "Telling"]
+
+_TELL_EVERY_S = 4.0
 
 
 class Progress(Protocol):
@@ -40,3 +43,24 @@ class Progress(Protocol):
     def ends_with(self, end: Callable[[], None]) -> None:
         """How to end everything at once, for a user who asks twice."""
         ...
+
+
+class Telling:
+    """Passes on what is going on, at most every few seconds; for loops of many short steps.
+
+    Args:
+        on_step: Whom to tell.
+        clock: Source of time.
+    """
+
+    def __init__(self, on_step: Callable[[str], None], clock: Clock) -> None:
+        self._on_step = on_step
+        self._clock = clock
+        self._last_ns = clock.monotonic_ns()
+
+    def __call__(self, text: str) -> None:
+        """Say it, unless something was said a moment ago."""
+        now = self._clock.monotonic_ns()
+        if now - self._last_ns >= _TELL_EVERY_S * 1e9:
+            self._last_ns = now
+            self._on_step(text)

@@ -109,7 +109,7 @@ def _study(lab: Lab, progress: Progress, clock: Clock) -> None:
             growth = beside.submit(measure_growth, lab, seedings, clock)
         if wants_learning:
             progress.step("learn what is read, and where CPU goes")
-            learn(lab, clock)
+            learn(lab, clock, progress.step)
         if growth is not None:
             growth.result()
 
