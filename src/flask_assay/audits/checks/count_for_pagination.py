@@ -2,17 +2,17 @@
 
 ## What it detects
 A `count(*)` beside a statement with a LIMIT of several rows on the same table, in the same route
-and with the same columns compared, that looks at at least `ROWS_MIN` rows, or at a whole table of
+and with the same columns compared, that counts at least `ROWS_MIN` rows, or a whole table of
 `TABLE_ROWS_MIN`, which is noted only. A count of other rows, as of the unread ones, is a number
-that the page shows.
+that the page shows; what a count reads and throws away is `missing-index`.
 
 ## Why it matters
 The page reads 20 rows, the pager reads all of them: its cost grows with the table and is paid on
 every page by users who look at the first.
 
 ## How it is detected
-From the statements of a route; the rows that the count looks at come from its plan, or are the
-table's if the count has no condition.
+From the statements of a route; the rows that the count's scans hand on come from its plan, or are
+the table's if the count has no condition.
 
 ## Known problems
 Counts of filtered subsets are judged by their plan only, so without `plans.json` they pass.
@@ -91,8 +91,8 @@ def _rows_counted(given: Given, statement: str, facts: ParsedStatement) -> float
     table = given[table_statistics].get(facts.main_tables[0])
     if table is not None and not facts.has_where:
         return table.row_count
-    read = [plan.rows_read for plan in _plans(given, statement)]
-    return max(read, default=0)
+    plans = _plans(given, statement)
+    return max((sum(scan.rows_kept for scan in plan.scans) for plan in plans), default=0)
 
 
 def _plans(given: Given, statement: str) -> tuple[StatementPlan, ...]:
