@@ -145,6 +145,8 @@ class Isolation(HooksOnly):
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         if end:
             item.session.shouldstop = end
+        elif attempt.result.statements and nextitem is not None:
+            self.host.sandbox.tidy()
         return True
 
     def _checked(self, item: pytest.Item, attempt: Attempt) -> Attempt:

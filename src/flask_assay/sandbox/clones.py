@@ -10,6 +10,7 @@ from typing import Any
 
 from flask_assay.model.owned import OwnedDatabase
 from flask_assay.sandbox.admin import Admin, ServerAddress
+from flask_assay.sandbox.dead_rows import DeadRows
 from flask_assay.sandbox.facts import Facts
 
 __all__ = ["Clone", "ClonePool"]
@@ -45,6 +46,7 @@ class ClonePool:
         self._thread: threading.Thread | None = None
         self._made: set[str] = set()
         self._is_closing = False
+        self._dead_rows = DeadRows()
         self.error: Exception | None = None
 
     def take(self, template: OwnedDatabase, facts: Facts) -> Clone:
@@ -114,6 +116,8 @@ class ClonePool:
                 if cursor.fetchone()[0] != clone.facts.seeded_pristine:
                     return False
                 cursor.execute(clone.facts.reset)
+            if self._dead_rows.claim(clone.db.name):
+                self._dead_rows.remove(clone.db.name, connection)
             return True
         finally:
             connection.close()

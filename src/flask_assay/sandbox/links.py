@@ -10,6 +10,7 @@ from flask_assay.routing.server_arguments import neutral
 from flask_assay.sandbox.checkout import Template
 from flask_assay.sandbox.link import Link
 from flask_assay.sandbox.place import Place
+from flask_assay.sandbox.signals import GearChangeError
 
 __all__ = [
     "address",
@@ -58,9 +59,9 @@ def template_for(source: dict[str, Any], templates: dict[str, Template]) -> Temp
 
 
 def close_all(connections: MutableSet[Any]) -> None:
-    """Close connections, whatever their state, and forget them."""
+    """Close connections or sessions, whatever their state, and forget them."""
     for connection in list(connections):
-        with suppress(Exception):
+        with suppress(Exception, GearChangeError):
             connection.close()
     connections.clear()
 

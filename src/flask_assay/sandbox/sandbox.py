@@ -13,6 +13,7 @@ from flask_assay.sandbox.attach import Attachment, startup_settings
 from flask_assay.sandbox.checkout import Aside, Checkin, Gear, Template
 from flask_assay.sandbox.clones import Clone, ClonePool
 from flask_assay.sandbox.crashes import is_hurt
+from flask_assay.sandbox.dead_rows import DeadRows
 from flask_assay.sandbox.link import Link
 from flask_assay.sandbox.links import (
     close_all,
@@ -86,6 +87,7 @@ class Sandbox:
         self._lock = threading.RLock()
         self.kept = Aside()
         self.layers_lost_by = ""
+        self._dead_rows = DeadRows()
         self._admin: Admin | None = None
         self._pool: ClonePool | None = None
 
@@ -297,7 +299,7 @@ class Sandbox:
         current = self._current
         if current is None:
             return Checkin("rollback", (), 0, 0)
-        self._close_sessions(current)
+        close_all(current.sessions)  # their identity maps must not serve the next test
         if current.gear == "rollback":
             kept = self._undo(keep=keep)
             self._current = None
@@ -308,12 +310,6 @@ class Sandbox:
                 link.is_paused = False
         seen = current.journal
         return Checkin(current.gear, tuple(seen.signals), seen.statements, seen.messages, kept)
-
-    def _close_sessions(self, current: _Current) -> None:
-        """Empty the identity maps: the next test must not be served from them."""
-        for session in list(current.sessions):
-            with contextlib.suppress(Exception, GearChangeError):
-                session.close()
 
     def _undo(self, *, keep: bool) -> str:
         kept = ""
@@ -383,7 +379,7 @@ class Sandbox:
         current = self._current
         if current is None:
             return
-        self._close_sessions(current)
+        close_all(current.sessions)
         if current.gear == "clone":
             self._return_clones(current, keep=False)
             current.clones.clear()
@@ -488,6 +484,10 @@ class Sandbox:
             if self.admin.query(db, self.templates[key].facts.fingerprint)[0][0]
             != self.templates[key].facts.pristine
         ]
+
+    def tidy(self) -> None:
+        """Remove, now and then, the dead rows of tests that are over; for between two tests."""
+        self._dead_rows.look(list(self._databases.values()), self.admin, first=self._flush)
 
     def ping(self) -> None:
         """Replace what a restart of the server has cut off."""

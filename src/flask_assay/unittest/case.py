@@ -170,6 +170,8 @@ class AssayTestCase(unittest.TestCase):
             _fail_for_gear(self, recorded, outcome)
         _fail_for_leak(self, recorded, outcome)
         recorded.replay(result)
+        if outcome.statements:
+            sandbox.tidy()
         return result
 
     def _report_lost_rows(self, lost_by: str, result: unittest.TestResult) -> unittest.TestResult:
