@@ -132,9 +132,14 @@ def _by_owners(journey: Journey, asker: "_Asker", owners: Sequence[Exchange]) ->
     firsts = list({str(each.headers): each for each in reversed(owners)}.values())[::-1]
     for first in firsts[:_MOST_OWNERS]:
         strangers = [each for each in others if each.headers == first.headers][:_MOST_STRANGERS]
-        if strangers and asker.is_served(journey, first):
-            if any(asker.is_served(journey, each) for each in strangers):
+        answer = asker.status(journey, first) if strangers else 0
+        if 200 <= answer < 400:
+            others_get = [asker.status(journey, each) for each in strangers]
+            if is_served(answer) and any(map(is_served, others_get)):
                 return None  # it is who asks, and not for what
+            # a redirect after the work differs from one to a sign-in: others are refused plainly
+            if not is_served(answer) and any(status < 400 for status in others_get):
+                continue
             rest = [each for each in owners if each is not first]
             few = others[: len(owners) // _OWN_PER_OTHER + 1]
             return replace(journey, exchanges=(first, *rest, *few))
@@ -188,8 +193,12 @@ class _Asker:
 
     def is_served(self, journey: Journey, exchange: Exchange) -> bool:
         """Ask, and tell whether the route did its work."""
+        return is_served(self.status(journey, exchange))
+
+    def status(self, journey: Journey, exchange: Exchange) -> int:
+        """Ask, and return the status; 0 if the answer can not be load."""
         status, fault = self.ask(journey, exchange, _LONGEST_S)
-        return is_served(status) and not fault
+        return 0 if fault else status
 
     def greet(self, journey: Journey, exchange: Exchange, longest_s: float) -> None:
         """Ask and forget the answer: it is no part of the recording."""

@@ -7,6 +7,7 @@ with its reason; no row is invented.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 from urllib.parse import quote
 
@@ -136,6 +137,7 @@ def _parameters(rule: str) -> list[Parameter]:
             converter=match["converter"] or "string",
             arguments=match["arguments"] or "",
             before=_segment_before(rule, match.start()),
+            earlier=_segments_earlier(rule, match.start()),
         )
         for match in PLACEHOLDER.finditer(rule)
     ]
@@ -145,6 +147,13 @@ def _segment_before(rule: str, at: int) -> str:
     """Return the last literal path segment before a placeholder: "items" in /items/<id>."""
     literal = [part for part in rule[:at].split("/") if part and "<" not in part]
     return literal[-1] if literal else ""
+
+
+def _segments_earlier(rule: str, at: int) -> tuple[str, ...]:
+    """Return the literals before the last one: "orders" in /orders/cancel/<id>."""
+    parts = [part for part in rule[:at].split("/") if part]
+    literal = list(takewhile(lambda part: "<" not in part, reversed(parts)))
+    return tuple(literal[1:])
 
 
 def _path(rule: str, values: Values) -> str:

@@ -37,12 +37,14 @@ class Parameter:
         converter: Name of its converter ("int", "string", "uuid", "path", "float", "any" …).
         arguments: What stands in the converter's parentheses.
         before: The last literal path segment before it.
+        earlier: Those before that one, up to another placeholder, the nearest first.
     """
 
     name: str
     converter: str = "string"
     arguments: str = ""
     before: str = ""
+    earlier: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         arguments = f"({self.arguments})" if self.arguments else ""
@@ -152,7 +154,10 @@ class ParameterSource:
             if found:
                 return found
         found = self._column(parameter.before, (name, *self._keys_for(name)))
-        return found or self._column(name, KEY_NAMES) or self._anywhere(name)
+        found = found or self._column(name, KEY_NAMES) or self._anywhere(name)
+        # "cancel" in /orders/cancel/<token> is no table: it is what is done with an order
+        places = (self._column(each, (name, *self._keys_for(name))) for each in parameter.earlier)
+        return found or next(filter(None, places), None)
 
     def _keys_for(self, name: str) -> tuple[str, ...]:
         is_key = name in KEY_NAMES or name.endswith(("_id", "id", "_pk", "uuid"))

@@ -35,8 +35,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def status(self):
         kind, _, owner = self.path.removeprefix("/").partition("-")
-        if owner and self.headers["Cookie"] != {"own": owner, "staff": "staff"}.get(kind):
-            return 404
+        entitled = {"own": owner, "done": owner, "staff": "staff"}.get(kind)
+        if owner and self.headers["Cookie"] != entitled:
+            return 302 if kind == "sent" else 404
+        if kind == "done":
+            return 302
         if self.path == "/staff" and self.headers["Cookie"] != "staff":
             return 403
         return {"/fails": 500, "/nobody": 302, "/moved": 308, "/limited": 429, "/rows/1": 404}.get(
@@ -89,7 +92,13 @@ def test_who_is_served_comes_first_and_everybody_stays(target):
 
 @pytest.mark.parametrize(
     ("kind", "first"),
-    [("own", ["own-a", "own-b", "own-staff", "own-x"]), ("staff", ["staff-x"]), ("nobody", [])],
+    [
+        ("own", ["own-a", "own-b", "own-staff", "own-x"]),
+        ("done", ["done-a", "done-b", "done-staff", "done-x"]),
+        ("staff", ["staff-x"]),
+        ("nobody", ["nobody-x"]),
+        ("sent", ["sent-x"]),
+    ],
 )
 def test_users_ask_for_their_own_rows_where_they_are_refused_those_of_others(target, kind, first):
     users = ("a", "b", "staff")
@@ -99,7 +108,7 @@ def test_users_ask_for_their_own_rows_where_they_are_refused_those_of_others(tar
     [kept], _ = rehearsal.rehearse([journey], target, own={"GET /<row>": own})
     paths = [each.path.removeprefix("/") for each in kept.exchanges]
     assert paths[: len(first)] == first
-    assert len(paths) == (5 if kind == "own" else len(asked))
+    assert len(paths) == (5 if kind in {"own", "done"} else len(asked))
 
 
 @pytest.mark.parametrize(("path", "count"), [("/nobody", 3), ("/moved", 1), ("/limited", 1)])

@@ -48,6 +48,8 @@ def paths(rule, **more):
         ("/orders/<code>", ["/orders/c%20d", "/orders/%C3%A9"]),
         ("/orders/<path:code>", ["/orders/a/b", "/orders/c%20d", "/orders/%C3%A9"]),
         ("/users/<int:user_id>/orders/<int:order_id>", ["/users/1/orders/11", "/users/2/orders/12", "/users/1/orders/13"]),
+        ("/orders/cancel/<code>", ["/orders/cancel/c%20d", "/orders/cancel/%C3%A9"]),
+        ("/orders/<int:id>/cancel", ["/orders/11/cancel", "/orders/12/cancel", "/orders/13/cancel"]),
         ("/users/<int(max=2):user_id>", ["/users/1", "/users/2"]),
         ("/users/<string(length=3):username>", ["/users/ann", "/users/bob"]),
     ],
