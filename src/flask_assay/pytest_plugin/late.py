@@ -16,7 +16,7 @@ Tell = Callable[[str, str], None]
 
 
 class LateWork:
-    """Notes in which test each thread first used a database.
+    """Notes which test began each thread, or in which one it first used a database.
 
     A thread of an executor is given work by whoever comes next; it is not looked at.
 
@@ -36,7 +36,13 @@ class LateWork:
     def around(self, item: pytest.Item) -> Iterator[None]:
         """Take what uses a database for the test's own."""
         self._label = item.nodeid
-        yield
+        before = set(threading.enumerate())
+        try:
+            yield
+        finally:
+            for thread in threading.enumerate():
+                if thread not in before:
+                    self._began.setdefault(thread, item.nodeid)
 
     def _used(self) -> None:
         thread = threading.current_thread()

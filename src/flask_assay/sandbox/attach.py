@@ -3,7 +3,8 @@
 * ``create_engine``: an engine on another kind of database gets PostgreSQL's dialect.
 * ``do_connect`` on SQLAlchemy's ``Engine`` *class*: every engine, also those made earlier.
 * the pool's ``checkout``: a pooled connection of another gear or database is replaced.
-* ``psycopg2.connect``, ``psycopg.connect`` and ``psycopg.Connection.connect``.
+* ``psycopg2.connect``, ``psycopg.connect``, ``psycopg.Connection.connect`` and its async twin,
+  ``asyncpg.connect``.
 
 ``attach`` patches, ``detach`` undoes; both idempotent.
 """
@@ -18,10 +19,12 @@ from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from flask_assay.errors import AssayError, UsageError
 from flask_assay.routing.server_arguments import neutral
 from flask_assay.sandbox.foreign_engines import patched_create_engine
+from flask_assay.sandbox.links import real_arguments
 from flask_assay.sandbox.on_import import on_import
 from flask_assay.sandbox.pings import patched_pings
 from flask_assay.sandbox.place import Place
@@ -114,6 +117,7 @@ class Attachment:
         self._undo: list[Callable[[], None]] = []
         self.originals: dict[str, Callable[..., Any]] = {}
         self.rebuilds = 0
+        self._rerouted: set[tuple[str, str]] = set()
 
     @property
     def target(self) -> Target:
@@ -136,6 +140,7 @@ class Attachment:
         for name, patch in (
             ("psycopg2", self._attach_psycopg2),
             ("psycopg", self._attach_psycopg),
+            ("asyncpg", self._attach_asyncpg),
             ("sqlalchemy", self._attach_sqlalchemy),
         ):
             self._undo.append(on_import(name, patch))
@@ -231,6 +236,39 @@ class Attachment:
 
         self._replace(psycopg.Connection, "connect", classmethod(connect))  # type: ignore[arg-type]  # cls by position
         self._replace(psycopg, "connect", psycopg.Connection.connect)
+        self._attach_psycopg_async()
+
+    def _attach_psycopg_async(self) -> None:
+        import psycopg
+
+        original = psycopg.AsyncConnection.__dict__["connect"].__func__
+
+        async def connect(cls: Any, conninfo: str = "", **named: Any) -> Any:
+            known = psycopg.conninfo.conninfo_to_dict(conninfo) if conninfo else {}
+            source = {**known, **named}
+            if (source.get("host"), source.get("dbname")) not in self._rerouted:
+                self.target.connect("psycopg_async", source, is_pooled=False)
+                source = real_arguments("psycopg", source, self.target.place(source))
+            return await original(cls, **source)
+
+        self._replace(psycopg.AsyncConnection, "connect", classmethod(connect))  # type: ignore[arg-type]  # cls by position
+
+    def _attach_asyncpg(self) -> None:
+        import asyncpg  # type: ignore[import-not-found, import-untyped, unused-ignore]  # the app's
+
+        original = asyncpg.connection.connect
+
+        async def connect(dsn: str | None = None, **named: Any) -> Any:
+            if (named.get("host"), named.get("database")) not in self._rerouted:
+                source = {"dbname": urlsplit(dsn or "").path.strip("/"), **named}
+                self.target.connect("asyncpg", source, is_pooled=False)
+                place, dsn = self.target.place(source), None
+                named = {**neutral(named), "host": place.host, "port": place.port}
+                named |= {"user": place.user, "database": place.database}
+            return await original(dsn, **named)
+
+        self._replace(asyncpg.connection, "connect", connect)
+        self._replace(asyncpg, "connect", connect)
 
     def _attach_sqlalchemy(self) -> None:
         from sqlalchemy import event
@@ -284,11 +322,15 @@ class Attachment:
     def _other_driver(self, dialect: Any, cargs: Any, cparams: Any) -> Any:
         """Send a driver that we cannot sandbox to a clone."""
         source = dict(cparams)
-        self.target.connect(str(dialect.driver), source, is_pooled=True)
+        is_psycopg = str(dialect.driver).startswith("psycopg")
+        driver = "psycopg_async" if is_psycopg else str(dialect.driver)
+        self.target.connect(driver, source, is_pooled=True)
         place = self.target.place(source)
         kept = neutral(cparams)
         cparams.clear()
-        cparams.update(kept, user=place.user, database=place.database)
+        name = "dbname" if is_psycopg else "database"
+        cparams.update(kept, user=place.user, **{name: place.database})
+        self._rerouted.add((place.host, place.database))
         if dialect.driver == "pg8000":
             cparams["unix_sock"] = f"{place.host}/.s.PGSQL.{place.port}"
         else:
