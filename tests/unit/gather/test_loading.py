@@ -27,8 +27,19 @@ def test_flask_before_3_1_is_not_bound_to_one_host(monkeypatch, version, name):
     assert reachable(app).config["SERVER_NAME"] == name
 
 
-def test_an_app_that_tells_subdomains_apart_keeps_its_name(monkeypatch):
-    monkeypatch.setattr(loading, "version", lambda _: "2.2.5")
+@pytest.mark.parametrize(
+    ("host", "answer"),
+    [
+        ("127.0.0.1:8000", "the shop"),
+        ("shop.example:5000", "the shop"),
+        ("tea.shop.example:5000", "tea"),
+    ],
+)
+def test_an_app_that_tells_subdomains_apart_answers_under_the_address_of_the_run(host, answer):
     app = Flask(__name__, subdomain_matching=True)
-    app.config["SERVER_NAME"] = "shop.example"
-    assert reachable(app).config["SERVER_NAME"] == "shop.example"
+    app.config["SERVER_NAME"] = "shop.example:5000"
+    app.add_url_rule("/", "home", lambda: "the shop")
+    app.add_url_rule("/", "tenant", lambda tenant: tenant, subdomain="<tenant>")
+    client = reachable(app).test_client()
+    assert client.get("/", headers={"Host": host}).text == answer
+    assert app.config["SERVER_NAME"] == "shop.example:5000"

@@ -60,12 +60,30 @@ def load_app(plan: TargetPlan) -> Any:
 def reachable(app: Any) -> Any:
     """Let an app answer under the address of the run, as it does on Flask 3.1; return it.
 
-    Flask before 3.1 answers 404 to each request whose host is not ``SERVER_NAME``.
+    Flask before 3.1 answers 404 to each request whose host is not ``SERVER_NAME``; an app that
+    tells subdomains apart does so in any version, and is told that it was asked by its own name.
     """
+    name = str(app.config.get("SERVER_NAME") or "")
+    if app.subdomain_matching and name:
+        app.wsgi_app = _named(app.wsgi_app, name)
+        return app
     is_strict = tuple(int(part) for part in version("flask").split(".")[:2]) < (3, 1)
-    if is_strict and not app.subdomain_matching:
+    if is_strict:
         app.config["SERVER_NAME"] = None
     return app
+
+
+def _named(wsgi_app: Any, name: str) -> Any:
+    """Return the WSGI app with another host than ``name`` and what lies beneath it set to it."""
+    bare = name.partition(":")[0]
+
+    def asked_by_name(environ: dict[str, Any], start_response: Any) -> Any:
+        host = str(environ.get("HTTP_HOST", "")).partition(":")[0]
+        if host != bare and not host.endswith(f".{bare}"):
+            environ["HTTP_HOST"] = name
+        return wsgi_app(environ, start_response)
+
+    return asked_by_name
 
 
 def resolve_hook(spec: str) -> Any:
