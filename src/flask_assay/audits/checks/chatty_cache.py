@@ -135,7 +135,7 @@ def _finding(command: str, site: str, group: Mapping[str, _Trips], steady: Stead
                 high=float(max(many)),
             ),
             Evidence(
-                "their time",
+                "their time in all",
                 sum(trips.wall_s for trips in group.values()) * 1e3,
                 "ms",
                 n=sum(trips.count for trips in group.values()),

@@ -70,6 +70,6 @@ def _finding(entry: ExternalCalls, steady: SteadyState) -> Finding:
         cost_per_request_s=cost / requests,
         evidence=(
             Evidence("needless calls per request", mean, "calls", n=requests),
-            Evidence("their time", cost * 1e3, "ms", n=sum(entry.repeat_counts)),
+            Evidence("their time in all", cost * 1e3, "ms", n=sum(entry.repeat_counts)),
         ),
     )

@@ -28,7 +28,7 @@ Python, "tracemalloc".
 from collections.abc import Sequence
 
 from flask_assay.artifacts.growing_containers import GrowingContainer, growing_containers
-from flask_assay.artifacts.steady_state import steady_state
+from flask_assay.artifacts.steady_state import SteadyState, steady_state
 from flask_assay.artifacts.view import Given
 from flask_assay.artifacts.worker_timeline import ProcessTimeline, worker_timeline
 from flask_assay.audits.audit import Meta, State
@@ -82,7 +82,6 @@ def _finding(worst: ProcessTimeline, count: int, given: Given) -> Finding:
     points = worst.rss_bytes
     slope = theil_sen([t for t, _ in points], [size for _, size in points])
     steady = given[steady_state]
-    per_request = _growth(worst) / max(1, len(steady.requests))
     suspect = next((one for one in given[growing_containers] if one.still_grows), None)
     return Finding(
         audit=META.audit_id,
@@ -104,10 +103,19 @@ def _finding(worst: ProcessTimeline, count: int, given: Given) -> Finding:
                 low=slope.low / 2**20,
                 high=slope.high / 2**20,
             ),
-            Evidence("per request", round(per_request), "bytes", n=len(steady.requests)),
+            *_per_request(worst, steady),
             Evidence("size at the end", points[-1][1], "bytes"),
         ),
     )
+
+
+def _per_request(worst: ProcessTimeline, steady: SteadyState) -> tuple[Evidence, ...]:
+    """Share the growth out over the requests that this worker served, and no other."""
+    served = sum(request.pid == worst.pid for request in steady.requests)
+    if not served:
+        return ()
+    each = round(_growth(worst) / served)
+    return (Evidence("per request that it served", each, "bytes", n=served),)
 
 
 def _blame(suspect: GrowingContainer) -> str:

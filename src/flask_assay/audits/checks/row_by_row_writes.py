@@ -75,7 +75,7 @@ def _finding(given: Given, use: QueryUse, many: list[int]) -> Finding:
         cost_per_request_s=cost / len(use.single_write_counts),
         evidence=(
             Evidence("single-row writes per request", typical, "statements", n=len(many)),
-            Evidence("their time", cost * 1e3, "ms", n=sum(use.single_write_counts)),
+            Evidence("their time in all", cost * 1e3, "ms", n=sum(use.single_write_counts)),
         ),
         sql=use.statement,
         statement_id=given[statement_shapes][use.statement].statement_id,

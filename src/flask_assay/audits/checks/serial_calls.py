@@ -76,6 +76,6 @@ def _finding(entry: ExternalCalls, many: list[int], steady: SteadyState) -> Find
         cost_per_request_s=cost / len(steady.by_route[entry.route]),
         evidence=(
             Evidence("calls per request, one after the other", typical, "calls", n=len(many)),
-            Evidence("their time", entry.wall_ns / 1e6, "ms", n=entry.call_count),
+            Evidence("their time in all", entry.wall_ns / 1e6, "ms", n=entry.call_count),
         ),
     )
