@@ -1,9 +1,10 @@
 """Assemble the diagnosis document from whatever a recording holds."""
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import TypeVar
 
-from flask_assay.artifacts.coverage import Coverage, coverage
+from flask_assay.artifacts.coverage import coverage
 from flask_assay.artifacts.view import UnavailableError, View
 from flask_assay.audits.registry import AUDITS
 from flask_assay.diagnosis.context import environment_of, load_of, overhead_of, warnings_of
@@ -69,7 +70,7 @@ def diagnose(recording: Recording, *, allow: Mapping[str, str] | None = None) ->
         load=load_of(view),
         overhead=overhead_of(view, seen),
         environment=environment_of(view),
-        warnings=(*_warnings(view, seen), *trial_warnings),
+        warnings=(*warnings_of(view, seen), *trial_warnings, *_unknown(allow or {})),
         profile=profile_of(view),
         ladders=read_ladders(recording),
         cache_plans=read_cache_plans(recording),
@@ -84,8 +85,15 @@ def _or_empty(make: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
         return ()
 
 
-def _warnings(view: View, seen: Coverage) -> tuple[str, ...]:
-    return warnings_of(view, seen)
+def _unknown(allow: Mapping[str, str]) -> tuple[str, ...]:
+    """Say which entries allow nothing, as no audit is called so."""
+    known = [audit.meta.audit_id for audit in AUDITS]
+    return tuple(
+        f"[tool.assay.allow] {entry!r} allows nothing: there is no audit {name!r}."
+        + "".join(f" Did you mean {near!r}?" for near in get_close_matches(name, known, 1))
+        for entry in allow
+        if (name := entry.partition(":")[0]) not in known
+    )
 
 
 def _status_reason(manifest: Mapping[str, object]) -> str:

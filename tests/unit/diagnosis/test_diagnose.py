@@ -132,6 +132,16 @@ def test_an_allowed_finding_is_a_note_of_its_audit_and_no_finding(tmp_path):
     assert diagnose(recording, allow={f"n-plus-one-queries:{key}": "known"}).findings == ()
 
 
+def test_an_entry_that_names_no_audit_is_told_with_the_nearest_name(tmp_path):
+    recording = record(tmp_path, SCENARIOS["n-plus-one-queries"][0])
+    entries = {"n-plus-one-query:GET /orders": "typed wrong", "missing-index:x": "right"}
+    (told,) = (
+        one for one in diagnose(recording, allow=entries).warnings if "allows nothing" in one
+    )
+    assert "n-plus-one-query:GET /orders" in told
+    assert told.endswith("Did you mean 'n-plus-one-queries'?")
+
+
 def test_a_crashing_audit_is_a_labelled_result(tmp_path):
     def crash(given):
         raise KeyError("oops")
