@@ -19,6 +19,8 @@ CREATE TABLE other (id serial PRIMARY KEY, name text);
 CREATE TABLE seeded (id serial PRIMARY KEY, name text);
 INSERT INTO seeded (name) SELECT 'name ' || i FROM generate_series(1, 3000) i;
 ANALYZE seeded;
+-- Known to no statistics, as long as nobody asks for them anew.
+INSERT INTO seeded (name) SELECT 'the same' FROM generate_series(1, 1000);
 """
 MANY = "INSERT INTO {} (name) SELECT 'name ' || i FROM generate_series(1, 10000) i"
 SIZES = "SELECT pg_table_size('item'), pg_indexes_size('item'), pg_relation_size('pg_attribute')"
