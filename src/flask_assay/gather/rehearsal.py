@@ -31,6 +31,7 @@ _STREAMS = "text/event-stream"
 _MOST_TRIES = 8  # of one journey, each by somebody else
 _GREETING_S = 4.0  # of all users together
 _TRYING_S = 8.0  # of all journeys together, beyond the first request of each
+_OWN_S = 6.0  # longer, for rows of the users' own: few requests, and only those show such routes
 _MOST_OWNERS = 3  # who ask for a row of their own
 _MOST_STRANGERS = 2  # rows of others that each of them asks for
 _OWN_PER_OTHER = 3  # requests for own rows beside one for another's, where only those are served
@@ -83,7 +84,7 @@ def rehearse(
             continue
         began = time.monotonic()
         if not is_served(status) and status < 500 and status not in _SAME_FOR_ALL:
-            mine = (own or {}).get(journey.name, ())
+            mine = (own or {}).get(journey.name, ()) if trying_s > -_OWN_S else ()
             journey = _welcomed(journey, asker, mine, welcome, has_time=trying_s > 0)
             trying_s -= time.monotonic() - began
         kept.append(replace(journey, look_s=took_s))
@@ -115,8 +116,7 @@ def _welcomed(
     """Return the journey with requests in front that are served, if there are any."""
     # once the time is up, only those are asked who were served elsewhere
     most = _MOST_TRIES - 1 if has_time else min(1, len(welcome))
-    of_owners = _by_owners(journey, asker, owners) if has_time else None
-    return of_owners or _served_first(journey, asker, welcome, most)
+    return _by_owners(journey, asker, owners) or _served_first(journey, asker, welcome, most)
 
 
 def _by_owners(journey: Journey, asker: "_Asker", owners: Sequence[Exchange]) -> Journey | None:

@@ -111,6 +111,15 @@ def test_users_ask_for_their_own_rows_where_they_are_refused_those_of_others(tar
     assert len(paths) == (5 if kind in {"own", "done"} else len(asked))
 
 
+def test_own_rows_are_asked_for_when_there_is_no_time_for_others(target, monkeypatch):
+    monkeypatch.setattr(rehearsal, "_TRYING_S", 0.0)
+    asked = [Exchange(f"/own-{whose}", {"Cookie": "a"}) for whose in "xyz"]
+    own = {"GET /<row>": [Exchange("/own-a", {"Cookie": "a"})]}
+    journey = Journey("/<row>", "GET", tuple(asked))
+    [kept], _ = rehearsal.rehearse([journey], target, own=own)
+    assert [each.path for each in kept.exchanges] == ["/own-a", "/own-x"]
+
+
 @pytest.mark.parametrize(("path", "count"), [("/nobody", 3), ("/moved", 1), ("/limited", 1)])
 def test_others_are_asked_only_where_who_asks_may_matter(target, tmp_path, path, count):
     looks = Looks(tmp_path, tmp_path)
