@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from weakref import WeakSet
 
 from flask_assay.sandbox.doubts import SAVEPOINTS, Doubts
-from flask_assay.sandbox.logical import FailedTransactionError, Logical, Session
+from flask_assay.sandbox.logical import FailedTransactionError, Logical, Session, reset_command
 from flask_assay.sandbox.place import Place, TemplateFacts
 from flask_assay.sandbox.sequences import Sequences
 from flask_assay.sandbox.signals import (
@@ -272,7 +272,7 @@ class Link(ABC):
         if not is_new and "" in own.values():
             text = "another connection came between, and set_config() cannot be sent again"
             self.note(SignalKind.DOUBT, "set-config", text, None)
-        foreign = [f"RESET {name}" for name in sorted(self._settings - own.keys())]
+        foreign = [reset_command(name) for name in sorted(self._settings - own.keys())]
         return foreign + [text for text in own.values() if text]
 
     def _fenced(self, logical: Logical, statement: Statement) -> list[str]:
@@ -378,7 +378,7 @@ class Link(ABC):
         local = sorted(logical.session.local)
         logical.session.merge()
         current = logical.session.current
-        self.universe.owed += [current.get(name, f"RESET {name}") for name in local]
+        self.universe.owed += [current.get(name, reset_command(name)) for name in local]
         return commands
 
     def rollback(self, logical: Logical) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
-__all__ = ["FailedTransactionError", "Logical", "Session", "next_ident"]
+__all__ = ["FailedTransactionError", "Logical", "Session", "next_ident", "reset_command"]
 
 _idents = count(1)
 _LEVEL = re.compile(r"(?:=|\bto\b)\s*'?(serializable|repeatable\s+read)'?\s*;?\s*$", re.IGNORECASE)
@@ -15,6 +15,18 @@ _IS_ON = re.compile(r"(?:=|\bto\b)\s*'?(?:on|true|yes|1)'?\s*;?\s*$", re.IGNOREC
 def next_ident() -> int:
     """Return a number for a new logical connection."""
     return next(_idents)
+
+
+def reset_command(name: str) -> str:
+    """Return what sets a setting back; one of the app's own may be named by a reserved word.
+
+    Example:
+        >>> reset_command("app.user")
+        'RESET "app"."user"'
+    """
+    if " " in name:  # SESSION AUTHORIZATION is syntax, not a name
+        return f"RESET {name}"
+    return "RESET " + ".".join(f'"{part}"' for part in name.split("."))
 
 
 class FailedTransactionError(Exception):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flask_assay.sandbox.logical import Session
+from flask_assay.sandbox.logical import Session, reset_command
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,15 @@ def test_a_session_writes_by_default():
 )
 def test_a_session_knows_the_isolation_of_its_transactions(text, expected):
     assert Session(current={"default_transaction_isolation": text}).isolation == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("search_path", 'RESET "search_path"'),
+        ("app.user", 'RESET "app"."user"'),
+        ("session authorization", "RESET session authorization"),
+    ],
+)
+def test_a_setting_named_by_a_reserved_word_can_be_reset(name, expected):
+    assert reset_command(name) == expected
