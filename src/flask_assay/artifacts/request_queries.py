@@ -29,6 +29,7 @@ class Source:
     """An earlier statement whose rows may drive a loop: (rows, executions of the loop) pairs."""
 
     request_count: int = 0
+    execution_count: int = 0  # of its own: one that is itself in the loop gives as many rows
     pairs: list[tuple[int, int]] = field(default_factory=list)
 
 
@@ -252,5 +253,6 @@ def _loop(use: QueryUse, group: _Group, groups: _Groups) -> None:
         if other is not group and other.rows >= count and other.spans[0].start_ns < first:
             source = use.loop_sources.setdefault(statement, Source())
             source.request_count += 1
+            source.execution_count += len(other.spans)
             if len(source.pairs) < _KEPT_PAIRS:
                 source.pairs.append((other.rows, count))

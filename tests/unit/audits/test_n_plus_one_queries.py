@@ -116,3 +116,18 @@ def test_what_a_lazy_load_brings_with_it_is_part_of_it(tmp_path):
             request.work(3)
     found = {finding.sql for finding in result_of(builder.write()).findings}
     assert found == {lazy, "SELECT x.id FROM x WHERE x.id = ?"}
+
+
+def test_the_statement_that_a_loop_runs_over_is_not_one_of_the_loop(tmp_path):
+    builder = RecordingBuilder(tmp_path)
+    for _ in range(40):
+        with builder.request("GET /orders") as request:
+            request.query("SELECT o.id FROM o LIMIT ?", rows=12, digest=9)
+            for number in range(12):
+                where = {"digest": number + 1, "site": "shop/views.py:12 orders"}
+                request.query("SELECT a.id FROM a WHERE a.id = ?", detail="O.a", rows=1, **where)
+                request.query("SELECT b.id FROM b WHERE ? = b.o_id", detail="O.b", rows=2, **where)
+            request.work(3)
+    details = [finding.detail for finding in result_of(builder.write()).findings]
+    assert len(details) == 2
+    assert all(": SELECT o.id FROM o LIMIT ?" in detail for detail in details)

@@ -142,14 +142,17 @@ def _grows(use: QueryUse) -> bool:
 
 
 def _source(use: QueryUse) -> str | None:
-    """Return the earlier statement whose rows the loop runs over."""
+    """Return the earlier statement whose rows the loop runs over.
+
+    Of two that give as many rows it is the one that ran less often: the other is in the loop.
+    """
     needed = SOURCE_REQUESTS_RATIO * len(use.loop_counts)
     found = [
-        (-_closeness(source), statement)
+        (-_closeness(source), source.execution_count / source.request_count, statement)
         for statement, source in use.loop_sources.items()
         if source.request_count >= needed and _closeness(source) >= FOLLOWS_RATIO
     ]
-    return min(found)[1] if found else None
+    return min(found)[-1] if found else None
 
 
 def _closeness(source: Source) -> float:
