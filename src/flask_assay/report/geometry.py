@@ -21,6 +21,7 @@ __all__ = [
     "interval_marks",
     "latency_axis",
     "latency_bars",
+    "mean_s",
     "segments",
     "spread",
     "waterfall",
@@ -147,6 +148,11 @@ def segments(route: RouteSummary) -> tuple[Segment, ...]:
         made.append(Segment(part, words, value, left, width))
         left += width
     return tuple(made)
+
+
+def mean_s(route: RouteSummary) -> float:
+    """Return what the segments are shares of: the mean time with the wait for a worker."""
+    return sum(segment.value_s for segment in segments(route)) or route.mean_s
 
 
 def interval_marks(effect: Effect, effects: Sequence[Effect]) -> IntervalMarks:

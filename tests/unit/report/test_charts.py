@@ -104,3 +104,11 @@ def test_latencies_beyond_the_axis_lie_on_its_ends():
     axis = geometry.LatencyAxis(0.001, 1.0)
     assert axis.at(0.0) == axis.at(math.nan) == 0.0
     assert axis.at(math.inf) == axis.at(1.0) == 100.0
+
+
+def test_the_mean_beside_a_bar_is_what_its_parts_add_up_to():
+    parts = {"queueing": 0.9, "database": 0.1}
+    waiting = dataclasses.replace(sample().routes[0], breakdown_s=parts, mean_s=0.1)
+    assert geometry.mean_s(waiting) == pytest.approx(1.0)
+    unknown = dataclasses.replace(waiting, breakdown_s={}, mean_s=0.25)
+    assert geometry.mean_s(unknown) == 0.25
