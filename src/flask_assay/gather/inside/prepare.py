@@ -23,7 +23,7 @@ from flask_assay.gather.inside.loading import attach_routing, load_app, resolve_
 from flask_assay.gather.inside.metadata import find_engines, find_metadata
 from flask_assay.gather.inside.target_plan import TargetPlan
 from flask_assay.recording.directory import append_line, write_document
-from flask_assay.routing.engines import EngineRouter
+from flask_assay.routing.engines import EngineRouter, installed_driver
 from flask_assay.routing.extension import flask_sqlalchemy_of
 from flask_assay.routing.plan import RoutePlan
 from flask_assay.routing.schemas import schemas_are_made
@@ -211,8 +211,11 @@ def _create_all(app: Any, plan: TargetPlan) -> None:
         if db is not None and hasattr(db, "create_all"):
             db.create_all()
             return
+        stated = find_metadata()
+        if not stated:
+            return  # an app without a database needs no driver
         engine = next(iter(find_engines()), None) or _own_engine(plan.route)
-        for metadata in find_metadata():
+        for metadata in stated:
             metadata.create_all(engine)
 
 
@@ -229,6 +232,8 @@ def _fill(app: Any, plan: TargetPlan, databases: Mapping[str, str]) -> None:
         with app.app_context():
             _call(resolve_hook(plan.seed), app, plan)
         return
+    if importlib.util.find_spec(installed_driver()) is None:
+        return  # nobody can have made a table
     # each of the app's: which engine was made first says nothing about where the rows belong
     names = dict.fromkeys((plan.route.database, *databases.values()))
     tables = [entry for name in names for entry in _filled(plan, name)]
