@@ -30,8 +30,8 @@ _SAME_FOR_ALL = MOVED | {TOO_MANY}
 _STREAMS = "text/event-stream"
 _MOST_TRIES = 8  # of one journey, each by somebody else
 _GREETING_S = 4.0  # of all users together
-_TRYING_S = 8.0  # of all journeys together, beyond the first request of each
-_OWN_S = 6.0  # longer, for rows of the users' own: few requests, and only those show such routes
+_TRYING_S = 8.0  # others, of all journeys together
+_OWN_S = 8.0  # rows of the users' own, of all journeys together
 _MOST_OWNERS = 3  # who ask for a row of their own
 _MOST_STRANGERS = 2  # rows of others that each of them asks for
 _OWN_PER_OTHER = 3  # requests for own rows beside one for another's, where only those are served
@@ -62,8 +62,7 @@ def rehearse(
     _greet(journeys, asker)
     kept: list[Journey] = []
     left_out: dict[str, str] = {}
-    trying_s = _TRYING_S
-    welcome: Counter[str] = Counter()
+    welcome = _Welcome(asker, own or {})
     late = 0  # answers in a row
     for derived in journeys:
         journey = derived
@@ -82,11 +81,8 @@ def rehearse(
         if fault:
             left_out[journey.name] = fault
             continue
-        began = time.monotonic()
         if not is_served(status) and status < 500 and status not in _SAME_FOR_ALL:
-            mine = (own or {}).get(journey.name, ()) if trying_s > -_OWN_S else ()
-            journey = _welcomed(journey, asker, mine, welcome, has_time=trying_s > 0)
-            trying_s -= time.monotonic() - began
+            journey = welcome.first(journey)
         kept.append(replace(journey, look_s=took_s))
     return tuple(kept), left_out
 
@@ -105,18 +101,30 @@ def _greet(journeys: Sequence[Journey], asker: "_Asker") -> None:
             asker.greet(first, exchange, _LONGEST_S)
 
 
-def _welcomed(
-    journey: Journey,
-    asker: "_Asker",
-    owners: Sequence[Exchange],
-    welcome: Counter[str],
-    *,
-    has_time: bool,
-) -> Journey:
-    """Return the journey with requests in front that are served, if there are any."""
-    # once the time is up, only those are asked who were served elsewhere
-    most = _MOST_TRIES - 1 if has_time else min(1, len(welcome))
-    return _by_owners(journey, asker, owners) or _served_first(journey, asker, welcome, most)
+class _Welcome:
+    """Finds requests that are served in the place of such that were turned away.
+
+    Owners and others have a time each: where much is refused, one would leave the other none.
+    """
+
+    def __init__(self, asker: "_Asker", own: Mapping[str, Sequence[Exchange]]) -> None:
+        self._asker, self._own = asker, own
+        self._served: Counter[str] = Counter()
+        self._own_s, self._trying_s = _OWN_S, _TRYING_S
+
+    def first(self, journey: Journey) -> Journey:
+        """Return the journey with requests in front that are served, if there are any."""
+        began = time.monotonic()
+        owners = self._own.get(journey.name, ()) if self._own_s > 0 else ()
+        found = _by_owners(journey, self._asker, owners)
+        tried = time.monotonic()
+        self._own_s -= tried - began
+        if found is None:
+            # once the time is up, only those are asked who were served elsewhere
+            most = _MOST_TRIES - 1 if self._trying_s > 0 else min(1, len(self._served))
+            found = _served_first(journey, self._asker, self._served, most)
+            self._trying_s -= time.monotonic() - tried
+        return found
 
 
 def _by_owners(journey: Journey, asker: "_Asker", owners: Sequence[Exchange]) -> Journey | None:
