@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-__all__ = ["Switch", "around"]
+__all__ = ["Switch", "around", "around_async"]
 
 
 class Switch:
@@ -69,6 +69,35 @@ def around(
             return original(*args, **kwargs)
         try:
             result = original(*args, **kwargs)
+        except BaseException as raised:
+            _finish(switch, after, token, None, raised)
+            raise
+        _finish(switch, after, token, result, None)
+        return result
+
+    return hook
+
+
+def around_async(
+    switch: Switch,
+    original: Callable[..., Any],
+    before: Callable[..., Any],
+    after: Callable[..., None],
+) -> Callable[..., Any]:
+    """Return the original, a coroutine function, with something before and after it."""
+
+    @wraps(original)
+    async def hook(*args: Any, **kwargs: Any) -> Any:
+        token = None
+        if switch.on:
+            try:
+                token = before(*args, **kwargs)
+            except Exception as error:
+                switch.fail(error)
+        if token is None:
+            return await original(*args, **kwargs)
+        try:
+            result = await original(*args, **kwargs)
         except BaseException as raised:
             _finish(switch, after, token, None, raised)
             raise

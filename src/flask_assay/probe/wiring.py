@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_assay.probe.patches import Patches
 from flask_assay.probe.recorder import Recorder
-from flask_assay.probe.switch import Switch, around
+from flask_assay.probe.switch import Switch, around, around_async
 
 __all__ = ["Install", "Sensor", "Wiring"]
 
@@ -30,6 +30,18 @@ class Wiring:
         """Put something before and after a method; see ``switch.around``."""
         self.patches.replace(
             owner, name, lambda original: around(self.switch, original, before, after)
+        )
+
+    def around_async(
+        self,
+        owner: Any,
+        name: str,
+        before: Callable[..., Any],
+        after: Callable[..., None],
+    ) -> None:
+        """Put something before and after an async method."""
+        self.patches.replace(
+            owner, name, lambda original: around_async(self.switch, original, before, after)
         )
 
 

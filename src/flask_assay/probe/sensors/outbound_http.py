@@ -1,4 +1,7 @@
-"""Outbound HTTP: each exchange of ``http.client`` (urllib, urllib3, requests …) and of httpx."""
+"""Outbound HTTP: each exchange of ``http.client`` (urllib, urllib3, requests …) and of httpx.
+
+A call is timed until its headers are there: waiting for a body that comes later is not counted.
+"""
 
 import re
 from types import ModuleType
@@ -66,6 +69,12 @@ def _install_httpx(wiring: Wiring, module: ModuleType) -> None:
     calls = _Calls(wiring.recorder)
     wiring.around(
         module.HTTPTransport, "handle_request", calls.before_handle_request, calls.after_call
+    )
+    wiring.around_async(
+        module.AsyncHTTPTransport,
+        "handle_async_request",
+        calls.before_handle_request,
+        calls.after_call,
     )
 
 
