@@ -2,7 +2,7 @@
 
 An upper bound, simulated: the first answer to each request is kept, later ones are made of it
 without a byte on the wire. Covers ``http.client`` and what stands on it (urllib3, requests,
-botocore), and httpx; aiohttp is not covered.
+botocore), and the sync client of httpx; its async client and aiohttp are not covered.
 """
 
 import http.client
