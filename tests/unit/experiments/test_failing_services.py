@@ -1,5 +1,6 @@
 """Services that fall silent, httpx, writes left to a queue, validators, and who is in a key."""
 
+import asyncio
 import time
 
 import flask
@@ -19,11 +20,18 @@ from flask_assay.experiments.interventions import (
 )
 
 
-@pytest.fixture(params=["requests", "httpx"])
+async def fetch_async(url):
+    async with httpx.AsyncClient(timeout=60) as client:
+        return (await client.get(url)).text
+
+
+@pytest.fixture(params=["requests", "httpx", "httpx, async"])
 def fetch(request):
     if request.param == "requests":
         with requests.Session() as session:
             yield lambda url: session.get(url, timeout=60).text
+    elif request.param == "httpx, async":
+        yield lambda url: asyncio.run(fetch_async(url))
     else:
         with httpx.Client(timeout=60) as client:
             yield lambda url: client.get(url).text

@@ -2,13 +2,15 @@
 
 An upper bound, simulated: the first answer to each request is kept, later ones are made of it
 without a byte on the wire. Covers ``http.client`` and what stands on it (urllib3, requests,
-botocore), and the sync client of httpx; its async client and aiohttp are not covered.
+botocore), and both clients of httpx; aiohttp is not covered.
 """
 
+import asyncio
 import http.client
 import io
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -85,36 +87,10 @@ class _Calls:
         def getresponse(connection: Any) -> Any:
             return self._answer(connection, get)
 
-        restore = [
-            put(owner, "putrequest", putrequest),
-            put(owner, "getresponse", getresponse),
-            *self._attach_httpx(),
-        ]
+        restore = [put(owner, "putrequest", putrequest), put(owner, "getresponse", getresponse)]
+        with suppress(ImportError):
+            restore += _HttpxCalls(self._is_wanted, self._delay_s).attach()
         return undo(restore)
-
-    def _attach_httpx(self) -> list[Callable[[], None]]:
-        try:
-            import httpx
-        except ImportError:
-            return []
-        original = httpx.HTTPTransport.handle_request
-        answers: dict[tuple[str, str, bytes], tuple[int, Any, bytes]] = {}
-
-        def handle_request(transport: Any, request: Any) -> Any:
-            if not self._is_wanted(request.method, request.url.host):
-                return original(transport, request)
-            key = (request.method, str(request.url), request.read())
-            if key in answers:
-                time.sleep(self._delay_s)  # noqa: TID251 - what the call is said to take
-            else:
-                response = original(transport, request)
-                body = b"".join(response.iter_raw())
-                response.close()
-                answers[key] = (response.status_code, response.headers, body)
-            status, headers, body = answers[key]
-            return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))
-
-        return [put(httpx.HTTPTransport, "handle_request", handle_request)]
 
     def _prepare(self, connection: Any, key: tuple[str, str, Any, str]) -> None:
         if key in self._answers:
@@ -140,6 +116,63 @@ class _Calls:
         again = http.client.HTTPResponse(memory, method=wanted[0])
         again.begin()
         return again
+
+
+class _HttpxCalls:
+    """The calls of one target by either client of httpx, and what they were answered."""
+
+    def __init__(self, is_wanted: Callable[[str, str], bool], delay_s: float) -> None:
+        self._is_wanted, self._delay_s = is_wanted, delay_s
+        self._answers: dict[tuple[str, str, bytes], tuple[int, Any, bytes]] = {}
+
+    def attach(self) -> list[Callable[[], None]]:
+        """Answer from memory from now on; return what takes it back."""
+        import httpx
+
+        plain, awaited = httpx.HTTPTransport, httpx.AsyncHTTPTransport
+        return [
+            put(plain, "handle_request", self._sync(plain.handle_request)),
+            put(awaited, "handle_async_request", self._async(awaited.handle_async_request)),
+        ]
+
+    def _sync(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def handle_request(transport: Any, request: Any) -> Any:
+            if not self._is_wanted(request.method, request.url.host):
+                return original(transport, request)
+            key = (request.method, str(request.url), request.read())
+            if key in self._answers:
+                time.sleep(self._delay_s)  # noqa: TID251 - what the call is said to take
+            else:
+                response = original(transport, request)
+                self._keep(key, response, b"".join(response.iter_raw()))
+                response.close()
+            return self._again(key)
+
+        return handle_request
+
+    def _async(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        async def handle_async_request(transport: Any, request: Any) -> Any:
+            if not self._is_wanted(request.method, request.url.host):
+                return await original(transport, request)
+            key = (request.method, str(request.url), await request.aread())
+            if key in self._answers:
+                await asyncio.sleep(self._delay_s)
+            else:
+                response = await original(transport, request)
+                self._keep(key, response, b"".join([part async for part in response.aiter_raw()]))
+                await response.aclose()
+            return self._again(key)
+
+        return handle_async_request
+
+    def _keep(self, key: tuple[str, str, bytes], response: Any, body: bytes) -> None:
+        self._answers[key] = (response.status_code, response.headers, body)
+
+    def _again(self, key: tuple[str, str, bytes]) -> Any:
+        import httpx
+
+        status, headers, body = self._answers[key]
+        return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))
 
 
 def _bytes(response: http.client.HTTPResponse) -> bytes:

@@ -4,10 +4,12 @@ What is behind the socket is really silent: the app waits in the system call tha
 in, and gets the error that its client library makes of it.
 """
 
+import asyncio
 import http.client
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -79,16 +81,31 @@ def _httpx(
         import httpx
     except ImportError:
         return []
-    original = httpx.HTTPTransport.handle_request
+    plain: Any = httpx.HTTPTransport.handle_request
+    awaited: Any = httpx.AsyncHTTPTransport.handle_async_request
+
+    def silence_s(request: Any) -> float | None:
+        own: float | None = (request.extensions.get("timeout") or {}).get("read")
+        return own if timeout_s is None else timeout_s
 
     def handle_request(transport: Any, request: Any) -> Any:
         if not is_wanted(request.method, request.url.host):
-            return original(transport, request)
-        own = (request.extensions.get("timeout") or {}).get("read")
-        _wait(own if timeout_s is None else timeout_s)
+            return plain(transport, request)
+        _wait(silence_s(request))
         raise httpx.ReadTimeout("timed out", request=request)
 
-    return [put(httpx.HTTPTransport, "handle_request", handle_request)]
+    async def handle_async_request(transport: Any, request: Any) -> Any:
+        if not is_wanted(request.method, request.url.host):
+            return await awaited(transport, request)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(silence_s(request)):
+                await asyncio.Event().wait()
+        raise httpx.ReadTimeout("timed out", request=request)
+
+    return [
+        put(httpx.HTTPTransport, "handle_request", handle_request),
+        put(httpx.AsyncHTTPTransport, "handle_async_request", handle_async_request),
+    ]
 
 
 def _wait(seconds: float | None) -> None:
