@@ -288,11 +288,13 @@ class Link(ABC):
         self.universe.succeeded(ident, writes=writes, touches=statement.kind is not Kind.READ)
         if statement.kind is Kind.SAVEPOINT:
             self.universe.savepoint(ident, statement.name)
+            logical.session.savepoint(statement.name)
         elif statement.kind is Kind.RELEASE:
             self.universe.released(ident, statement.name)
+            logical.session.released(statement.name)
         elif statement.kind is Kind.ROLLBACK_TO:
             self.universe.rolled_back_to(ident, statement.name)
-            self._doubt_settings(logical, statement)
+            self._undo_settings(logical, statement)
         elif statement.kind in {Kind.SET, Kind.SET_LOCAL}:
             self._note_settings(logical, statement)
         if "set_config" in statement.words:
@@ -310,8 +312,9 @@ class Link(ABC):
         words = statement.words
         return statement.is_write or not words.isdisjoint(self.facts.functions | self._functions)
 
-    def _doubt_settings(self, logical: Logical, statement: Statement) -> None:
-        if logical.session.pending or logical.session.local:
+    def _undo_settings(self, logical: Logical, statement: Statement) -> None:
+        is_known = logical.session.rolled_back_to(statement.name)
+        if not is_known and (logical.session.pending or logical.session.local):
             text = "a rollback to a savepoint may have undone a SET before it"
             self.note(SignalKind.DOUBT, "set-and-savepoint", text, statement)
 

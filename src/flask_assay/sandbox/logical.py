@@ -56,6 +56,7 @@ class Session:
     local: dict[str, str] = field(default_factory=dict)
     is_new: bool = True
     is_pooled: bool = False
+    _marks: list[tuple[str, dict[str, str | None], dict[str, str]]] = field(default_factory=list)
 
     @property
     def is_being_set_up(self) -> bool:
@@ -89,6 +90,32 @@ class Session:
         """Drop what the transaction set."""
         self.pending.clear()
         self.local.clear()
+        self._marks.clear()
+
+    def savepoint(self, name: str) -> None:
+        """Note what was set when a savepoint was made."""
+        self._marks.append((name, dict(self.pending), dict(self.local)))
+
+    def released(self, name: str) -> None:
+        """Forget a savepoint and those made after it; what was set since stays."""
+        found = self._find(name)
+        if found is not None:
+            del self._marks[found:]
+
+    def rolled_back_to(self, name: str) -> bool:
+        """Undo what was set since a savepoint; return whether that is known."""
+        found = self._find(name)
+        if found is None:
+            return False
+        del self._marks[found + 1 :]
+        _, pending, local = self._marks[found]
+        self.pending, self.local = dict(pending), dict(local)
+        return True
+
+    def _find(self, name: str) -> int | None:
+        """Return the place of the last savepoint of a name."""
+        places = [at for at, mark in enumerate(self._marks) if mark[0] == name]
+        return places[-1] if places else None
 
 
 class Logical(Protocol):

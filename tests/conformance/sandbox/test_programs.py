@@ -58,6 +58,9 @@ def test_a_program_ends_as_on_real_connections(pair, pristine, program):
 
 
 FOUND = [
+    [("savepoint", 0), ("set_local", 0), ("rollback_to", 0)],
+    [("set_local", 0), ("savepoint", 0), ("rollback_to", 0), ("commit", 0), ("set_local", 1)],
+    [("savepoint", 0), ("set_local", 0), ("read", 1), ("rollback_to", 0), ("set_local", 1)],
     [("error", 0), ("error", 1), ("write", 0), ("commit", 1), ("write", 0)],
     [("error", 0), ("error", 1), ("write", 0), ("commit", 0), ("write", 0)],
     [("error", 0), ("savepoint", 0), ("read", 1), ("rollback_to", 0)],

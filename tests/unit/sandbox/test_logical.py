@@ -46,3 +46,30 @@ def test_a_session_knows_the_isolation_of_its_transactions(text, expected):
 )
 def test_a_setting_named_by_a_reserved_word_can_be_reset(name, expected):
     assert reset_command(name) == expected
+
+
+def test_a_rollback_to_a_savepoint_undoes_what_was_set_since():
+    session = Session()
+    session.local["work_mem"] = "SET LOCAL work_mem = '5MB'"
+    session.savepoint("a")
+    session.pending["lock_timeout"] = "SET lock_timeout = '1s'"
+    session.savepoint("b")
+    session.local["work_mem"] = "SET LOCAL work_mem = '9MB'"
+    assert session.rolled_back_to("b")
+    assert session.local == {"work_mem": "SET LOCAL work_mem = '5MB'"}
+    assert session.pending == {"lock_timeout": "SET lock_timeout = '1s'"}
+    session.released("b")
+    assert not session.rolled_back_to("b")
+    assert session.rolled_back_to("a")
+    assert (session.pending, len(session.local)) == ({}, 1)
+
+
+def test_of_two_savepoints_of_one_name_the_last_one_counts():
+    session = Session()
+    session.savepoint("a")
+    session.local["work_mem"] = "SET LOCAL work_mem = '5MB'"
+    session.savepoint("a")
+    session.local.clear()
+    assert session.rolled_back_to("a")
+    assert session.rolled_back_to("a")  # it stays
+    assert list(session.local) == ["work_mem"]
