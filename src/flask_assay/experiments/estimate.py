@@ -189,9 +189,10 @@ def _judged(
         reason = f"A change of more than {bound * 100:.1f} %{where} is excluded."
         return Judgement(TrialOutcome.NO_EFFECT, effects, reason)
     could = min(expm1(each.within.low) for each in shown)
+    low, high = (at / widest.effect.before_s for at in (widest.effect.low_s, widest.effect.high_s))
     reason = (
-        f"On {widest.effect.route} anything from {expm1(widest.within.low) * 100:+.0f} to "
-        f"{expm1(widest.within.high) * 100:+.0f} % is possible."
+        f"On {widest.effect.route} anything from {low * 100:+.0f} to {high * 100:+.0f} % "
+        "is possible."
     )
     if widest.effect.high_s < 0 or widest.effect.low_s > 0:
         reason = f"{reason} {doubts.get(widest.effect.route, '')}".strip()

@@ -157,11 +157,14 @@ def _findings(page: _Page, d: Diagnosis, *, total: int) -> None:
         more = total - _FULL_FINDINGS
         noun = "finding" if more == 1 else "findings"
         page.line(page.style("bold", f"{figures.count(more)} more {noun}"))
-        for finding in d.findings[_FULL_FINDINGS : 2 * _FULL_FINDINGS]:
+        named = d.findings[_FULL_FINDINGS : 2 * _FULL_FINDINGS]
+        for finding in named:
             place = f"{finding.place}  " if finding.place else ""
             text = _shorten(f"{place}{finding.title}", page.width - 5)
             sign = page.style(finding.severity.value, _SIGNS[finding.severity])
             page.line(f"   {sign} {text}")
+        if more > len(named):
+            page.line(f"   … and {figures.count(more - len(named))} in the report")
 
 
 def _finding(page: _Page, number: int, finding: Finding, d: Diagnosis) -> None:

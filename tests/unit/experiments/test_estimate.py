@@ -60,7 +60,10 @@ def test_what_changes_nothing_is_shown_to_on_a_quiet_machine_and_left_open_on_a_
     busy = [judged(seed, NOTHING, **BUSY)[name] for seed in range(4) for name in NOTHING]
     open_ = [each for each in busy if each.outcome is TrialOutcome.INCONCLUSIVE]
     assert len(open_) > 0.9 * len(busy)
-    assert all("is possible" in each.reason for each in open_)
+    for each in open_:
+        (effect,) = each.effects
+        low, high = (at / effect.before_s * 100 for at in (effect.low_s, effect.high_s))
+        assert f"from {low:+.0f} to {high:+.0f} % is possible" in each.reason
 
 
 def test_a_tenth_less_is_mostly_seen_on_a_quiet_machine():

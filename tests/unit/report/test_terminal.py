@@ -81,6 +81,7 @@ def test_it_is_short():
 def test_what_it_does_not_list_is_counted():
     text = terminal.render(enormous())
     assert "9,995 more findings" in text
+    assert "   … and 9,990 in the report" in text
     assert "and 490 more routes" in text
 
 

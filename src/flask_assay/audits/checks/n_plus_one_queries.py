@@ -212,7 +212,7 @@ def _detail(use: QueryUse) -> str:
         return "The number of executions differs from request to request, as rows do."
     rows = statistics.median(rows for rows, _ in use.loop_sources[source].pairs)
     return (
-        f"An earlier statement of the same request gives {rows:.0f} rows (median), and this one "
+        f"An earlier statement of the same request gives {rows:,.0f} rows (median), and this one "
         f"runs for each of them: {source[:200]}"
     )
 

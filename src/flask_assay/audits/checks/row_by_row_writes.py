@@ -67,7 +67,7 @@ def _finding(given: Given, use: QueryUse, many: list[int]) -> Finding:
         audit=META.audit_id,
         key=f"{use.route}:{' '.join(use.statement.split()[:3])}",
         severity=severity if severity is not Severity.NOTE else Severity.WARNING,
-        title=f"{use.route} writes {typical:.0f} rows with as many statements",
+        title=f"{use.route} writes {typical:,.0f} rows with as many statements",
         routes=(use.route,),
         detail="One statement for all rows takes one round trip.",
         place=place_of(use.site),

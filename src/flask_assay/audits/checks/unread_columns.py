@@ -87,7 +87,7 @@ def _finding(group: list[LoadedRows], given: Given) -> Finding:
         severity=loading.severity,
         title=(
             f"{name_routes(routes)} {agree(routes, 'loads', 'load')} {columns} with "
-            f"{worst.per_request:.0f} rows and {agree(routes, 'reads', 'read')} nothing of it"
+            f"{worst.per_request:,.0f} rows and {agree(routes, 'reads', 'read')} nothing of it"
         ),
         routes=routes,
         detail=(

@@ -96,7 +96,7 @@ def _finding(group: list[LoadedRows], given: Given) -> Finding:
         key=key_of(loading.place, worst.entity),
         severity=loading.severity,
         title=(
-            f"{name_routes(routes)} {agree(routes, 'loads', 'load')} {worst.per_request:.0f} "
+            f"{name_routes(routes)} {agree(routes, 'loads', 'load')} {worst.per_request:,.0f} "
             f"{worst.entity} objects per request{way} and {agree(routes, 'reads', 'read')} none"
         ),
         routes=routes,

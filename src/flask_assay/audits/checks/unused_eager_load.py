@@ -90,7 +90,7 @@ def _finding(group: list[LoadedRows], given: Given) -> Finding:
         severity=Severity.WARNING if worst.per_request >= ROWS_SERIOUS else Severity.NOTE,
         title=(
             f"{name_routes(routes)} {agree(routes, 'loads', 'load')} {relationship} eagerly, "
-            f"{worst.per_request:.0f} rows per request, and never "
+            f"{worst.per_request:,.0f} rows per request, and never "
             f"{agree(routes, 'reads', 'read')} it"
         ),
         routes=routes,
