@@ -26,7 +26,7 @@ from flask_assay.gather.lab import Copy, Lab
 from flask_assay.load.transcript import Heard, Said, read_transcripts
 from flask_assay.model.clock import Clock
 from flask_assay.model.effect import CachePlan, CachePoint, is_stale_confirmed
-from flask_assay.model.rows import RequestRow
+from flask_assay.model.rows import RequestRow, SpanKind
 from flask_assay.recording.reader import Recording
 
 __all__ = ["TTLS_S", "cache_plans", "is_cached"]
@@ -165,14 +165,14 @@ def _plans(recording: Recording, wanted: Sequence[Hypothesis]) -> list[_Plan]:
 
 
 def _events(recording: Recording, said: Sequence[Said], plans: Sequence[_Plan]) -> list[_Event]:
-    """Return what to repeat, in order: questions as they came in, writes as they were done."""
+    """Return what to repeat, in order: questions as they read, writes as they were done."""
     rows = {row.request_id: row for row in recording.requests if row.request_id}
     writing = writing_routes(recording)
     events = []
     for each in said:
         row = rows.get(each.request_id)
         if each.method not in _SAFE or (row is not None and row.route in writing):
-            at_ns = each.start_ns if row is None else row.start_ns + row.wall_ns
+            at_ns = each.start_ns if row is None else _written_ns(row)
             request = _request(each, row.route if row else "")
             events.append(_Event(at_ns, request, heard=each.heard))
     steady = View(recording)[steady_state]
@@ -199,7 +199,20 @@ def _questions(
             identity = row.identity_digest if plan.is_per_identity else 0
             key = (row.query_digest, identity)
             entry = TraceEntry(row.start_ns / 1e9, key, row.body_digest, row.wall_ns / 1e9)
-            yield _Event(row.start_ns, _request(found, plan.route), plan, entry)
+            yield _Event(_read_ns(row), _request(found, plan.route), plan, entry)
+
+
+def _written_ns(row: RequestRow) -> int:
+    """Return when others could see what a request wrote: its last commit, else its end."""
+    commits = [span.start_ns + span.wall_ns for span in row.spans if span.kind == SpanKind.COMMIT]
+    return max(commits, default=row.start_ns + row.wall_ns)
+
+
+def _read_ns(row: RequestRow) -> int:
+    """Return when a request read what it shows: as its longest statement began, else its own."""
+    queries = [span for span in row.spans if span.kind == SpanKind.QUERY]
+    longest = max(queries, key=lambda span: span.wall_ns, default=None)
+    return row.start_ns if longest is None else longest.start_ns
 
 
 def _request(said: Said, route: str) -> SentRequest:

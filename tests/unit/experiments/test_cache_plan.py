@@ -11,6 +11,7 @@ from flask_assay.experiments.replay import Answer, SentRequest
 from flask_assay.load.transcript import Heard
 from flask_assay.model.clock import SystemClock
 from flask_assay.model.finding import Remedy
+from flask_assay.model.rows import RequestRow, Span, SpanKind
 
 
 class Caches:
@@ -123,3 +124,22 @@ def test_when_the_time_is_over_the_rest_is_left_out():
     one.asked = 5
     cache_plan._repeat(client, events, SystemClock(), -1.0, lambda text: None)
     assert (one.result().request_count, one.result().left_out_count) == (0, 5)
+
+
+def row(*spans):
+    """Return a request from 100 to 200 with spans of a kind, a start and a duration."""
+    made = [Span(kind, 0, 1, "", "", "", start, wall, 1, 0) for kind, start, wall in spans]
+    return RequestRow(1, 100, 100, 0, 7, "", "", 200, 0, 0, 1, 1, 0, tuple(made), 0)
+
+
+def test_a_write_is_done_when_others_can_see_it():
+    query, commit = (SpanKind.QUERY, 110, 5), (SpanKind.COMMIT, 120, 8)
+    assert cache_plan._written_ns(row(query, commit)) == 128
+    assert cache_plan._written_ns(row(commit, query, (SpanKind.COMMIT, 150, 2))) == 152
+    assert cache_plan._written_ns(row(query)) == 200
+
+
+def test_a_page_shows_what_its_longest_statement_read():
+    user, page = (SpanKind.QUERY, 110, 5), (SpanKind.QUERY, 130, 20)
+    assert cache_plan._read_ns(row(user, page, (SpanKind.TEMPLATE, 150, 40))) == 130
+    assert cache_plan._read_ns(row()) == 100
