@@ -107,7 +107,7 @@ def trials(tmp_path_factory):
 def test_a_timeout_ends_the_wait_for_a_silent_service(trials):
     trial = trials["timeout"]
     assert trial["outcome"] == "mended", trial
-    assert "no answer within 2 s" in trial["reason"]
+    assert "no answer within 3 s" in trial["reason"]
     assert "with status 500" in trial["reason"]
 
 

@@ -85,8 +85,7 @@ class EngineRouter:
         """Return the URL and engine arguments to use in place of the app's."""
         was_postgres = url.get_backend_name() == "postgresql"
         if was_postgres and self._is_ours(url.host or url.query.get("host"), url.database):
-            # not by the key of URLs: the app may have a database of that name, which is another
-            self.databases.setdefault(_digest(f"of this run|{url.database}"), url.database)
+            self.databases.setdefault(self._key(url), url.database)
             return url, arguments
         routed = self._url(url, self._database(url))
         kept = dict(arguments)
@@ -100,8 +99,18 @@ class EngineRouter:
     def _is_ours(self, host: object, database: object) -> bool:
         return self.plan.leads_here(host, database, self.databases.values())
 
+    def _key(self, url: Any) -> str:
+        """Return the same key for a URL whichever copy of the app's databases the plan names.
+
+        A database of this run is told by its server: the app may have one of that name, which is
+        another.
+        """
+        if str(url.host or url.query.get("host") or "") == self.plan.host:
+            return _digest(f"of this run|{url.database}")
+        return url_key(url)
+
     def _database(self, url: Any) -> str:
-        key = url_key(url)
+        key = self._key(url)
         if key not in self.databases:
             if not self.databases:
                 self.databases[key] = self.plan.database

@@ -130,3 +130,15 @@ def test_an_engine_made_before_is_caught_where_it_connects():
             early.connect()
     finally:
         router.detach()
+
+
+def test_a_url_of_this_run_leads_to_its_copy_where_the_plan_names_a_copy():
+    url = "postgresql+psycopg2://app@/app?host=/run/x/s&port=5432"
+    first = EngineRouter(RoutePlan("/run/x/s", 5432, "app", "app"), lambda key, plan: "new")
+    first.routed(sqlalchemy.engine.make_url(url), {})
+    copied = {key: f"{name}_copy" for key, name in first.databases.items()}
+    plan = RoutePlan("/run/x/s", 5432, "app", "app_copy", further=copied)
+    copy = EngineRouter(plan, lambda key, plan: "new")
+    copy.routed(sqlalchemy.engine.make_url("postgresql:///unknown"), {})
+    led, _ = copy.routed(sqlalchemy.engine.make_url(url), {})
+    assert led.database == "app_copy"
