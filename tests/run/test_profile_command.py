@@ -50,7 +50,9 @@ def test_a_request_is_profiled_and_nothing_is_left(project, base):
     assert "SQL         1 statement\n" in outcome.out
     assert re.search(r"%  +items  tiny\.py:\d+\n", outcome.out)
     assert re.search(r" own +total +calls  function\n( +[\d.]+ .s .+\n){20}", outcome.out)
-    assert "flask_assay" not in outcome.out
+    # a sample may fall into what notes the answer; nothing else of ours is the request's work
+    ours = [line for line in outcome.out.splitlines() if "flask_assay" in line]
+    assert all(line.endswith("  flask_assay:start_response") for line in ours)
     (stacks,) = json.loads((project / "items.json").read_text())["profiles"]
     assert stacks["name"] == "GET /items GET /items"
     assert sum(stacks["weights"]) == pytest.approx(stacks["endValue"], abs=1e-3)

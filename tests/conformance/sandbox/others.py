@@ -2,10 +2,12 @@
 
     python -m tests.conformance.sandbox.others lite|recipe|none [driver]
 
+"lite" needs flask-sqlalchemy-lite and asgiref, which nothing else here does.
 Each case runs on a fresh copy of the template; what is there afterwards leaked.
 """
 
 import contextlib
+import importlib
 import json
 import os
 import sys
@@ -91,6 +93,8 @@ def verdict(way, name, server, template, driver, admin):
 def main() -> None:
     warnings.simplefilter("ignore")
     way = sys.argv[1]
+    for needed in ("flask_sqlalchemy_lite", "asgiref") if way == "lite" else ():
+        importlib.import_module(needed)
     driver = sys.argv[2] if len(sys.argv) > 2 else "psycopg2"
     with contextlib.ExitStack() as stack:
         compare(way, driver, server_from_environment() or stack.enter_context(own_server()))
